@@ -1,0 +1,54 @@
+"""
+@inproceedings{Uddin2026,
+  title = {Unsupervised Multi-Scale Segmentation of 3D Subcellular World with Stable Diffusion Foundation Model},
+  author = {Uddin, Mostofa Rafid and Tabib and Nguyen and Gandhi and Xu, Min},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages = {22744--22752},
+  year = {2026},
+  doi = {10.1101/2025.06.25.661425}
+}
+@inproceedings{Zhang2024,
+  title = {Deciphering 'What' and 'Where' Visual Pathways from Spectral Clustering of Layer-Distributed Neural Representations},
+  author = {Zhang, Xiao and Yunis, David and Maire, Michael},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages = {4165--4175},
+  year = {2024},
+  doi = {10.48550/arXiv.2312.06716}
+}
+@inproceedings{Rombach2022,
+  title = {High-Resolution Image Synthesis with Latent Diffusion Models},
+  author = {Rombach, Robin and Blattmann, Andreas and Lorenz, Dominik and Esser, Patrick and Ommer, Bj{\\"o}rn},
+  booktitle = {IEEE/CVF Conference on Computer Vision and Pattern Recognition (CVPR)},
+  pages = {10684--10695},
+  year = {2022},
+  doi = {10.1109/CVPR52688.2022.01042}
+}
+@article{MartinezSanchez2024,
+  title = {Simulating the Cellular Context in Synthetic Datasets for Cryo-Electron Tomography},
+  author = {Martinez-Sanchez, Antonio and Lamm, Lorenz and Jasnin, Marion and Phelippeau, Harold},
+  journal = {IEEE Transactions on Medical Imaging},
+  volume = {43},
+  number = {11},
+  pages = {3742--3754},
+  year = {2024},
+  doi = {10.1109/TMI.2024.3398401}
+}
+@article{Grant2015,
+  title = {Measuring the optimal exposure for single particle cryo-EM using a 2.6 {\\AA} reconstruction of rotavirus VP6},
+  author = {Grant, Timothy and Grigorieff, Nikolaus},
+  journal = {eLife},
+  volume = {4},
+  pages = {e06980},
+  year = {2015},
+  doi = {10.7554/eLife.06980}
+}
+@article{Gubins2020,
+  title = {SHREC 2020: Classification in cryo-electron tomograms},
+  author = {Gubins, Ilja and Chaillet, Marten L. and van der Schot, Gijs and Veltkamp, Remco C. and F{\\"o}rster, Friedrich and others},
+  journal = {Computers and Graphics},
+  volume = {91},
+  pages = {279--289},
+  year = {2020},
+  doi = {10.1016/j.cag.2020.07.010}
+}
+"""

@@ -1,0 +1,15 @@
+"""Names shared by the Scipion side of the package. Imports nothing of Scipion, so that every module may import it."""
+
+CRYOETSEG_PYTHON = "CRYOETSEG_PYTHON"
+CRYOETSEG_WEIGHTS = "CRYOETSEG_WEIGHTS"
+DEFAULT_WEIGHTS = "~/.local/share/cryoetseg/weights"
+CORE_PACKAGE = "cryoetseg-core"
+
+# What the core cannot start without; the installation check names the first one missing.
+CORE_MODULES = ("cryoetseg", "torch", "diffusers", "mrcfile", "scipy", "skimage", "typer", "pydantic")
+
+# Methods of the core, as in cryoetseg.core.methods
+SIMULATE = "simulate"
+SEGMENT_SLABS = "segment-slabs"
+EVALUATE_SEGMENTATION = "evaluate-segmentation"
+EVALUATE_PICKING = "evaluate-picking"

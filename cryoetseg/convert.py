@@ -1,0 +1,184 @@
+"""Scipion sets to job files, and result files to Scipion sets.
+
+Positions are voxels counted from 0 at voxel centres, as in the core; in Scipion that is the BOTTOM_LEFT_CORNER convention.
+"""
+import math
+from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
+
+import numpy as np
+from emtable import Table
+from pwem.objects import Image
+from scipy.spatial.transform import Rotation
+from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
+from tomo.objects import Coordinate3D, SetOfCoordinates3D, TomoAcquisition, Tomogram, TomoMask
+
+from cryoetseg.core.runtime.errors import InputError
+from cryoetseg.core.runtime.files import atomic_path
+from cryoetseg.core.runtime.job import InputFile
+
+TOMO_NAME, PIXEL_SIZE = "rlnTomoName", "rlnPixelSize"
+SCORE, CLASS, CLASS_NAME = "rlnAutopickFigureOfMerit", "rlnClassNumber", "rlnParticleName"
+POSITION = ("rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ")
+ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
+
+
+class Particle(NamedTuple):
+    """One row of a particle list: position in voxels, RELION's angles in degrees, what and how sure."""
+
+    x: float
+    y: float
+    z: float
+    rot: float = 0.0
+    tilt: float = 0.0
+    psi: float = 0.0
+    score: float = 0.0
+    classId: int = 0
+    className: str = ""
+
+    @property
+    def isOriented(self) -> bool:
+        """Whether the row says anything about orientation."""
+        return any((self.rot, self.tilt, self.psi))
+
+
+def fileOf(image: Image) -> str:
+    """The file of a volume, without the reader's mark (``:mrc``) that Scipion may append to it."""
+    fileName: str = image.getFileName()
+    stem, _, mark = fileName.rpartition(":")
+    return stem if stem and mark in ("mrc", "mrcs", "map") else fileName
+
+
+def inputFile(volume: Tomogram, role: str = "tomogram", contrast: str = "dark") -> InputFile:
+    """A tomogram or mask as an input of a job; Scipion's sampling rate overrules the file's header."""
+    return InputFile(path=fileOf(volume), role=role, voxel_size=volume.getSamplingRate(), tilt_series_id=volume.getTsId(),
+                     contrast=contrast)
+
+
+def newTomogram(fileName: str, tsId: str, samplingRate: float, acquisition: Optional[TomoAcquisition] = None) -> Tomogram:
+    """A tomogram that no other one precedes; its origin is the middle of the volume, Scipion's default."""
+    tomogram = Tomogram()
+    tomogram.setSamplingRate(samplingRate)
+    tomogram.setLocation(fileName)
+    tomogram.setTsId(tsId)
+    tomogram.setAcquisition(acquisition or TomoAcquisition())
+    tomogram.setOrigin(None)
+    return tomogram
+
+
+def tomogramLike(parent: Tomogram, fileName: str) -> Tomogram:
+    """A tomogram made from ``parent``: its id, origin, sampling rate and acquisition, the file ``fileName``, no half maps."""
+    tomogram = Tomogram()
+    tomogram.copyInfo(_withAcquisition(parent))
+    tomogram.setLocation(fileName)
+    # copyInfo also copied the halves of the input, which say nothing about this file
+    tomogram.setHalfMaps([])
+    return tomogram
+
+
+def maskLike(tomogram: Tomogram, fileName: str) -> TomoMask:
+    """The mask ``fileName`` of a tomogram, with its id, origin, sampling rate and acquisition."""
+    mask = TomoMask()
+    mask.copyInfo(_withAcquisition(tomogram))
+    mask.setLocation(fileName)
+    mask.setVolName(fileOf(tomogram))
+    mask.setHalfMaps([])
+    return mask
+
+
+def _withAcquisition(tomogram: Tomogram) -> Tomogram:
+    """Scipion's copyInfo fails where the acquisition is None."""
+    if tomogram.getAcquisition() is None:
+        tomogram.setAcquisition(TomoAcquisition())
+    return tomogram
+
+
+def readParticles(path: str) -> List[Particle]:
+    """Read a RELION STAR file; raises :class:`InputError` when it holds no positions."""
+    return [_particle(row) for row in _rows(path)]
+
+
+def _rows(path: str) -> List[Any]:
+    try:
+        # as text, because the reader would guess a column's type from its first row and stumble over the others
+        table = Table(fileName=path, tableName="particles", guessType=False)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}", "a RELION STAR file") from error
+    except Exception as error:  # the reader raises plain Exceptions
+        raise InputError(f"{path}: {error}", "a RELION STAR file with a block data_particles") from error
+    if not table.hasAllColumns(list(POSITION)):
+        raise InputError(f"{path} lacks one of the columns {', '.join(POSITION)}", "a RELION STAR file with positions in voxels")
+    return list(table)
+
+
+def _particle(row: Any) -> Particle:
+    x, y, z = (float(row.get(name)) for name in POSITION)
+    rot, tilt, psi = (float(row.get(name, 0.0)) for name in ANGLES)
+    return Particle(x, y, z, rot, tilt, psi, float(row.get(SCORE, 0.0)), int(float(row.get(CLASS, 0))), str(row.get(CLASS_NAME, "")))
+
+
+def writeParticles(path: str, tsId: str, samplingRate: float, particles: Iterable[Particle]) -> None:
+    """Write particles of one tomogram, in voxels of ``samplingRate`` (Angstrom), as a RELION STAR file, atomically."""
+    table = Table(columns=[TOMO_NAME, PIXEL_SIZE, *POSITION, *ANGLES, SCORE, CLASS])
+    name = f'"{tsId}"' if " " in tsId else tsId  # the writer does not quote
+    for item in particles:
+        table.addRow(name, samplingRate, *item[:-1])
+    with atomic_path(path) as part, open(part, "w", encoding="utf-8") as stream:
+        writer = Table.Writer(stream)
+        writer.writeTableName("particles")
+        writer.writeHeader(table.getColumns())  # also of a list without rows, which writeStar leaves out
+        for row in table:
+            writer.writeRow(row)
+
+
+def coordinatesOf(particles: Iterable[Particle], tomogram: Tomogram) -> Iterator[Coordinate3D]:
+    """Particles of one tomogram as Scipion's coordinates, with class (group), score and orientation."""
+    for item in particles:
+        coordinate = Coordinate3D()
+        # positions are kept relative to the volume's origin, so the volume comes first
+        coordinate.setVolume(tomogram)
+        coordinate.setPosition(item.x, item.y, item.z, BOTTOM_LEFT_CORNER)
+        coordinate.setTomoId(tomogram.getTsId())
+        coordinate.setGroupId(item.classId)
+        coordinate.setScore(item.score)
+        if item.isOriented:
+            coordinate.setMatrix(matrixOf(item.rot, item.tilt, item.psi), convention=TR_RELION)
+        yield coordinate
+
+
+def particlesOf(coordinates: SetOfCoordinates3D, tomogram: Tomogram, samplingRate: float) -> List[Particle]:
+    """The coordinates of one tomogram in voxels of ``samplingRate`` (Angstrom), with class, score and orientation."""
+    scale = coordinates.getSamplingRate() / samplingRate
+    found = []
+    for coordinate in coordinates.iterCoordinates(tomogram):
+        # Scipion keeps positions in voxels of the set, relative to an origin in Angstrom: take them in the set's own voxels first
+        x, y, z = coordinate.getPosition(BOTTOM_LEFT_CORNER)
+        angles = anglesOf(coordinate.getMatrix(convention=TR_RELION))
+        found.append(Particle(x * scale, y * scale, z * scale, *angles, float(coordinate.getScore() or 0), coordinate.getGroupId() or 0))
+    return found
+
+
+def matrixOf(rot: float, tilt: float, psi: float) -> np.ndarray:
+    """RELION's Euler angles (ZYZ, degrees) as the 4 x 4 matrix that Scipion's tomography plugins call the RELION convention."""
+    matrix = np.eye(4)
+    matrix[:3, :3] = Rotation.from_euler("ZYZ", [rot, tilt, psi], degrees=True).as_matrix()
+    return matrix
+
+
+def anglesOf(matrix: np.ndarray) -> Sequence[float]:
+    """Rot, tilt and psi (degrees) of a matrix in the RELION convention; the inverse of :func:`matrixOf`."""
+    rotation = np.asarray(matrix)[:3, :3]
+    if abs(rotation[2, 2]) > 1 - 1e-12:  # no tilt: rot and psi turn about one axis, so one of them says it all
+        flipped = rotation[2, 2] < 0
+        angle = math.degrees(math.atan2(rotation[1, 0], rotation[1, 1]))
+        return (-angle, 180.0, 0.0) if flipped else (angle, 0.0, 0.0)
+    return tuple(Rotation.from_matrix(rotation).as_euler("ZYZ", degrees=True))
+
+
+def tsIdsOf(setOfItems: Any) -> List[str]:
+    """Sorted tilt-series ids; empty for an empty set, where Scipion's own ``getTSIds`` fails for want of a table."""
+    return sorted(setOfItems.getTSIds()) if setOfItems is not None and setOfItems.getSize() else []
+
+
+def byTsId(setOfVolumes: Any) -> Dict[str, Tomogram]:
+    """Copies of a set's items by tilt-series id. Copies, because two walks of one set at a time end the outer one early."""
+    return {item.getTsId(): item.clone() for item in setOfVolumes.iterItems()} if setOfVolumes.getSize() else {}

@@ -1,0 +1,143 @@
+"""The command line ``cryoetseg``. Each command builds a job and runs it, exactly as Scipion does.
+
+Commands are loaded one by one when they are asked for, so that ``--help`` answers at once; torch comes in only when a job runs.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import traceback
+from importlib import import_module
+from types import FrameType
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from .runtime.errors import CryoetsegError, MemoryLimitError
+
+logger = logging.getLogger(__name__)
+COMMANDS = ("segment", "simulate", "evaluate", "pick", "train", "weights", "run", "info")
+INTERRUPTED, TERMINATED, UNEXPECTED = 130, 143, 70
+
+
+class CommandsOnDemand(TyperGroup):
+    """A command group that imports ``commands/<name>.py`` when that command is asked for, and not before."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names in the order in which a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command called ``cmd_name``, or None, which typer turns into "no such command"."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = typer.main.get_command(import_module(f".commands.{cmd_name}", __package__).app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=CommandsOnDemand,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"max_content_width": 120, "help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from cryoetseg import __version__
+
+        typer.echo(f"cryoetseg {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Cryo-electron tomography: segment membranes and pick particles without labels, simulate, evaluate.
+
+    Every command writes job.json and result.json beside its results; the same command given again is not repeated.
+    Lengths are in Angstrom unless a name ends in -px. COMMAND --help lists every option with unit and default.
+    """
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 when all went well, else the error's own code and one line on standard error.
+
+    A single job file is accepted in place of a command: ``cryoetseg job.json`` is ``cryoetseg run job.json``.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments and arguments[0].endswith(".json"):
+        arguments.insert(0, "run")
+    sys.exit(exit_code_of(app, arguments, "cryoetseg"))
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    """Unwind the stack on SIGTERM, so that unfinished temporary files are removed."""
+    sys.exit(TERMINATED)
+
+
+def exit_code_of(application: typer.Typer, arguments: list[str], name: str) -> int:
+    """Run a typer application; every error becomes one line on standard error and an exit code, the traceback on ``--verbose``."""
+    verbose = "--verbose" in arguments
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        code = application(args=arguments, prog_name=name, standalone_mode=False) or 0
+        return _say_interrupted() if code == INTERRUPTED else code
+    except CryoetsegError as error:
+        return _complain(error, str(error), error.exit_code, verbose)
+    except typer.TyperException as error:
+        return _complain(error, f"{error.format_message()} What to do: add --help to see what is allowed.", error.exit_code, verbose)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say_interrupted()
+    except BrokenPipeError:
+        return _silence_output()
+    except Exception as error:  # the last resort of the program: one line for users, the traceback on request
+        return _explain_unexpected(error, verbose)
+
+
+def _explain_unexpected(error: Exception, verbose: bool) -> int:
+    if _is_out_of_memory(error):
+        limit = MemoryLimitError(
+            f"out of memory: {_one_line(error)}",
+            "a job that fits into memory",
+            "choose a smaller z range or tile, or a machine with more memory",
+        )
+        return _complain(error, str(limit), limit.exit_code, verbose)
+    advice = "What to do: run again with --verbose and report what it prints."
+    return _complain(error, f"unexpected {type(error).__name__}: {_one_line(error)}. {advice}", UNEXPECTED, verbose)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """torch tells by name (GPU) or by text (processor), and may not be imported here; everything else by MemoryError."""
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or "no message"
+
+
+def _complain(error: BaseException, message: str, code: int, verbose: bool) -> int:
+    if verbose:
+        traceback.print_exception(error)
+    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    return code
+
+
+def _say_interrupted() -> int:
+    sys.stderr.write("error: interrupted. What to do: run the same command again; finished files are kept.\n")
+    return INTERRUPTED
+
+
+def _silence_output() -> int:
+    """Whoever read our output went away (``| head``): not an error. Keep the interpreter from complaining at exit."""
+    import os
+
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0

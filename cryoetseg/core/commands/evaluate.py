@@ -1,0 +1,84 @@
+"""``cryoetseg evaluate``: scores against a truth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Optional
+
+import typer
+
+from ..runtime.job import InputFile
+from .help import SectionedCommand, command_group
+from .options import Settings, VoxelSizeOption, with_settings
+from .running import build_job, input_file, run_and_show
+
+app = command_group("Score a result against a truth.")
+PredictedArgument = Annotated[Path, typer.Argument(metavar="PREDICTED", help="The result to score.", show_default=False)]
+TruthArgument = Annotated[Path, typer.Argument(metavar="TRUTH", help="The truth.", show_default=False)]
+KeepOption = Annotated[
+    Optional[Path],
+    typer.Option("--out", metavar="FOLDER", help="Folder that keeps result.json, tables and figures.", show_default="nothing is kept"),
+]
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("evaluate-segmentation")
+def segmentation(
+    predicted: PredictedArgument,
+    truth: TruthArgument,
+    out: KeepOption = None,
+    voxel_size: VoxelSizeOption = None,
+    *,
+    settings: Settings,
+) -> None:
+    """Dice, intersection over union and surface Dice of a mask."""
+    _evaluate("evaluate-segmentation", predicted, truth, out, voxel_size, settings)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("evaluate-picking")
+def picking(
+    predicted: PredictedArgument,
+    truth: TruthArgument,
+    out: KeepOption = None,
+    voxel_size: VoxelSizeOption = None,
+    *,
+    settings: Settings,
+) -> None:
+    """Precision, recall and F1 of particle positions, matched one to one."""
+    _evaluate("evaluate-picking", predicted, truth, out, voxel_size, settings)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("evaluate-restoration")
+def restoration(
+    predicted: PredictedArgument,
+    truth: TruthArgument,
+    out: KeepOption = None,
+    voxel_size: VoxelSizeOption = None,
+    *,
+    settings: Settings,
+) -> None:
+    """PSNR, SSIM and correlation of a restored tomogram."""
+    _evaluate("evaluate-restoration", predicted, truth, out, voxel_size, settings)
+
+
+def _evaluate(method: str, predicted: Path, truth: Path, out: Optional[Path], voxel_size: Optional[float], settings: Settings) -> None:
+    inputs = [input_file(predicted, "predicted", voxel_size), input_file(truth, "truth", voxel_size)]
+    if out is not None:
+        run_and_show(build_job(method, inputs, out, settings), settings)
+        return
+    with TemporaryDirectory(prefix="cryoetseg-") as folder:
+        _show_scores(method, inputs, Path(folder), settings)
+
+
+def _show_scores(method: str, inputs: list[InputFile], folder: Path, settings: Settings) -> None:
+    from ..methods import run_job
+    from .running import metric_lines
+
+    result = run_job(build_job(method, inputs, folder, settings))
+    if settings.as_json:
+        typer.echo(result.model_dump_json(indent=2))
+    else:
+        typer.echo("\n".join(metric_lines(result.metrics)))

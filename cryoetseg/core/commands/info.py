@@ -1,0 +1,122 @@
+"""``cryoetseg info``: what a file is, whether it is sound, how its values are distributed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from ..runtime.errors import InputError
+from .help import SectionedCommand, command_group
+from .options import Settings, VoxelSizeOption, with_settings
+from .running import print_json
+
+app = command_group()
+PERCENTILES = (0.0, 0.5, 5.0, 25.0, 50.0, 75.0, 95.0, 99.5, 100.0)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings()
+def info(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Volume, particle list, job.json or result.json.", show_default=False)],
+    voxel_size: VoxelSizeOption = None,
+    *,
+    settings: Settings,
+) -> None:
+    """Show header, checks, warnings and value distribution of a volume, or what a particle list or a record holds."""
+    content = describe_file(file, voxel_size)
+    if settings.as_json:
+        print_json(content)
+        return
+    for name, value in content.items():
+        for line in _lines(name, value):
+            typer.echo(line)
+
+
+def describe_file(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
+    """What ``file`` is, by its suffix; raises InputError when it is damaged or of no known kind."""
+    from ..volumes.io import FORMATS
+
+    if not file.exists():
+        raise InputError(f"{file} does not exist", "an existing file", "check the path")
+    if file.suffix.lower() == ".json" and _is_record(file):
+        return _describe_record(file)
+    if file.suffix.lower() == ".em":
+        return _describe_em(file, voxel_size)
+    return _describe_volume(file, voxel_size) if file.suffix.lower() in FORMATS else _describe_particles(file)
+
+
+def _is_record(file: Path) -> bool:
+    from ..runtime.files import read_json
+
+    return "method" in read_json(file)
+
+
+def _describe_em(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
+    """EM files hold a volume or, as a single section, a motive list of particles."""
+    try:
+        return _describe_volume(file, voxel_size)
+    except InputError as not_a_volume:
+        try:
+            return _describe_particles(file)
+        except InputError:
+            raise not_a_volume from None
+
+
+def _describe_volume(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
+    from ..volumes.io import open_volume
+    from ..volumes.normalisation import mean_and_deviation, quantiles
+
+    volume = open_volume(file, voxel_size)
+    header = volume.header
+    mean, deviation = mean_and_deviation(volume.data)
+    values = quantiles(volume.data, [percentile / 100 for percentile in PERCENTILES])
+    return {
+        "file": str(file), "kind": "volume", "format": header.format, "type": str(header.dtype), "shape_zyx": list(header.shape),
+        "voxel_size_angstrom": header.voxel_size, "voxel_size_is_known": header.voxel_size_is_known,
+        "origin_zyx_angstrom": list(header.origin), "mean": mean, "standard_deviation": deviation,
+        "percentiles": {f"{percentile:g}": value for percentile, value in zip(PERCENTILES, values, strict=True)},
+        "warnings": list(header.warnings),
+    }  # fmt: skip
+
+
+def _describe_particles(file: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from ..particles.formats import read_particles
+
+    table = read_particles(file)
+    classes, counts = np.unique(table.class_id, return_counts=True)
+    return {
+        "file": str(file), "kind": "particles", "count": len(table),
+        "voxel_size_angstrom": table.voxel_size if table.voxel_size_is_known else None,
+        "tilt_series": sorted({str(name) for name in table.tilt_series_id}),
+        "classes": {table.class_names.get(int(c), str(int(c))): int(n) for c, n in zip(classes, counts, strict=True)},
+        "lowest_zyx": table.zyx.min(axis=0).tolist() if len(table) else [],
+        "highest_zyx": table.zyx.max(axis=0).tolist() if len(table) else [],
+    }  # fmt: skip
+
+
+def _describe_record(file: Path) -> dict[str, Any]:
+    from ..runtime.files import read_json
+    from ..runtime.job import read_job, read_result
+
+    is_result = "outputs" in read_json(file)
+    record = read_result(file) if is_result else read_job(file)
+    return {"file": str(file), "kind": "result" if is_result else "job", **record.model_dump(mode="json")}
+
+
+def _lines(name: str, value: Any) -> list[str]:
+    title = name.replace("_", " ")
+    if isinstance(value, dict):
+        return [f"{title}:"] + [f"  {key:20} {_short(item)}" for key, item in value.items()]
+    if isinstance(value, list) and value and isinstance(value[0], (str, dict)):
+        return [f"{title}:"] + [f"  {_short(item)}" for item in value]
+    return [f"{title:22} {_short(value)}"]
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return " x ".join(_short(item) for item in value) or "none"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,179 @@
+"""Options of the command line, made from the parameter models: name, unit, bounds, default and help are written once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from ..methods import parameters_model
+from ..runtime.errors import ParameterError
+from ..runtime.params import FieldDescription, describe, parameters_from
+from .help import EXPERT_SECTION, PARAMETER_SECTION, RUN_SECTION
+
+CONTRASTS = ("dark", "bright")
+SCALARS = (bool, int, float, str)
+
+TomogramArgument = Annotated[Path, typer.Argument(metavar="TOMOGRAM", help="Tomogram: .mrc, .rec, .em, .tif or .zarr.", show_default=False)]
+FolderOption = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="Folder of the results; made when missing.", show_default=False)
+]
+VoxelSizeOption = Annotated[
+    Optional[float],
+    typer.Option(
+        "--voxel-size",
+        metavar="ANGSTROM",
+        help="Voxel size in Angstrom per voxel, in place of the one in the file's header.",
+        show_default="from the header",
+    ),
+]
+ContrastOption = Annotated[
+    str, typer.Option("--contrast", metavar="dark|bright", help="How particles and membranes look in the tomogram; microscopes give dark.")
+]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What every command takes, and the checked parameters of its method."""
+
+    parameters: dict[str, Any]
+    seed: Optional[int]
+    device: Optional[str]
+    as_json: bool
+    verbose: bool
+
+
+def with_settings(method: str = "", without: Iterable[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Replace a command's ``settings`` argument by the common options and one option per parameter of ``method``.
+
+    Parameters named in ``without`` get no option, because the command has a better spelling for them and puts them into
+    ``settings.parameters`` itself; they are checked when the job runs.
+    """
+    fields = [field for field in describe(parameters_model(method)) if field.name not in set(without)] if method else []
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
+        offered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + [_option(f) for f in fields] + _common_options()
+
+        @functools.wraps(command)
+        def run(**values: Any) -> None:
+            common = {p.name: values.pop(p.name) for p in _common_options()}
+            given = {field.name: _parsed(field, values.pop(field.name)) for field in fields}
+            given = {name: value for name, value in given.items() if value is not None}
+            configure_logging(common["verbose"])
+            command(**values, settings=Settings(parameters=given, **common))
+
+        # typer reads a command's options from its signature and its annotations
+        run.__signature__ = inspect.Signature(offered)  # type: ignore[attr-defined]
+        run.__annotations__ = {p.name: p.annotation for p in offered}
+        del run.__wrapped__  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
+
+def checked_parameters(method: str, given: dict[str, Any]) -> dict[str, Any]:
+    """All parameters of ``method`` as plain JSON values, defaults filled in; raises ParameterError."""
+    return parameters_from(parameters_model(method), given).model_dump(mode="json")
+
+
+def z_range(text: str) -> tuple[int, int]:
+    """The half-open slice range ``A:B`` (0-based slices A, ..., B-1); raises ParameterError."""
+    start, colon, stop = text.partition(":")
+    try:
+        first, last = int(start), int(stop)
+    except ValueError:
+        first, last = 0, -1
+    if not colon or first < 0 or last <= first:
+        raise ParameterError(f"z range '{text}'", "A:B with 0 <= A < B, slices counted from 0, B not included", "for example --z 40:72")
+    return first, last
+
+
+def checked_contrast(contrast: str) -> str:
+    """``contrast`` when it is one of the two words; raises ParameterError."""
+    if contrast not in CONTRASTS:
+        raise ParameterError(f"contrast '{contrast}'", " or ".join(CONTRASTS), "microscopes give dark particles")
+    return contrast
+
+
+def configure_logging(verbose: bool) -> None:
+    """Send the package's messages to standard error: what a user should know, or everything when ``verbose``."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s" if verbose else "%(message)s"))
+    package = logging.getLogger("cryoetseg")
+    package.handlers, package.propagate = [handler], False
+    package.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _option(field: FieldDescription) -> inspect.Parameter:
+    listed = field.kind not in SCALARS
+    default = ",".join(map(str, field.default)) if listed and field.default is not None else field.default
+    declaration = typer.Option(
+        metavar=None if field.kind is bool else _metavar(field),
+        help=_help(field),
+        rich_help_panel=EXPERT_SECTION if field.expert else PARAMETER_SECTION,
+        show_default="chosen by the program" if default is None else True,
+    )
+    kind: Any = Optional[str if listed else field.kind]
+    annotation = Annotated[kind, declaration]
+    return inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _metavar(field: FieldDescription) -> str:
+    if field.choices:
+        return "|".join(field.choices)
+    return field.unit.upper().replace(" ", "_") or {int: "NUMBER", float: "NUMBER"}.get(field.kind, "TEXT")
+
+
+def _help(field: FieldDescription) -> str:
+    parts = [field.help.rstrip(".")]
+    if field.unit:
+        parts.append(f"In {field.unit}")
+    if field.lower is not None and field.upper is not None:
+        parts.append(f"From {field.lower:g} to {field.upper:g}")
+    elif field.lower is not None:
+        parts.append(f"At least {field.lower:g}")
+    elif field.upper is not None:
+        parts.append(f"At most {field.upper:g}")
+    return ". ".join(parts) + "."
+
+
+def _parsed(field: FieldDescription, value: Any) -> Any:
+    """Lists are written with commas; everything else is already of its type."""
+    if value is None or field.kind in SCALARS:
+        return value
+    return [item.strip() for item in str(value).split(",")]
+
+
+def _common_options() -> list[inspect.Parameter]:
+    rows: list[tuple[str, Any, Any, Any]] = [
+        (
+            "seed",
+            Optional[int],
+            None,
+            typer.Option(
+                metavar="NUMBER", help="Seed of every random number; same seed, same result.", show_default="0, or the job file's"
+            ),
+        ),
+        (
+            "device",
+            Optional[str],
+            None,
+            typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.", show_default="auto, or the job file's"),
+        ),
+        ("as_json", bool, False, typer.Option("--json", help="Print the result as JSON on standard output, for scripts.")),
+        ("verbose", bool, False, typer.Option("--verbose", help="Print everything, and the traceback of an error.")),
+    ]
+    for _, _, _, declaration in rows:
+        declaration.rich_help_panel = RUN_SECTION
+    return [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[kind, declaration])
+        for name, kind, default, declaration in rows
+    ]

@@ -1,0 +1,80 @@
+"""From a command's options to a job, and from a job to what the user reads."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, Optional
+
+import typer
+
+from ..methods import run_job
+from ..runtime.job import RESULT_FILE, InputFile, Job, Result
+from .options import Settings, checked_contrast, checked_parameters
+
+logger = logging.getLogger(__name__)
+
+
+def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] = None, contrast: str = "dark") -> InputFile:
+    """One input of a job by its absolute path, so that the job file can be run from anywhere."""
+    return InputFile(
+        path=str(path.absolute()), role=role, voxel_size=voxel_size, tilt_series_id=path.stem, contrast=checked_contrast(contrast)
+    )
+
+
+def build_job(method: str, inputs: list[InputFile], folder: Path, settings: Settings, **parameters: Any) -> Job:
+    """The job of a command; ``parameters`` are those that the command spells in its own way. Raises ParameterError."""
+    return Job(
+        method=method,
+        parameters=checked_parameters(method, {**settings.parameters, **parameters}),
+        inputs=inputs,
+        output_folder=str(folder.absolute()),
+        seed=settings.seed or 0,
+        device=settings.device or "auto",
+    )
+
+
+def run_and_show(job: Job, settings: Settings) -> Result:
+    """Run a job (or find it done), draw its figures, print what it made."""
+    result = run_illustrated(job)
+    show(result, settings.as_json)
+    return result
+
+
+def run_illustrated(job: Job) -> Result:
+    """Run a job (or find it done) and draw the figures that belong to its kind of result."""
+    from ..report.illustrate import illustrate
+
+    return illustrate(run_job(job))
+
+
+def show(result: Result, as_json: bool) -> None:
+    """Print a result: all of it as JSON, or the files, numbers and warnings for a reader."""
+    if as_json:
+        typer.echo(result.model_dump_json(indent=2))
+        return
+    folder = Path(result.job["output_folder"])
+    for output in result.outputs:
+        typer.echo(f"{output.kind:16} {folder / output.path}")
+    typer.echo("\n".join(metric_lines(result.metrics)), nl=bool(result.metrics))
+    for warning in result.warnings:
+        logger.warning("warning: %s", warning)
+    memory = result.peak_memory_bytes / 2**30
+    typer.echo(f"{result.method}: {result.seconds:.1f} s, at most {memory:.2f} GiB of memory. Record: {folder / RESULT_FILE}")
+
+
+def metric_lines(metrics: dict[str, Any]) -> list[str]:
+    """The numbers and words of ``metrics``, one name per line; lists and deeper tables are left to the JSON."""
+    return [f"{name:28} {_readable(value)}" for name, value in metrics.items() if not isinstance(value, list)]
+
+
+def _readable(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_readable(item)}" for name, item in value.items() if not isinstance(item, (dict, list)))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def print_json(content: object) -> None:
+    """Print a JSON document on standard output."""
+    typer.echo(json.dumps(content, indent=2, default=str))

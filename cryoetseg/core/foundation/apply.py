@@ -1,0 +1,157 @@
+"""Slab segmentation as a job: a tomogram goes in, a membrane mask, particle candidates and eigenimages come out."""
+from __future__ import annotations
+
+import json
+import logging
+import math
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ..particles.formats import write_particles
+from ..particles.table import ParticleTable
+from ..runtime.device import choose_device
+from ..runtime.errors import InputError
+from ..runtime.files import atomic_path
+from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..volumes.contrast import particles_bright
+from ..volumes.header import VolumeHeader
+from ..volumes.io import Volume, create_volume, open_volume
+from .backbone import Backbone, load_backbone
+from .canvases import CanvasPlan, SlabCanvas, gives_features, slab_canvases
+from .eigenimages import WHITE
+from .frames import plan_frame
+from .linking import Linked
+from .params import SegmentSlabsParameters
+from .pictures import Pictures
+from .separation import separate
+from .slabs import slab_indices
+from .slices import separate_slices
+
+logger = logging.getLogger(__name__)
+SHOWN_SLABS = 5  # slabs whose eigenimages are kept for the viewer
+
+
+class Segmentation(NamedTuple):
+    """Membranes, bool (slabs, y, x), particles with z counted from the first slab, and the slabs kept for viewing."""
+
+    membranes: np.ndarray
+    particles: Linked
+    shown: list[SlabCanvas]
+
+
+def run(job: Job) -> MethodOutcome:
+    """Segment the slabs of the job's one tomogram and write the results into the output folder."""
+    parameters = parameters_from(SegmentSlabsParameters, job.parameters)
+    source = _only_tomogram(job)
+    volume = open_volume(source.path, source.voxel_size)
+    slabs = slab_indices(parameters, volume.header.shape[0])
+    device = choose_device(job.device)
+    backbone = load_backbone(parameters.backbone, parameters.weights_folder, device, empty_prompt=parameters.empty_prompt,
+                             noise_reach_nm=parameters.noise_reach / 10)
+    segmentation = segment_slabs(volume, source.contrast, slabs, parameters, backbone, job.seed)
+    name = source.tilt_series_id or Path(source.path).stem
+    outputs, particles = _write(Path(job.output_folder), name, volume.header, slabs, segmentation)
+    metrics = {"slabs": len(slabs), "particles": particles, "membrane_fraction": float(segmentation.membranes.mean())}
+    return MethodOutcome(outputs=outputs, metrics=metrics, warnings=[*volume.header.warnings, *_warnings(segmentation)])
+
+
+def segment_slabs(
+    volume: Volume, contrast: str, slabs: Sequence[int], parameters: SegmentSlabsParameters, backbone: Backbone, seed: int = 0
+) -> Segmentation:
+    """Segment ``slabs`` of a volume whose particles look as ``contrast`` says."""
+    frame = plan_frame(volume.header.shape[1:], parameters, backbone.input_size_px, backbone.tokens)
+    pictures = Pictures(volume.data, contrast, frame, backbone, parameters)
+    plan = CanvasPlan(pictures, frame, backbone, volume.header.voxel_size, parameters, seed)
+    if parameters.separation == "slices":
+        stack = _stacked(slab_canvases(plan, slabs), slabs, volume.header.shape)
+        return Segmentation(*separate_slices(stack.canvases, slabs, plan.voxel_size, parameters), stack.shown)
+    wider, inside = _with_neighbours(slabs, volume.header, parameters) if gives_features(backbone) else (list(slabs), slice(0, len(slabs)))
+    stack = _stacked(slab_canvases(plan, wider), wider[inside], volume.header.shape)
+    grey = np.stack([particles_bright(np.asarray(volume.data[z], np.float32), contrast) for z in wider])
+    membranes, particles = separate(WHITE - stack.canvases, grey, stack.densities, plan.voxel_size, parameters)
+    return Segmentation(membranes[inside], _cropped(particles, inside), stack.shown)
+
+
+class _Stack(NamedTuple):
+    canvases: np.ndarray
+    densities: np.ndarray
+    shown: list[SlabCanvas]
+
+
+def _stacked(made: Iterator[SlabCanvas], asked: Sequence[int], shape: tuple[int, ...]) -> _Stack:
+    """Canvases and densities as volumes, and a few of the ``asked`` slabs whole, for the viewer."""
+    kept = {asked[index] for index in np.linspace(0, len(asked) - 1, min(SHOWN_SLABS, len(asked))).round().astype(int)}
+    canvases, densities, shown = [], [], []
+    for slab in made:
+        canvases.append(slab.canvas.astype(np.float32).reshape(shape[1:]))
+        densities.append(slab.density.astype(np.float32))
+        if slab.z in kept:
+            shown.append(slab)
+    return _Stack(np.stack(canvases), np.stack(densities), shown)
+
+
+def _with_neighbours(slabs: Sequence[int], header: VolumeHeader, parameters: SegmentSlabsParameters) -> tuple[list[int], slice]:
+    """The slabs and those within half a particle of them, where a body at the range's end goes on; and where the asked ones lie."""
+    reach = math.ceil(parameters.particle_diameter / header.voxel_size / 2)
+    below = list(range(slabs[0] - parameters.z_step, max(-1, slabs[0] - reach - 1), -parameters.z_step))[::-1]
+    above = list(range(slabs[-1] + parameters.z_step, min(header.shape[0], slabs[-1] + reach + 1), parameters.z_step))
+    return [*below, *slabs, *above], slice(len(below), len(below) + len(slabs))
+
+
+def _cropped(particles: Linked, inside: slice) -> Linked:
+    kept = (particles.zyx[:, 0] >= inside.start) & (particles.zyx[:, 0] < inside.stop)
+    return Linked(particles.zyx[kept] - [inside.start, 0, 0], particles.score[kept], particles.slabs[kept])
+
+
+def _only_tomogram(job: Job) -> InputFile:
+    tomograms = job.inputs_of("tomogram")
+    if len(tomograms) != 1:
+        raise InputError(f"{len(tomograms)} tomograms in one job", "exactly one", "make one job a tomogram")
+    return tomograms[0]
+
+
+def _write(folder: Path, name: str, header: VolumeHeader, slabs: Sequence[int], found: Segmentation) -> tuple[list[Output], int]:
+    mask, star, images = f"{name}_membranes.mrc", f"{name}_particles.star", f"{name}_eigenimages.npz"
+    with create_volume(folder / mask, header.shape, np.int8, header.voxel_size, header.origin) as target:
+        for z, membranes in zip(slabs, found.membranes):
+            target[z] = membranes
+    table = _table(name, header, slabs, found.particles)
+    write_particles(table, folder / star)
+    _write_eigenimages(folder / images, found.shown)
+
+    def output(kind: str, path: str) -> Output:
+        return Output(kind=kind, path=path, voxel_size=header.voxel_size, tilt_series_id=name)
+
+    return [output("membrane_mask", mask), output("particles", star), output("eigenimages", images)], len(table)
+
+
+def _table(name: str, header: VolumeHeader, slabs: Sequence[int], particles: Linked) -> ParticleTable:
+    step = slabs[1] - slabs[0] if len(slabs) > 1 else 1
+    zyx = particles.zyx * [step, 1, 1] + [slabs[0], 0, 0]
+    table = ParticleTable.from_points(zyx, voxel_size=header.voxel_size, tilt_series_id=name, score=particles.score)
+    return table.sorted_by_score()
+
+
+def _write_eigenimages(path: Path, shown: Sequence[SlabCanvas]) -> None:
+    """Eigenimages (slabs, k, h, w), canvases (slabs, y, x) as uint8, their z, and what was merged and why as JSON text."""
+    with atomic_path(path) as part:
+        np.savez_compressed(
+            part,
+            z=np.array([slab.z for slab in shown]),
+            eigenimages=np.stack([slab.eigenimages.astype(np.uint8) for slab in shown]),
+            canvases=np.stack([np.clip(slab.canvas, 0, WHITE).astype(np.uint8) for slab in shown]),
+            records=np.array(json.dumps([slab.record for slab in shown])),
+        )
+
+
+def _warnings(found: Segmentation) -> list[str]:
+    warnings = []
+    if not found.membranes.any():
+        warnings.append("no membrane was found: lower membrane_threshold or membrane_extent")
+    if len(found.particles.zyx) == 0:
+        warnings.append("no particle was found: check particle_diameter and contrast, or lower particle_threshold")
+    return warnings

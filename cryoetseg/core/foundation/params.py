@@ -1,0 +1,278 @@
+"""Parameters of unsupervised slab segmentation. Defaults are what measures best; ``published`` is the value of Uddin et al. 2026.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
+"""
+
+from typing import Any, Dict, Literal
+
+from ..runtime.params import Parameters, parameter
+from .separation_params import SeparationParameters
+
+
+class SlabParameters(Parameters):
+    """Which slices become slabs and how each is prepared (Uddin26 1.2)."""
+
+    z_start: int = parameter(0, "First slice of the slab range, counted from 0.", label="First slice", unit="voxel", ge=0)
+    z_end: int = parameter(
+        0, "First slice behind the slab range; 0 takes every slice up to the last one.", label="End slice", unit="voxel", ge=0
+    )
+    z_step: int = parameter(
+        1, "Distance between two slabs. The paper makes every slice of the range a slab.", unit="voxel", expert=True, ge=1
+    )
+    averaged_slices: int = parameter(
+        1,
+        "Slices averaged into one slab, an odd number. More raise the signal and blur along z.",
+        unit="slices",
+        published=1,
+        expert=True,
+        ge=1,
+        le=9,
+    )
+    stretch: Literal["percentile", "minmax"] = parameter(
+        "percentile",
+        "Contrast stretch of each slice: between two percentiles, or from minimum to maximum, where one hot voxel squeezes the slice.",
+        published="minmax",
+        expert=True,
+    )
+    stretch_low: float = parameter(0.5, "Lower percentile of the stretch.", unit="%", expert=True, ge=0, lt=50)
+    stretch_high: float = parameter(99.5, "Upper percentile of the stretch.", unit="%", expert=True, gt=50, le=100)
+    clahe: bool = parameter(
+        True,
+        "Even out local contrast (CLAHE, clip limit 2, 8 x 8 regions). The paper applies it, its released program does not.",
+        expert=True,
+    )
+    smoothing_sigma: float = parameter(
+        1.25, "Width of the Gaussian that smooths each slab.", unit="voxel", published=1.25, expert=True, ge=0, le=10
+    )
+    slab_contrast: Literal["dark", "bright"] = parameter(
+        "dark", "Whether particles are dark or bright in the picture the backbone sees.", published="dark", expert=True
+    )
+
+
+class TilingParameters(Parameters):
+    """How a slab is cut into the square pictures a backbone takes."""
+
+    tiling: Literal["voxels", "quadrants"] = parameter(
+        "voxels",
+        "Overlapping tiles of a fixed number of voxels, or four quadrants of the slab stretched to a fixed frame.",
+        published="quadrants",
+        expert=True,
+    )
+    tile_px: int = parameter(
+        128, "Side of one tile in voxels of the tomogram (tiling 'voxels').", label="Tile side", unit="voxel", expert=True, ge=16, le=4096
+    )
+    overlap_px: int = parameter(16, "Overlap of neighbouring tiles (tiling 'voxels').", unit="voxel", expert=True, ge=0, le=2048)
+    border_tokens: int = parameter(
+        8,
+        "Tokens dropped along each side of a tile before the spectral step, because the padding of the network's convolutions makes "
+        "eigenvectors of its own there (tiling 'voxels').",
+        unit="tokens",
+        expert=True,
+        ge=0,
+        le=16,
+    )
+
+
+class BackboneParameters(Parameters):
+    """Which network gives the affinities and how often it is asked (Uddin26 1.3)."""
+
+    backbone: str = parameter(
+        "cryoet-tiny",
+        "Network that gives the affinities: cryoet-tiny (shipped), stable-diffusion-v1-4 (fetched by 'cryoetseg weights fetch'), or a "
+        "folder in diffusers format.",
+        published="stable-diffusion-v1-4",
+    )
+    weights_folder: str = parameter("", "Folder with fetched weights; empty takes the one 'cryoetseg weights' uses.", expert=True)
+    draws: int = parameter(
+        1,
+        "Noise draws averaged per tile. The paper's solver runs the network about 200 times a tile.",
+        expert=True,
+        ge=1,
+        le=500,
+    )
+    noise_reach: float = parameter(
+        680.0,
+        "Length that divided by the voxel size gives the largest noise step: 50 at 13.48 A.",
+        unit="A",
+        published=680.0,
+        expert=True,
+        gt=0,
+        le=10000,
+    )
+    empty_prompt: Literal["required", "zeros"] = parameter(
+        "required",
+        "Stable Diffusion's embedding of the empty prompt: read from the weights folder, or explicitly replaced by zeros.",
+        published="required",
+        expert=True,
+    )
+
+
+class SpectralParameters(Parameters):
+    """How affinities become eigenvectors (Uddin26 1.4)."""
+
+    solver: Literal["auto", "joint", "eigen", "gradient"] = parameter(
+        "auto",
+        "joint: one exact solution for all slabs from the features of the backbone; eigen: deterministic eigen-solver tile by tile; "
+        "gradient: the published descent, about 25 times more passes; auto: joint where the backbone gives features, else eigen.",
+        published="gradient",
+    )
+    eigenvectors: int = parameter(12, "Eigenvectors computed per tile.", published=12, expert=True, ge=2, le=64)
+    gradient_iterations: int = parameter(2000, "Iterations of the gradient solver.", published=2000, expert=True, ge=1, le=100000)
+    gradient_accumulation: int = parameter(
+        20, "Iterations whose gradients are summed into one step.", published=20, expert=True, ge=1, le=1000
+    )
+    gradient_learning_rate: float = parameter(2e-3, "Learning rate of the gradient solver (Adam).", published=2e-3, expert=True, gt=0, le=1)
+    replay_probability: float = parameter(
+        0.9,
+        "Chance that an iteration of the gradient solver takes the last affinities again instead of running the network.",
+        published=0.9,
+        expert=True,
+        ge=0,
+        lt=1,
+    )
+
+
+class AggregationParameters(Parameters):
+    """How eigenimages merge into one canvas (Uddin26 1.5) and how canvases are made consistent along z (Uddin26 1.6)."""
+
+    eigenimages: int = parameter(10, "Eigenimages that take part, from the first eigenvector on.", published=10, expert=True, ge=1, le=64)
+    inversion_pixel: float = parameter(
+        100.0,
+        "Grey value above which a pixel counts as bright when deciding on inversion.",
+        unit="0-255",
+        published=100.0,
+        expert=True,
+        ge=0,
+        le=255,
+    )
+    inversion_area: float = parameter(
+        0.4, "An eigenimage with a smaller share of bright pixels is inverted.", published=0.4, expert=True, ge=0, le=1
+    )
+    aggregation: Literal["projection", "greedy"] = parameter(
+        "projection",
+        "projection: eigenimages weighted by how well they explain the picture; greedy: merged one by one by similarity and contours.",
+        published="greedy",
+    )
+    base_contours: int = parameter(10, "Most contours the first eigenimage may have.", published=10, expert=True, ge=0)
+    merged_contours: int = parameter(15, "Most contours a merged eigenimage may have.", published=15, expert=True, ge=0)
+    merge_similarity: float = parameter(
+        0.35, "Structural similarity (SSIM) above which an eigenimage may join.", published=0.35, expert=True, ge=-1, le=1
+    )
+    merge_rounds: int = parameter(10, "Most eigenimages that may join.", published=10, expert=True, ge=0, le=64)
+    slab_correction: bool = parameter(
+        True, "Correct each canvas by its neighbours along z. The paper does, its released program finds no neighbours.", published=True
+    )
+    neighbour_similarity: float = parameter(
+        0.90, "Above this SSIM of both neighbours a differing slab is replaced by their mean.", published=0.90, expert=True, ge=-1, le=1
+    )
+    centre_similarity: float = parameter(
+        0.8, "A slab differs when its SSIM to both neighbours is below this.", published=0.8, expert=True, ge=-1, le=1
+    )
+
+
+class ParticleSizeParameters(Parameters):
+    """The one size the scale-aware rules follow."""
+
+    particle_diameter: float = parameter(
+        250.0, "Diameter of the particles sought. The paper fixes 300 A for areas and 150 A for distances.", unit="A", gt=0, le=5000
+    )
+
+
+class ThresholdParameters(ParticleSizeParameters):
+    """How a canvas becomes a mask (Uddin26 1.7)."""
+
+    threshold_scale: Literal["scale_aware", "published"] = parameter(
+        "scale_aware",
+        "Window of the local threshold: from the particle diameter, or 15 pixels, which turns discs over 8 pixels radius into rings.",
+        published="published",
+    )
+    threshold_block_px: int = parameter(
+        15,
+        "Window of the local threshold, the smallest one when scale-aware; an odd number.",
+        unit="pixel",
+        published=15,
+        expert=True,
+        ge=3,
+        le=513,
+    )
+    threshold_offset: float = parameter(
+        3.0, "How much darker than its surroundings a pixel must be. Higher keeps less.", unit="0-255", published=3.0, ge=-50, le=100
+    )
+    large_body_diameter: float = parameter(
+        0.0,
+        "Diameter of large bodies to be filled by a second, wider window; 0 leaves it out (scale-aware).",
+        unit="A",
+        expert=True,
+        ge=0,
+        le=50000,
+    )
+
+
+class SplittingParameters(ParticleSizeParameters):
+    """How the mask is cut into regions (Uddin26 1.8)."""
+
+    splitter: Literal["watershed", "cellpose"] = parameter(
+        "watershed", "Watershed of the distance transform, or Cellpose-SAM where it and its weights are installed.", published="cellpose"
+    )
+    cellpose_model: str = parameter("", "File with the Cellpose-SAM weights; empty looks into the weights folder.", expert=True)
+
+
+class FilterParameters(ParticleSizeParameters):
+    """Which regions are particles, the rest being membrane (Uddin26 1.8), and how detections join along z."""
+
+    filters: Literal["scale_aware", "published"] = parameter(
+        "scale_aware",
+        "Rules by area, solidity and eccentricity from the particle diameter, or the published ones, which pass small discs only.",
+        published="published",
+    )
+    smallest_area: float = parameter(0.4, "Smallest area of a particle, as a share of its disc.", expert=True, ge=0, le=1)
+    largest_area: float = parameter(2.0, "Largest area of a particle, as a multiple of its disc.", expert=True, ge=1, le=100)
+    smallest_solidity: float = parameter(0.85, "Smallest solidity (area over convex area) of a particle.", expert=True, ge=0, le=1)
+    largest_eccentricity: float = parameter(0.75, "Largest eccentricity of a particle.", expert=True, ge=0, le=1)
+    membrane_area: float = parameter(
+        32000.0,
+        "Smallest area of a membrane piece in one slab; smaller ones are dropped, and particles need keep no distance from them.",
+        unit="A^2",
+        expert=True,
+        ge=0,
+    )
+    membrane_distance: float = parameter(
+        0.5,
+        "Distance a particle's centre keeps from membranes, as a share of the particle diameter. The published rule is 10 pixels.",
+        expert=True,
+        ge=0,
+        le=10,
+    )
+    membrane_closing: bool = parameter(True, "Close small gaps of membranes. The paper does, with unknown settings.", expert=True)
+    membrane_dilation_px: int = parameter(1, "Pixels membranes grow by after cleaning.", unit="pixel", expert=True, ge=0, le=10)
+    link_radius: float = parameter(
+        0.5, "How far a particle's centre may move from slab to slab, as a share of the diameter.", expert=True, gt=0, le=2
+    )
+    link_slices: int = parameter(3, "Slabs in a row that must show a particle. The paper asks for one.", unit="slabs", ge=1, le=100)
+
+
+class SegmentSlabsParameters(
+    # pydantic orders fields from the last base to the first
+    SeparationParameters,
+    FilterParameters,
+    SplittingParameters,
+    ThresholdParameters,
+    AggregationParameters,
+    SpectralParameters,
+    TilingParameters,
+    BackboneParameters,
+    SlabParameters,
+):
+    """All parameters of slab segmentation, flat for forms and command lines."""
+
+    @classmethod
+    def published(cls, **changes: Any) -> "SegmentSlabsParameters":
+        """Every value as published, then ``changes``: ``published(z_start=200, z_end=300)`` is the paper's training range."""
+        values: Dict[str, Any] = {}
+        for name, field in cls.model_fields.items():
+            extra = field.json_schema_extra
+            if isinstance(extra, dict) and extra.get("published") is not None:
+                values[name] = extra["published"]
+        values.update(link_slices=1)
+        values.update(changes)
+        return cls(**values)

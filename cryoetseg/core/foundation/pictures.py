@@ -1,0 +1,51 @@
+"""What a backbone is shown of a tomogram: prepared slabs, or stacks of neighbouring slices."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..volumes.contrast import particles_bright
+from .backbone import Backbone
+from .frames import Frame
+from .params import SegmentSlabsParameters
+from .slabs import check_slab, prepare_slab, read_slab, stretched
+
+
+class Pictures:
+    """Pictures of the windows of any slab of ``volume`` (z, y, x), whose particles look as ``contrast`` says."""
+
+    def __init__(self, volume: Any, contrast: str, frame: Frame, backbone: Backbone, parameters: SegmentSlabsParameters) -> None:
+        self._volume, self._contrast, self._frame = volume, contrast, frame
+        self._slices, self._parameters = backbone.slices, parameters
+        self._kept: dict[int, np.ndarray] = {}
+
+    def of_slab(self, z: int) -> np.ndarray:
+        """Float32 pictures (windows, h, w), or (windows, slices, h, w) for a backbone that sees several slices."""
+        if self._slices == 1:
+            slab = particles_bright(read_slab(self._volume, z, self._parameters), self._contrast)
+            return np.stack(self._frame.pictures(prepare_slab(slab, self._parameters)))
+        reach = self._slices // 2
+        stack = [self._stretched_slice(index) for index in range(z - reach, z + reach + 1)]
+        return np.stack([np.stack(self._frame.pictures(image)) for image in stack], axis=1)
+
+    def intensity(self, z: int) -> np.ndarray:
+        """Float32 (y, x) in [0, 1], bright particles: the slab averaged with its two neighbours."""
+        return np.mean([self._stretched_slice(index) for index in (z - 1, z, z + 1)], axis=0, dtype=np.float32)
+
+    def _stretched_slice(self, index: int) -> np.ndarray:
+        index = _reflected(index, self._volume.shape[0])
+        if index not in self._kept:
+            self._kept = {key: image for key, image in self._kept.items() if abs(key - index) <= self._slices}
+            slab = np.asarray(self._volume[index], np.float32)
+            check_slab(slab)
+            self._kept[index] = stretched(particles_bright(slab, self._contrast), self._parameters)
+        return self._kept[index]
+
+
+def _reflected(index: int, depth: int) -> int:
+    """``index`` mirrored at the first and the last slice."""
+    if depth == 1:
+        return 0
+    index = abs(index)
+    return index if index < depth else max(0, 2 * (depth - 1) - index)

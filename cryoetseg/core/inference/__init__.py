@@ -1,0 +1,1 @@
+"""Tiled and streamed inference."""

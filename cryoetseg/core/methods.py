@@ -1,0 +1,51 @@
+"""The methods by name: which parameters each takes and which function runs it. Nothing heavy is imported before it is needed."""
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple
+
+from .runtime.errors import JobError
+from .runtime.job import Job, Result
+from .runtime.params import Parameters
+from .runtime.record import recorded_run
+
+
+class Method(NamedTuple):
+    """Where the parameters and the entry point of a method live, as ``module:name`` below ``cryoetseg.core``."""
+
+    parameters: str
+    entry_point: str
+
+
+METHODS = {
+    "simulate": Method("simulation.params:SimulationParameters", "simulation.apply:run"),
+    "simulate-subtomograms": Method("simulation.params:SubtomogramParameters", "simulation.subtomograms:run"),
+    "segment-slabs": Method("foundation.params:SegmentSlabsParameters", "foundation.apply:run"),
+    "train-backbone": Method("foundation.training_params:TrainBackboneParameters", "foundation.train:run"),
+    "pick-dog": Method("picking.params:DogParameters", "picking.apply:run"),
+    "evaluate-segmentation": Method("metrics.params:EvaluateSegmentationParameters", "metrics.apply:run"),
+    "evaluate-picking": Method("metrics.params:EvaluatePickingParameters", "metrics.apply:run"),
+    "evaluate-restoration": Method("metrics.params:EvaluateRestorationParameters", "metrics.apply:run"),
+}
+
+
+def method(name: str) -> Method:
+    """The method called ``name``; raises :class:`JobError` that lists the known ones."""
+    if name not in METHODS:
+        raise JobError(f"unknown method '{name}'", ", ".join(METHODS))
+    return METHODS[name]
+
+
+def parameters_model(name: str) -> type[Parameters]:
+    """The parameter model of a method."""
+    return _load(method(name).parameters)  # type: ignore[return-value]
+
+
+def run_job(job: Job) -> Result:
+    """Run a job, or return its stored result when it is already done."""
+    return recorded_run(job, _load(method(job.method).entry_point))  # type: ignore[arg-type]
+
+
+def _load(address: str) -> object:
+    module, name = address.split(":")
+    return getattr(import_module(f"cryoetseg.core.{module}"), name)

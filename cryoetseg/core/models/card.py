@@ -1,0 +1,141 @@
+"""A model on disk: a folder with ``model.safetensors`` (the weights) and ``card.json`` (what they are and how to use them).
+
+Data only: nothing in the folder is ever run. The network is built by this program from the name and the parameters in the card.
+"""
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from ..runtime.errors import InputError, OutputError, WeightsError
+from ..runtime.files import read_json, sha256, write_text
+from ..runtime.record import versions
+
+WEIGHTS, CARD = "model.safetensors", "card.json"
+Network = TypeVar("Network", bound=nn.Module)
+Tensor = torch.Tensor
+
+
+class ModelCard(BaseModel):
+    """What a model is. ``voxel_size`` in Angstrom; ``contrast`` is how particles looked to the network in training."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    format: Literal[1] = 1
+    method: str
+    network: str
+    network_parameters: dict[str, Any] = Field(default_factory=dict)
+    voxel_size: float = Field(gt=0)
+    contrast: Literal["dark", "bright"] = "bright"
+    normalisation: str
+    classes: dict[int, str] = Field(default_factory=dict)
+    training: dict[str, Any] = Field(default_factory=dict)
+    versions: dict[str, str] = Field(default_factory=dict)
+    sha256: str = ""
+
+
+def save_model(folder: str | Path, network: nn.Module, card: ModelCard, dtype: torch.dtype | None = None) -> ModelCard:
+    """Write the model folder as a whole and return the card with checksum and software versions filled in.
+
+    ``dtype`` stores floating-point weights in another precision (float16 halves the size). A model already in ``folder`` is
+    replaced; a folder with anything else in it is refused. Raises ``OutputError``.
+    """
+    folder = Path(folder)
+    _refuse_foreign_content(folder)
+    with _whole_folder(folder) as part:
+        try:
+            save_file(_storable(network, dtype), str(part / WEIGHTS))
+        except SafetensorError as error:  # how safetensors reports a full disk
+            raise OutputError(f"cannot write {folder}: {error}", "a folder with free space", "free space, then save again") from error
+        complete = card.model_copy(update={"sha256": sha256(part / WEIGHTS), "versions": {**versions(), **card.versions}})
+        write_text(part / CARD, complete.model_dump_json(indent=2) + "\n")
+    return complete
+
+
+def load_model(folder: str | Path, build: Callable[[ModelCard], Network]) -> tuple[Network, ModelCard]:
+    """Read a model folder; ``build`` makes the network its card names. The network comes back in evaluation mode.
+
+    Raises ``WeightsError`` when anything is missing, damaged or does not fit.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    state = _verified_weights(folder, card)
+    network = build(card)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(f"the weights in {folder} do not fit the network '{card.network}': {' '.join(str(error).split())[:300]}",
+                           "a folder written by this program", "train or export the model again") from error
+    return network.eval(), card
+
+
+def read_card(folder: str | Path) -> ModelCard:
+    """Read and check ``card.json``; raises ``WeightsError``."""
+    folder = Path(folder)
+    try:
+        return ModelCard(**read_json(folder / CARD))
+    except InputError as error:
+        raise WeightsError(f"{folder} is not a model folder: {error.got}", f"a folder with {WEIGHTS} and {CARD}",
+                           "name the folder a training wrote") from error
+    except ValidationError as error:
+        fields = "; ".join(".".join(map(str, item["loc"])) + f": {item['msg']}" for item in error.errors())
+        raise WeightsError(f"{folder / CARD} is damaged or of another version: {fields}", "a card written by this program") from error
+
+
+def _verified_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise WeightsError(f"{path} is missing", f"a folder with {WEIGHTS} and {CARD}", "copy the whole folder again")
+    if sha256(path) != card.sha256:
+        raise WeightsError(f"{path} is damaged or was exchanged: its SHA-256 is not the one in {CARD}", "an unchanged file",
+                           "copy the folder again or train again")
+    try:
+        return load_file(str(path))
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"cannot read {path}: {error}", "a safetensors file", "copy the folder again or train again") from error
+
+
+def _storable(network: nn.Module, dtype: torch.dtype | None) -> dict[str, Tensor]:
+    # each tensor with memory of its own: safetensors refuses weights that share memory
+    state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
+    return {name: tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor for name, tensor in state.items()}
+
+
+def _refuse_foreign_content(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file", "a new folder or an earlier model", "choose another name")
+    strange = sorted(item.name for item in folder.iterdir() if item.name not in (WEIGHTS, CARD)) if folder.exists() else []
+    if strange:
+        raise OutputError(f"{folder} holds other files ({', '.join(strange[:3])})", "a new folder or an earlier model",
+                          "choose another folder: saving replaces the folder as a whole")
+
+
+@contextmanager
+def _whole_folder(folder: Path) -> Iterator[Path]:
+    """A temporary folder beside ``folder`` that takes its place on success; the earlier one is moved aside only then."""
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}.previous")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if folder.exists():
+            os.replace(folder, aside)
+        os.replace(part, folder)
+    except OSError as error:
+        if aside.exists() and not folder.exists():
+            os.replace(aside, folder)
+        raise OutputError(f"cannot write {folder}: {error.strerror or error}", "a folder that can be written, with free space",
+                          "choose another output folder or free space, then run again") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Particle lists and their file formats."""

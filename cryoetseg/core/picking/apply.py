@@ -1,0 +1,68 @@
+"""Picking as a job: tomograms in, one particle list each out."""
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..particles.formats import write_particles
+from ..particles.table import ParticleTable
+from ..runtime.errors import InputError, JobError, ParameterError
+from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..volumes.contrast import particles_bright
+from ..volumes.io import open_volume
+from .dog import difference_of_gaussians, sigma_for_diameter
+from .params import DogParameters
+
+SMALLEST_SIGMA_PX = 0.5  # below, a voxel is larger than the particle and the filter picks noise
+
+
+class BrightView:
+    """A (z, y, x) volume that is turned to bright particles where it is sliced."""
+
+    def __init__(self, volume: Any, contrast: str) -> None:
+        self.shape, self._volume, self._contrast = volume.shape, volume, contrast
+        self._mmap, self.mode = getattr(volume, "_mmap", None), getattr(volume, "mode", "c")  # lets release_pages reach the map
+
+    def __getitem__(self, window: tuple[slice, ...]) -> np.ndarray:
+        return particles_bright(np.asarray(self._volume[window]), self._contrast)
+
+
+def run(job: Job) -> MethodOutcome:
+    """Pick every input tomogram into ``<name>_particles.star``, scores in rlnAutopickFigureOfMerit."""
+    parameters = parameters_from(DogParameters, job.parameters)
+    tomograms = job.inputs_of("tomogram")
+    if not tomograms:
+        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    outputs, metrics = [], {}
+    for item in tomograms:
+        table = pick(item, parameters)
+        name = f"{Path(item.path).stem}_particles.star"
+        write_particles(table, Path(job.output_folder) / name)
+        outputs.append(Output(kind="particles", path=name, voxel_size=table.voxel_size, tilt_series_id=item.tilt_series_id))
+        metrics[Path(item.path).stem] = {"particles": len(table), "best_score": float(table.score.max(initial=-math.inf))}
+    total = sum(entry["particles"] for entry in metrics.values())
+    return MethodOutcome(outputs=outputs, metrics={"particles": total, **metrics})
+
+
+def pick(tomogram: InputFile, parameters: DogParameters) -> ParticleTable:
+    """Picks of one tomogram, best first. Raises :class:`InputError` for a tomogram without voxel size or too coarse for the particle."""
+    volume = open_volume(tomogram.path, tomogram.voxel_size)
+    voxel_size = volume.header.voxel_size
+    if not volume.header.voxel_size_is_known:
+        raise InputError(f"{tomogram.path}: the voxel size is unknown", "a tomogram with a voxel size", "give it with --voxel-size")
+    sigma = parameters.sigma or sigma_for_diameter(parameters.particle_diameter)
+    if sigma < SMALLEST_SIGMA_PX * voxel_size:
+        raise ParameterError(f"sigma {sigma:.1f} A is {sigma / voxel_size:.2f} voxels", f"at least {SMALLEST_SIGMA_PX} voxels",
+                             "give a larger particle diameter or a finer tomogram")
+    by_threshold = parameters.selection == "threshold"
+    picks = difference_of_gaussians(
+        BrightView(volume.data, tomogram.contrast), sigma / voxel_size, ratio=parameters.sigma_ratio,
+        exclusion_px=(parameters.exclusion or 3 * sigma) / voxel_size, threshold=parameters.threshold if by_threshold else None,
+        count=None if by_threshold or parameters.count == 0 else parameters.count)
+    return ParticleTable.from_points(
+        picks.points, voxel_size=voxel_size, tilt_series_id=tomogram.tilt_series_id or Path(tomogram.path).stem, score=picks.scores,
+        diameters=parameters.particle_diameter)

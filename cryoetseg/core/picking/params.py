@@ -1,0 +1,27 @@
+"""Parameters of picking without learning.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
+"""
+from typing import Literal
+
+from ..runtime.params import Parameters, parameter
+
+
+class DogParameters(Parameters):
+    """Difference-of-Gaussians picking of blobs of about one size."""
+
+    particle_diameter: float = parameter(
+        280.0, "Diameter of the particles. The inner Gaussian's sigma is this over 2 sqrt(3), to which a ball of that size answers most "
+        "strongly: 81 A for a ribosome of 280 A.", label="Particle diameter", unit="A", gt=0.0, le=10000.0)
+    sigma: float = parameter(
+        0.0, "Sigma of the inner Gaussian; 0 takes it from the particle diameter.", unit="A", expert=True, ge=0.0, le=5000.0, published=80)
+    sigma_ratio: float = parameter(1.1, "Sigma of the outer Gaussian over that of the inner.", expert=True, gt=1.0, le=4.0, published=1.1)
+    exclusion: float = parameter(
+        0.0, "Picks are at least so far apart; 0 takes three sigma, published with sigma 80 A.", label="Smallest distance", unit="A",
+        ge=0.0, le=10000.0, published=240)
+    selection: Literal["count", "threshold"] = parameter(
+        "count", "Keep a number of best picks, or those above a threshold between the weakest and the strongest.")
+    count: int = parameter(500, "Number of picks in each tomogram; 0 keeps all.", label="Number of picks", ge=0, le=10000000, published=500)
+    threshold: float = parameter(
+        3.0, "t: picks score at least m + t (M - m) / 20, where m and M are the weakest and the strongest score.", unit="of 20",
+        ge=0.0, le=20.0, published=3)

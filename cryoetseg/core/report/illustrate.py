@@ -1,0 +1,119 @@
+"""The figures that belong to each kind of result, drawn from its files and added to its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runtime.job import RESULT_FILE, Output, Result, write_result
+
+ORTHOGONAL_INCHES = 9.0
+EIGENIMAGE_INCHES, EIGENIMAGE_COLUMNS = 2.0, 6
+BAR_SCORES = ("dice", "surface_dice", "iou", "precision", "recall", "f1", "mean_class_dice", "accuracy")
+DEFAULT_DIAMETER = 250.0  # Angstrom, of the circles where the job names no particle diameter
+
+
+def illustrate(result: Result) -> Result:
+    """Draw the figures of a result that has none yet and write them into its ``result.json``; returns the completed result."""
+    drawer = DRAWERS.get(result.method)
+    if drawer is None or result.outputs_of("figure"):
+        return result
+    folder = Path(result.job["output_folder"])
+    figures = [Output(kind="figure", path=name) for name in drawer(result, folder)]
+    completed = result.model_copy(update={"outputs": [*result.outputs, *figures]})
+    write_result(folder / RESULT_FILE, completed)
+    return completed
+
+
+def draw_segmentation(result: Result, folder: Path) -> list[str]:
+    """Tomogram with membranes and candidates in three planes through the middle of the slab range, and the eigenimages there."""
+    from ..volumes.io import open_labels
+
+    mask = open_labels(folder / result.outputs_of("membrane_mask")[0].path)
+    centre = [_middle_of_range(result.job["parameters"], mask.data.shape[0]), *(size // 2 for size in mask.data.shape[1:])]
+    source = result.job["inputs"][0]
+    overview = _overview(result, folder, Path(source["path"]), source["voxel_size"], mask.data, centre)
+    return [overview, *(_middle_eigenimages(folder, kept.path) for kept in result.outputs_of("eigenimages"))]
+
+
+def _middle_eigenimages(folder: Path, kept: str) -> str:
+    """Draw the eigenimages of the middle one of the slabs kept in the file ``kept``, and how they were merged."""
+    from .figures import draw_eigenimages, new_figure, save_figure
+    from .slab_file import read_slabs
+
+    slabs = read_slabs(folder / kept)
+    slab = slabs[len(slabs) // 2]
+    rows = -(-(len(slab.eigenimages) + 1) // EIGENIMAGE_COLUMNS)
+    figure = new_figure(EIGENIMAGE_INCHES * EIGENIMAGE_COLUMNS, (EIGENIMAGE_INCHES + 0.35) * rows)
+    draw_eigenimages(figure, slab.eigenimages, slab.record, slab.canvas)
+    name = f"{Path(kept).stem}_z{slab.z}.png"
+    save_figure(folder / name, figure)
+    return name
+
+
+def draw_simulation(result: Result, folder: Path) -> list[str]:
+    """Each simulated tomogram with its true membranes and particles."""
+    from ..volumes.io import open_labels
+
+    names = []
+    for number, tomogram in enumerate(result.outputs_of("tomogram")):
+        mask = open_labels(folder / result.outputs_of("membrane_mask")[number].path).data
+        names.append(_overview(result, folder, folder / tomogram.path, None, mask, None, number))
+    return names
+
+
+def draw_picks(result: Result, folder: Path) -> list[str]:
+    """Tomogram with the picked particles."""
+    source = result.job["inputs"][0]
+    return [_overview(result, folder, Path(source["path"]), source["voxel_size"], None, None)]
+
+
+def draw_evaluation(result: Result, folder: Path) -> list[str]:
+    """The scores between 0 and 1 as bars."""
+    from .figures import draw_bars, new_figure, save_figure
+
+    scores = {name.replace("_", " "): float(result.metrics[name]) for name in BAR_SCORES if name in result.metrics}
+    if not scores:
+        return []
+    figure = new_figure(6.0, 3.5)
+    draw_bars(figure.add_subplot(), {"all tomograms": scores})
+    save_figure(folder / "scores.png", figure)
+    return ["scores.png"]
+
+
+DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
+    "segment-slabs": draw_segmentation,
+    "simulate": draw_simulation,
+    "pick-dog": draw_picks,
+    "evaluate-segmentation": draw_evaluation,
+    "evaluate-picking": draw_evaluation,
+}
+
+
+def _overview(
+    result: Result, folder: Path, tomogram: Path, voxel_size: float | None, mask: Any, centre: list[int] | None, number: int = 0
+) -> str:
+    from ..particles.formats import read_particles
+    from ..volumes.io import open_volume
+    from .figures import draw_orthogonal, new_figure, save_figure
+
+    volume = open_volume(tomogram, voxel_size)
+    size = volume.header.voxel_size
+    points = read_particles(folder / result.outputs_of("particles")[number].path).zyx
+    depth, height, width = volume.header.shape
+    figure = new_figure(ORTHOGONAL_INCHES, ORTHOGONAL_INCHES * (depth + height) / (depth + width))
+    draw_orthogonal(figure, volume.data, mask, np.asarray(points), centre=centre, voxel_size=size, diameter_px=_diameter(result) / size)
+    name = f"{tomogram.stem}_overview.png"
+    save_figure(folder / name, figure)
+    return name
+
+
+def _diameter(result: Result) -> float:
+    return float(result.job["parameters"].get("particle_diameter") or DEFAULT_DIAMETER)
+
+
+def _middle_of_range(parameters: dict[str, Any], depth: int) -> int:
+    return int((parameters.get("z_start", 0) + (parameters.get("z_end") or depth)) // 2)

@@ -1,0 +1,1 @@
+"""What every run needs: errors, parameters, jobs, files, progress, devices, seeds."""

@@ -1,0 +1,110 @@
+"""The two files that join every front end to the core: ``job.json`` goes in, ``result.json`` comes out.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
+"""
+from pathlib import Path
+from typing import Any, Dict, List, Optional, Type, TypeVar, Union
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .errors import CryoetsegError, JobError
+from .files import read_json, write_text
+
+JOB_FILE, RESULT_FILE = "job.json", "result.json"
+Record = TypeVar("Record", bound=BaseModel)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", protected_namespaces=())
+
+
+class InputFile(_Strict):
+    """One input of a job. ``voxel_size`` (Angstrom) overrides the file's header; ``contrast`` tells how particles look."""
+
+    path: str
+    role: str = "tomogram"
+    voxel_size: Optional[float] = None
+    tilt_series_id: str = ""
+    contrast: str = "dark"
+
+
+class Job(_Strict):
+    """What to do: a method's name, its parameters, its inputs, where the results go."""
+
+    method: str
+    parameters: Dict[str, Any] = Field(default_factory=dict)
+    inputs: List[InputFile] = Field(default_factory=list)
+    output_folder: str
+    seed: int = 0
+    device: str = "auto"
+
+    def inputs_of(self, role: str) -> List[InputFile]:
+        """The inputs that play ``role``, in order."""
+        return [item for item in self.inputs if item.role == role]
+
+
+class Output(_Strict):
+    """One file a job made. ``path`` is relative to the folder of ``result.json`` so that projects can be moved."""
+
+    kind: str
+    path: str
+    voxel_size: Optional[float] = None
+    tilt_series_id: str = ""
+
+
+class MethodOutcome(_Strict):
+    """What a method hands back to the runner."""
+
+    outputs: List[Output] = Field(default_factory=list)
+    metrics: Dict[str, Any] = Field(default_factory=dict)
+    warnings: List[str] = Field(default_factory=list)
+
+
+class Result(_Strict):
+    """The record of a finished job."""
+
+    method: str
+    job: Dict[str, Any]
+    outputs: List[Output]
+    metrics: Dict[str, Any]
+    warnings: List[str] = Field(default_factory=list)
+    seconds: float
+    peak_memory_bytes: int
+    device: str
+    versions: Dict[str, str]
+    sha256: Dict[str, str]
+    command: List[str]
+
+    def outputs_of(self, kind: str) -> List[Output]:
+        """The outputs of one ``kind``, in order."""
+        return [item for item in self.outputs if item.kind == kind]
+
+
+def read_job(path: Union[str, Path]) -> Job:
+    """Read and check a job file; raises :class:`JobError`."""
+    return _read(Job, path)
+
+
+def write_job(path: Union[str, Path], job: Job) -> None:
+    """Write a job file atomically."""
+    write_text(path, job.model_dump_json(indent=2) + "\n")
+
+
+def read_result(path: Union[str, Path]) -> Result:
+    """Read and check a result file; raises :class:`JobError`."""
+    return _read(Result, path)
+
+
+def write_result(path: Union[str, Path], result: Result) -> None:
+    """Write a result file atomically."""
+    write_text(path, result.model_dump_json(indent=2) + "\n")
+
+
+def _read(model: Type[Record], path: Union[str, Path]) -> Record:
+    try:
+        return model(**read_json(path))
+    except ValidationError as error:
+        details = "; ".join(".".join(map(str, item["loc"])) + f": {item['msg']}" for item in error.errors())
+        raise JobError(f"{path} is not a {model.__name__.lower()} file: {details}") from error
+    except CryoetsegError as error:
+        raise JobError(f"cannot use {path} as a {model.__name__.lower()} file: {error.got}", error.allowed) from error

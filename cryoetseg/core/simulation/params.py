@@ -1,0 +1,159 @@
+"""Parameters of the simulator: whole tomograms by a tilt series, and subtomograms by the fast Fourier path.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic. Lengths in Angstrom unless the unit says
+otherwise, so the same values describe the same sample at every voxel size.
+"""
+from typing import Literal
+
+from pydantic import model_validator
+
+from ..runtime.params import Parameters, parameter
+
+
+class SimulationParameters(Parameters):
+    """One simulated tomogram: the sample, the microscope, the reconstruction."""
+
+    # What is made
+    name: str = parameter("sim", "Name of the tomogram; with several, a three-digit number is appended.", label="Name")
+    count: int = parameter(1, "Number of tomograms. Each has its own random sample, drawn from the seed and its number.", ge=1, le=10000)
+    voxel_size: float = parameter(10.0, "Voxel size of the tomogram.", unit="A", ge=2.0, le=64.0)
+    size_z: int = parameter(180, "Height of the volume, along the beam.", unit="voxels", ge=8, le=4096)
+    size_y: int = parameter(512, "Depth of the volume, along the tilt axis.", unit="voxels", ge=8, le=8192)
+    size_x: int = parameter(512, "Width of the volume, across the tilt axis.", unit="voxels", ge=8, le=8192)
+
+    # Macromolecules
+    particles: str = parameter(
+        "all", "Macromolecules and their relative numbers: 'all', 'none', or a list such as 'ribosome_80s:3, tric, p97:0.5'. "
+        "Templates given as inputs are always added.", label="Macromolecules")
+    occupancy: float = parameter(
+        0.12, "Share of the volume outside membranes and empty lumens that the macromolecules shall fill; less is reached when "
+        "no free place is found.", ge=0.0, le=0.4)
+    packing_tries: int = parameter(
+        20, "Places tried for each macromolecule before it is given up.", expert=True, ge=1, le=1000, published=20)
+    unresolved_density: float = parameter(
+        0.06, "Share of the free volume filled by small unlabelled proteins, the grainy background of a cytosol.",
+        expert=True, ge=0.0, le=0.3)
+    sample_thickness: float = parameter(
+        0.0, "Thickness of the ice or lamella that holds the sample, centred in z; 0 takes nine tenths of the volume's height.",
+        unit="A", ge=0.0)
+
+    # Membranes
+    vesicle_count: int = parameter(4, "Number of spherical vesicles.", ge=0, le=1000)
+    ellipsoid_count: int = parameter(2, "Number of ellipsoidal vesicles (eccentricity up to 0.75).", ge=0, le=1000)
+    tube_count: int = parameter(1, "Number of bent membrane tubes that cross the volume.", ge=0, le=100)
+    torus_count: int = parameter(0, "Number of membrane tori.", ge=0, le=100)
+    sheet_count: int = parameter(1, "Number of membrane sheets that cross the volume.", ge=0, le=100)
+    double_sheet_fraction: float = parameter(0.5, "Probability that a sheet is a pair of parallel membranes.", expert=True, ge=0.0, le=1.0)
+    vesicle_radius_min: float = parameter(
+        200.0, "Smallest radius of vesicles, to the middle of the bilayer.", unit="A", ge=80.0, le=10000.0)
+    vesicle_radius_max: float = parameter(
+        700.0, "Largest radius of vesicles. Radii over a third of the volume's width are not drawn.", unit="A", ge=80.0, le=10000.0)
+    tube_radius_min: float = parameter(150.0, "Smallest radius of tubes and tori.", unit="A", expert=True, ge=80.0, le=5000.0)
+    tube_radius_max: float = parameter(400.0, "Largest radius of tubes and tori.", unit="A", expert=True, ge=80.0, le=5000.0)
+    membrane_roughness: float = parameter(
+        0.08, "Low-frequency deformation of membranes, relative to their radius.", expert=True, ge=0.0, le=0.3)
+    leaflet_offset: float = parameter(
+        17.0, "Distance of each leaflet's head groups from the middle of the bilayer.", unit="A", expert=True, ge=5.0, le=40.0)
+    leaflet_sigma: float = parameter(
+        6.5, "Standard deviation of a leaflet's Gaussian profile (5 to 8).", unit="A", expert=True, ge=2.0, le=20.0)
+    membrane_amplitude: float = parameter(
+        1.2, "Density of a leaflet relative to protein. The default makes membranes as dark beside ribosomes as they are in a cell; "
+        "pure lipid by mass has 0.5 to 0.7.", expert=True, ge=0.05, le=3.0, published=0.6)
+    membrane_interior: float = parameter(
+        0.0, "Density of the middle of the bilayer relative to protein; solvent is 0. Pure lipid tails are below it, the proteins in "
+        "a cell's membranes make up for it.", expert=True, ge=-1.0, le=1.0, published=-0.15)
+    membrane_label_half_width: float = parameter(
+        25.0, "Voxels within this distance of the mid-surface are membrane.", unit="A", expert=True, ge=5.0, le=100.0)
+    membrane_proteins: float = parameter(1500.0, "Membrane proteins per square micrometre of membrane.", unit="1/um2", ge=0.0, le=20000.0)
+    empty_lumen_fraction: float = parameter(0.6, "Share of the vesicles without macromolecules inside.", expert=True, ge=0.0, le=1.0)
+
+    # Filaments and gold
+    actin_count: int = parameter(2, "Number of actin filaments.", ge=0, le=10000)
+    microtubule_count: int = parameter(0, "Number of microtubules.", ge=0, le=1000)
+    filament_length: float = parameter(
+        4000.0, "Mean length of filaments; they end where the volume ends.", unit="A", expert=True, ge=300.0, le=100000.0)
+    gold_count: int = parameter(
+        0, "Number of gold beads. They are 12 times denser than protein and dominate the variance that the SNR refers to.", ge=0, le=1000)
+    gold_radius_min: float = parameter(25.0, "Smallest radius of gold beads.", unit="A", expert=True, ge=5.0, le=500.0)
+    gold_radius_max: float = parameter(50.0, "Largest radius of gold beads.", unit="A", expert=True, ge=5.0, le=500.0)
+
+    # Tilt series
+    tilt_min: float = parameter(-60.0, "First tilt angle; the range may be asymmetric.", unit="degrees", ge=-89.0, le=0.0)
+    tilt_max: float = parameter(60.0, "Last tilt angle.", unit="degrees", ge=0.0, le=89.0)
+    tilt_step: float = parameter(3.0, "Step between tilts.", unit="degrees", ge=0.2, le=30.0)
+    tilt_order: Literal["dose_symmetric", "sequential"] = parameter(
+        "dose_symmetric", "Order of recording: outwards from the middle, alternating sides, or from one end to the other.")
+    total_dose: float = parameter(
+        100.0, "Electron dose over the whole series; high resolution fades with the dose received before (Grant and Grigorieff 2015). "
+        "0 switches radiation damage off.", unit="e/A2", ge=0.0, le=1000.0)
+    misalignment: float = parameter(
+        0.0, "Random shift of the images left by alignment, standard deviation at the largest tilt; half of it at zero tilt.",
+        unit="A", ge=0.0, le=500.0)
+    tilt_angle_error: float = parameter(
+        0.0, "Standard deviation of the error of tilt angles (0.5 is usual).", unit="degrees", expert=True, ge=0.0, le=5.0)
+
+    # Optics
+    optics: Literal["ctf", "none"] = parameter("ctf", "Contrast transfer function of each tilt, or images that are plain projections.")
+    defocus_min: float = parameter(2.0, "Smallest underfocus of a series.", unit="um", ge=0.0, le=30.0)
+    defocus_max: float = parameter(5.0, "Largest underfocus of a series.", unit="um", ge=0.0, le=30.0)
+    defocus_jitter: float = parameter(0.1, "Standard deviation of defocus between tilts.", unit="um", expert=True, ge=0.0, le=5.0)
+    voltage: float = parameter(300.0, "Acceleration voltage.", unit="kV", expert=True, ge=60.0, le=1500.0)
+    spherical_aberration: float = parameter(2.7, "Spherical aberration.", unit="mm", expert=True, ge=0.0, le=10.0)
+    amplitude_contrast: float = parameter(0.07, "Share of amplitude contrast.", expert=True, ge=0.0, lt=1.0)
+    b_factor: float = parameter(200.0, "Envelope of the images, exp(-B k2 / 4).", unit="A2", expert=True, ge=0.0, le=5000.0)
+    ctf_correction: Literal["none", "phase_flip"] = parameter("none", "Correction of the images before reconstruction.")
+
+    # Noise
+    snr: float = parameter(
+        0.1, "Signal-to-noise ratio of the tomogram: variance of the noise-free reconstruction over variance of the reconstructed noise. "
+        "Exact, because reconstruction is linear. The ratio in the projections that follows from it is reported.", gt=0.0, le=1e6)
+    noise_model: Literal["gaussian", "poisson"] = parameter("gaussian", "Statistics of the noise of the detector.", expert=True)
+    noise_before_optics: float = parameter(
+        0.5, "Share of the noise variance that passes the optics as the signal does; the rest is blurred by the detector only.",
+        expert=True, ge=0.0, le=1.0, published=0.5)
+    mean_free_path: float = parameter(
+        3500.0, "Inelastic mean free path in ice: higher tilts are thicker and noisier.", unit="A", expert=True, ge=500.0, le=20000.0)
+
+    # Reconstruction
+    weighting: Literal["crowther", "ramp"] = parameter(
+        "crowther", "Weighting of the back-projection: a ramp that levels off where neighbouring tilts no longer overlap, or a plain ramp.")
+    lowpass: float = parameter(
+        0.2, "Frequency where the roll-off of the images starts; it reaches 0 at 0.5. The default gives the noise of binned tomograms.",
+        unit="1/voxel", expert=True, ge=0.05, le=0.5)
+    half_maps: Literal["none", "tilts", "frames"] = parameter(
+        "none", "Two extra reconstructions with independent noise: from odd and even tilts, or from two halves of each tilt's frames.")
+    contrast: Literal["dark", "bright"] = parameter(
+        "dark", "How particles look in the written reconstruction. The grand model is always bright.")
+    write_tilt_series: bool = parameter(False, "Also write the tilt images and their angles.", expert=True)
+
+    @model_validator(mode="after")
+    def _ranges_are_ordered(self) -> "SimulationParameters":
+        for stem in ("vesicle_radius", "tube_radius", "gold_radius", "defocus", "tilt"):
+            if getattr(self, stem + "_min") > getattr(self, stem + "_max"):
+                raise ValueError(f"{stem}_min is larger than {stem}_max")
+        return self
+
+
+class SubtomogramParameters(Parameters):
+    """Subtomograms with masks by the fast Fourier path: wedge, CTF and noise without a tilt series."""
+
+    name: str = parameter("sub", "Prefix of the written files.")
+    count: int = parameter(100, "Number of subtomograms; the classes take turns.", ge=1, le=1000000)
+    particles: str = parameter("all", "Macromolecules: 'all' or a list such as 'ribosome_80s, tric'.", label="Macromolecules")
+    size: int = parameter(32, "Side of a subtomogram.", unit="voxels", ge=8, le=256, published=32)
+    voxel_size: float = parameter(10.0, "Voxel size.", unit="A", ge=2.0, le=64.0, published=10)
+    neighbours: int = parameter(4, "Neighbouring macromolecules that crowd the target.", ge=0, le=20, published=4)
+    max_shift: int = parameter(8, "Largest random shift of the target from the middle, per axis.", unit="voxels", ge=0, le=64, published=8)
+    snr: float = parameter(
+        0.05, "Signal-to-noise ratio: variance of the signal after CTF and wedge over variance of the noise.", gt=0.0, le=1e6)
+    tilt_min: float = parameter(-60.0, "Start of the tilt range that is not missing.", unit="degrees", ge=-89.0, le=0.0)
+    tilt_max: float = parameter(60.0, "End of the tilt range that is not missing.", unit="degrees", ge=0.0, le=89.0)
+    defocus: float = parameter(5.0, "Underfocus.", unit="um", ge=0.0, le=30.0, published=5)
+    voltage: float = parameter(300.0, "Acceleration voltage.", unit="kV", expert=True, ge=60.0, le=1500.0)
+    spherical_aberration: float = parameter(2.0, "Spherical aberration.", unit="mm", expert=True, ge=0.0, le=10.0, published=2)
+    amplitude_contrast: float = parameter(0.0, "Share of amplitude contrast.", expert=True, ge=0.0, lt=1.0, published=0)
+    envelope: float = parameter(
+        0.4, "Envelope exp(-(k / (envelope x Nyquist))2).", unit="Nyquist", expert=True, gt=0.0, le=10.0, published=0.4)
+    noise_before_optics: float = parameter(
+        0.5, "Share of the noise variance added before CTF and wedge.", expert=True, ge=0.0, le=1.0, published=0.5)
+    contrast: Literal["dark", "bright"] = parameter("dark", "How particles look in the written subtomograms.")

@@ -1,0 +1,213 @@
+"""The one training loop of all methods.
+
+All randomness is a fixed function of seed and step, so a training that was killed and resumed gives, on a processor, the
+weights of an uninterrupted one bit for bit. In ``output_folder``: ``last.safetensors`` (everything needed to go on),
+``best.safetensors`` (weights at the best validation), ``metrics.csv`` and ``training_curve.png``.
+"""
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from accelerate.utils import send_to_device
+
+from ..runtime.errors import ParameterError
+from ..runtime.progress import track
+from ..runtime.seeds import numpy_generator, stream_seed
+from .checkpoint import load_weights, read_latest, remove_leftovers, write_checkpoint
+from .interruption import Interruption
+from .log import TrainingLog
+from .params import FREE_ON_RESUME, TrainingParameters
+from .processes import Processes
+from .sampling import BatchPlaces, EndlessOrder, batches
+from .state import TrainingState
+from .task import Networks, TrainingTask
+from .update import Updater
+
+logger = logging.getLogger(__name__)
+LAST, BEST = "last.safetensors", "best.safetensors"
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """How a training ended. ``best`` is ``last`` where nothing was validated; ``ended_by`` a time limit may be resumed."""
+
+    folder: Path
+    steps: int
+    epochs: float
+    ended_by: Literal["length", "time limit"]
+    best_step: int
+    best_value: float | None
+    skipped_steps: int
+    rows: list[dict[str, float]]
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint from which training goes on."""
+        return self.folder / LAST
+
+    @property
+    def best(self) -> Path:
+        """The weights to use."""
+        return self.folder / BEST if (self.folder / BEST).exists() else self.last
+
+    def load_best(self, networks: Networks) -> None:
+        """Put the best weights (running averages where kept) into ``networks``."""
+        load_weights(self.best, networks)
+
+    def record(self) -> dict[str, Any]:
+        """What a model card says of the training."""
+        latest = {name: value for row in self.rows for name, value in row.items()}
+        return {"steps": self.steps, "epochs": round(self.epochs, 3), "ended_by": self.ended_by, "best_step": self.best_step,
+                "best_value": self.best_value, "skipped_steps": self.skipped_steps, "last_metrics": latest}
+
+
+def train(task: TrainingTask, parameters: TrainingParameters, output_folder: str | Path, seed: int = 0,
+          device: str = "auto") -> TrainingOutcome:
+    """Train ``task`` or go on with the training found in ``output_folder``.
+
+    Raises ``ParameterError`` when the folder holds a training with other settings, ``TrainingError`` when the loss stays
+    non-finite, ``OutputError`` when the folder cannot be written. SIGTERM and SIGINT end it after a checkpoint.
+    Under ``accelerate launch`` every process calls this; the networks of all end equal, the first writes the files.
+    """
+    # dropout draws from torch's global stream, which is seeded for each step and given back as it was
+    with torch.random.fork_rng(range(torch.cuda.device_count())), Interruption() as interruption:
+        return _Training(task, parameters, Path(output_folder), seed, Processes(device), interruption).run()
+
+
+class _Training:
+    def __init__(self, task: TrainingTask, parameters: TrainingParameters, folder: Path, seed: int, processes: Processes,
+                 interruption: Interruption) -> None:
+        processes.check_batch(parameters.batch_size)
+        self.task, self.parameters, self.folder, self.seed = task, parameters, folder, seed
+        self.processes, self.interruption = processes, interruption
+        self.order = EndlessOrder(task, seed)
+        self.updater = Updater(task, parameters, seed, processes)
+        self.state = TrainingState(task, self.updater, TrainingLog(folder if processes.is_main else None, parameters.log_interval))
+        self.started = time.monotonic()
+
+    @property
+    def total(self) -> int:
+        """Steps of the whole training."""
+        return self.parameters.iterations or math.ceil(self.parameters.epochs * self.order.items / self.parameters.batch_size)
+
+    def run(self) -> TrainingOutcome:
+        first = self._resume()
+        ended_by: Literal["length", "time limit"] = "length"
+        for _ in track(self._steps(), "training", total=self.total - self.state.step):
+            done = self.state.step == self.total
+            self._record(done)
+            if self._should_stop() and not done:
+                ended_by = "time limit"
+                break
+        if self.state.step > first:
+            self._save()
+            self.state.log.draw()
+        self.processes.wait()
+        return self._outcome(ended_by)
+
+    def _steps(self) -> Iterator[None]:
+        """Take steps until the end; after a return to the last checkpoint the data go back too."""
+        while self.state.step < self.total:
+            places = BatchPlaces(self.order, self.parameters.batch_size, self.state.step, self.total, self.processes.index,
+                                 self.processes.count)
+            for batch in batches(self.task, self.seed, places, self.parameters.workers):
+                if self._step(batch) == "restore":
+                    self._go_back()
+                    break
+                yield None
+
+    def _step(self, batch: Mapping[str, Any]) -> Literal["go on", "restore"]:
+        step = self.state.step
+        epoch = self._epoch(step)
+        self.updater.set_rates(epoch if not self.parameters.iterations else step,
+                               self.parameters.epochs if not self.parameters.iterations else self.total)
+        torch.manual_seed(stream_seed(self.seed, "dropout", step, self.processes.index))
+        metrics, finite = self.updater.step(send_to_device(batch, self.processes.device), step, epoch)
+        self.state.step += 1
+        if finite:
+            self.state.log_step(epoch, metrics)
+        return self.updater.guard.judge(finite, step)
+
+    def _record(self, done: bool) -> None:
+        if done:
+            self.state.log.flush(self.state.step, self._epoch(self.state.step - 1), self.updater.learning_rate)
+        if done or self._due(self.parameters.validation_interval):
+            self._validate()
+        if self._due(self.parameters.checkpoint_interval) and not done:
+            self._save()
+
+    def _due(self, interval: int) -> bool:
+        step = self.state.step
+        return step % interval == 0 if interval else self._epoch(step) > self._epoch(step - 1)
+
+    def _validate(self) -> None:
+        step = self.state.step
+        metrics = self.updater.validate(numpy_generator(self.seed, "validation", step))
+        if metrics and self.state.is_best(metrics) and self.processes.is_main:
+            write_checkpoint(self.folder / BEST, self.state.weights())
+        if metrics:
+            self.state.log.add_validation(step, self._epoch(step), metrics)
+
+    def _save(self) -> None:
+        # weights that are about to be given up must not replace the ones to go back to
+        if self.processes.is_main and self.updater.is_sound():
+            write_checkpoint(self.folder / LAST, self.state.checkpoint(self._fingerprint()))
+
+    def _resume(self) -> int:
+        checkpoint = read_latest(self.folder / LAST)
+        self.processes.wait()  # all have looked before the first one writes
+        if self.processes.is_main:
+            remove_leftovers(self.folder / LAST)
+            remove_leftovers(self.folder / BEST)
+        if checkpoint is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._save()
+        else:
+            self._check_same_training(checkpoint.record["training"])
+            self.state.load(checkpoint)
+            logger.info("going on with the training in %s at step %d", self.folder, self.state.step)
+        self.processes.share_weights(self.task.networks.values())
+        return self.state.step
+
+    def _go_back(self) -> None:
+        self.processes.wait()
+        checkpoint = read_latest(self.folder / LAST)
+        if checkpoint is not None:
+            guard = self.updater.guard.state()
+            self.state.load(checkpoint)
+            self.updater.guard.load(guard)  # keeps the halved learning rate and the count of returns
+
+    def _fingerprint(self) -> dict[str, Any]:
+        """What must be equal for two runs to be one training."""
+        settings = {name: value for name, value in self.parameters.model_dump().items() if name not in FREE_ON_RESUME}
+        return {"task": type(self.task).__name__, "seed": self.seed, "items": self.order.items, **settings}
+
+    def _check_same_training(self, recorded: Mapping[str, Any]) -> None:
+        now = self._fingerprint()
+        changed = [f"{name} {recorded.get(name)!r} -> {now.get(name)!r}" for name in {**recorded, **now}
+                   if recorded.get(name) != now.get(name)]
+        if changed:
+            raise ParameterError(f"{self.folder} holds a training with other settings ({'; '.join(changed)})",
+                                 "the same settings, or an empty folder", "choose another output folder to start anew")
+
+    def _should_stop(self) -> bool:
+        limit = self.parameters.minutes
+        late = limit > 0 and time.monotonic() - self.started > 60 * limit
+        stop = torch.tensor(float(late or self.interruption.received is not None), device=self.processes.device)
+        return bool(self.processes.average(stop) > 0)  # all processes stop at the same step or none does
+
+    def _epoch(self, step: int) -> int:
+        return step * self.parameters.batch_size // self.order.items
+
+    def _outcome(self, ended_by: Literal["length", "time limit"]) -> TrainingOutcome:
+        state = self.state
+        return TrainingOutcome(self.folder, state.step, state.step * self.parameters.batch_size / self.order.items, ended_by,
+                               state.best_step if state.best_value is not None else state.step, state.best_value,
+                               self.updater.guard.skipped, state.log.rows)

@@ -1,0 +1,80 @@
+"""Several processes as one: accelerate starts them and carries the sums between them.
+
+On GPUs ``accelerate launch --num_processes N``. On processors accelerate starts N processes only with ``--multi_gpu`` added,
+in spite of that option's name; without it one process runs, and :class:`Processes` says so.
+
+The networks are not wrapped. The gradients of a turn are averaged by one call after its backward pass, which stays right
+with any number of networks, turns, frozen parts and forward passes, where wrapped networks break; ours are small enough that
+overlapping this call with the backward pass would gain little.
+"""
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast, reduce
+from torch import Tensor, nn
+
+from ..runtime.device import choose_device
+from ..runtime.errors import ParameterError
+
+logger = logging.getLogger(__name__)
+# what accelerate's launcher leaves behind when it was asked for several processes
+ASKED_FOR_SEVERAL = ("ACCELERATE_MIXED_PRECISION", "MASTER_PORT")
+
+
+class Processes:
+    """This process among all that train together."""
+
+    def __init__(self, device: str) -> None:
+        # without a GPU accelerate joins the processes only when told that processors are meant
+        self._state = PartialState(cpu=device == "cpu" or not torch.cuda.is_available())
+        self.count: int = self._state.num_processes
+        self.index: int = self._state.process_index
+        # one process obeys the name it was given; of several, the launcher gives each its own GPU
+        self.device: torch.device = choose_device(device) if self.count == 1 else self._state.device
+        if self.count == 1 and all(name in os.environ for name in ASKED_FOR_SEVERAL):
+            logger.warning("accelerate launch started one process only; on processors add --multi_gpu to start several")
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this process writes the files."""
+        return self.index == 0
+
+    def check_batch(self, batch_size: int) -> None:
+        """Raise :class:`ParameterError` unless the batch splits evenly: the mean of means must be the mean."""
+        if batch_size % self.count:
+            raise ParameterError(f"batch size {batch_size} does not split over {self.count} processes", f"multiples of {self.count}")
+
+    def wait(self) -> None:
+        """Wait until all processes are here."""
+        self._state.wait_for_everyone()
+
+    def share_weights(self, networks: Iterable[nn.Module]) -> None:
+        """Give every process the weights and buffers of the first one."""
+        if self.count == 1:
+            return
+        for network in networks:
+            for tensor in [*network.parameters(), *network.buffers()]:
+                tensor.data.copy_(broadcast(tensor.data, from_process=0))
+
+    def average_gradients(self, weights: Iterable[nn.Parameter]) -> None:
+        """Replace each gradient by its mean over the processes, all in one message."""
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
+        if self.count == 1 or not gradients:
+            return
+        mean = reduce(nn.utils.parameters_to_vector(gradients), reduction="mean")
+        nn.utils.vector_to_parameters(mean, gradients)
+
+    def average(self, values: Tensor) -> Tensor:
+        """Mean of a vector over the processes."""
+        return reduce(values, reduction="mean") if self.count > 1 else values
+
+    def share_batch_statistics(self, network: nn.Module) -> nn.Module:
+        """Batch normalisation over the whole batch where torch can (GPUs); on processors each process keeps its own."""
+        if self.count == 1 or self.device.type != "cuda":
+            return network
+        return nn.SyncBatchNorm.convert_sync_batchnorm(network)

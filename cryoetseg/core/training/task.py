@@ -1,0 +1,115 @@
+"""What a method gives to the training loop: its networks, its items, its loss."""
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .params import TrainingParameters
+
+Networks = Mapping[str, nn.Module]
+Metrics = Mapping[str, "Tensor | float"]
+
+
+class Turn(NamedTuple):
+    """One update inside a step: only the weights of ``networks`` move; adversarial methods take two turns a step."""
+
+    name: str
+    networks: Sequence[str]
+
+
+class Selection(NamedTuple):
+    """The validation metric that decides which weights are the best."""
+
+    metric: str = "loss"
+    direction: Literal["min", "max"] = "min"
+
+
+@dataclass
+class Step:
+    """Where the training is, and the randomness of this turn.
+
+    ``generator`` depends on nothing but seed, step and turn, so that a resumed training draws what an uninterrupted one
+    draws. It is the same on all processes: :meth:`normal`, :meth:`uniform` and :meth:`integers` draw for the whole batch
+    and return the rows of this process, which makes several processes equal to one.
+    """
+
+    number: int
+    epoch: int
+    turn: str
+    generator: torch.Generator
+    averages: Networks
+    process: int = 0
+    processes: int = 1
+    shared: dict[str, Any] = field(default_factory=dict)  # carries tensors from one turn of a step to the next
+
+    def normal(self, like: Tensor) -> Tensor:
+        """Standard normal values in the shape, type and device of ``like`` (batch first)."""
+        return self._own(torch.randn(self._whole(like), generator=self.generator, device=self.generator.device)).to(like)
+
+    def uniform(self, like: Tensor) -> Tensor:
+        """Values uniform in [0, 1) in the shape, type and device of ``like`` (batch first)."""
+        return self._own(torch.rand(self._whole(like), generator=self.generator, device=self.generator.device)).to(like)
+
+    def integers(self, high: int, like: Tensor) -> Tensor:
+        """One int64 in [0, high) for each row of ``like``, on its device."""
+        rows = (like.shape[0] * self.processes,)
+        drawn = torch.randint(high, rows, generator=self.generator, device=self.generator.device)
+        return self._own(drawn).to(like.device)
+
+    def _whole(self, like: Tensor) -> tuple[int, ...]:
+        return (like.shape[0] * self.processes, *like.shape[1:])
+
+    def _own(self, whole: Tensor) -> Tensor:
+        return whole.chunk(self.processes)[self.process]
+
+
+class TrainingTask(ABC):
+    """A method as the loop sees it. ``networks`` are moved to the device and trained in place."""
+
+    networks: dict[str, nn.Module]
+    selection: Selection = Selection()
+
+    @abstractmethod
+    def items(self) -> int:
+        """Number of items in one epoch."""
+
+    @abstractmethod
+    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, Any]:
+        """Tensors or arrays of item ``index``; ``generator`` is a fixed function of seed, epoch and place in the epoch."""
+
+    @abstractmethod
+    def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        """Loss of this turn (a scalar, the mean over the batch) and what to log beside it, from a batch of stacked items."""
+
+    def order(self, epoch: int, generator: np.random.Generator) -> np.ndarray:
+        """Indices of the items in the order of this epoch; override to balance classes. Length: :meth:`items`."""
+        return generator.permutation(self.items())
+
+    def turns(self) -> Sequence[Turn]:
+        """The updates of one step, in order. Default: all networks at once."""
+        return [Turn("all", tuple(self.networks))]
+
+    def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
+        """Optimiser of one turn; the schedule multiplies the learning rates it starts with. Default: AdamW."""
+        return torch.optim.AdamW(weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
+
+    def averaged(self) -> Sequence[str]:
+        """Networks whose running average is kept when ``ema_decay`` is above 0. Default: all."""
+        return tuple(self.networks)
+
+    def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
+        """Metrics on held-out items (networks in evaluation mode, averaged where averages exist). Default: none."""
+        return {}
+
+    def state(self) -> Mapping[str, Tensor]:
+        """Tensors of the method's own that a checkpoint must hold, for example a replay pool. Default: none."""
+        return {}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:  # noqa: B027 (a method without state has nothing to do)
+        """Take back what :meth:`state` gave."""

@@ -1,0 +1,140 @@
+"""One step of the training: its turns, each with forward and backward pass, finite check and update; and the validation."""
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from ..runtime.device import autocast_dtype
+from ..runtime.errors import ParameterError
+from ..runtime.seeds import torch_generator
+from .averages import running_averages
+from .finite import FiniteGuard
+from .params import TrainingParameters
+from .processes import Processes
+from .schedules import rate_factor
+from .task import Metrics, Networks, Step, TrainingTask, Turn
+
+
+class Updater:
+    """Networks, optimisers, averages and precision of a training."""
+
+    def __init__(self, task: TrainingTask, parameters: TrainingParameters, seed: int, processes: Processes) -> None:
+        self.task, self.parameters, self.seed, self.processes = task, parameters, seed, processes
+        for name, network in task.networks.items():
+            task.networks[name] = processes.share_batch_statistics(network.to(processes.device)).train()
+        self.turns = list(task.turns())
+        self._trainable = {name: [weight for weight in network.parameters() if weight.requires_grad]
+                           for name, network in task.networks.items()}
+        self.optimisers = {turn.name: task.optimiser(turn.name, self._weights(turn), parameters) for turn in self.turns}
+        self._first_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in self.optimisers.items()}
+        self.averages = running_averages(task.networks, task.averaged(), parameters.ema_decay)
+        self.guard = FiniteGuard(parameters.max_skips)
+        self._dtype = _arithmetic(parameters.precision, processes.device)
+        self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self._dtype == torch.float16)
+        self.learning_rate = parameters.learning_rate
+
+    def set_rates(self, position: int, total: int) -> None:
+        """Set the learning rates for ``position`` of ``total`` (epochs or iterations)."""
+        factor = rate_factor(self.parameters, position, total) * self.guard.rate_scale
+        self.learning_rate = self.parameters.learning_rate * factor
+        for name, optimiser in self.optimisers.items():
+            for group, first in zip(optimiser.param_groups, self._first_rates[name]):
+                group["lr"] = first * factor
+
+    def step(self, batch: Mapping[str, Tensor], number: int, epoch: int) -> tuple[dict[str, float], bool]:
+        """Take all turns on one batch; returns the metrics (means over processes) and whether all was finite."""
+        shared: dict[str, object] = {}
+        metrics: dict[str, float] = {}
+        finite = True
+        for turn in self.turns:
+            generator = torch_generator(self.seed, "step", number, turn.name, device=str(self.processes.device))
+            step = Step(number, epoch, turn.name, generator, self._averaged(), self.processes.index, self.processes.count, shared)
+            turn_metrics, turn_finite = self._take(turn, batch, step)
+            metrics.update(turn_metrics)
+            finite = finite and turn_finite
+        self.scaler.update()
+        if finite:
+            for name, average in self.averages.items():
+                average.update_parameters(self.task.networks[name])
+        return metrics, finite
+
+    def validate(self, generator: np.random.Generator) -> dict[str, float]:
+        """The task's validation with the averaged networks where there are any, without touching the training's randomness."""
+        networks = {**self.task.networks, **self._averaged()}
+        with torch.no_grad(), self._autocast(), _evaluating(self.task.networks):
+            return dict(self.task.validate(networks, generator))
+
+    def is_sound(self) -> bool:
+        """Whether the weights are finite and no skipped step is pending."""
+        finite = all(bool(torch.isfinite(weight).all()) for weights in self._trainable.values() for weight in weights)
+        return finite and self.guard.skipped_in_a_row == 0
+
+    def _take(self, turn: Turn, batch: Mapping[str, Tensor], step: Step) -> tuple[dict[str, float], bool]:
+        optimiser, weights = self.optimisers[turn.name], self._weights(turn)
+        self._open_only(turn)
+        with self._autocast():
+            loss, metrics = self.task.loss(self.task.networks, batch, step)
+        self.scaler.scale(loss).backward()
+        self.processes.average_gradients(weights)
+        self.scaler.unscale_(optimiser)
+        values = self._values(turn, loss, metrics)
+        finite = self._clip(weights) and bool(np.isfinite(next(iter(values.values()))))
+        if finite:
+            self.scaler.step(optimiser)
+        optimiser.zero_grad(set_to_none=True)
+        return values, finite
+
+    def _clip(self, weights: list[nn.Parameter]) -> bool:
+        """Clip the gradient where asked; returns whether it is finite."""
+        norm = get_total_norm([weight.grad for weight in weights if weight.grad is not None])
+        if self.parameters.gradient_clip > 0 and torch.isfinite(norm):
+            clip_grads_with_norm_(weights, self.parameters.gradient_clip, norm)
+        return bool(torch.isfinite(norm))
+
+    def _values(self, turn: Turn, loss: Tensor, metrics: Metrics) -> dict[str, float]:
+        """The loss, under the turn's name where there are several turns, and the metrics; means over the processes."""
+        name = "loss" if len(self.turns) == 1 else f"{turn.name}_loss"
+        named = {name: loss, **{key: value for key, value in metrics.items() if key != name}}
+        vector = torch.stack([torch.as_tensor(value, dtype=torch.float32, device=loss.device).detach() for value in named.values()])
+        return dict(zip(named, self.processes.average(vector).tolist()))
+
+    def _open_only(self, turn: Turn) -> None:
+        """Gradients only for the networks of this turn: a frozen judge saves its backward pass into the weights."""
+        if len(self.turns) > 1:
+            for name, weights in self._trainable.items():
+                for weight in weights:
+                    weight.requires_grad_(name in turn.networks)
+
+    def _weights(self, turn: Turn) -> list[nn.Parameter]:
+        return [weight for name in turn.networks for weight in self._trainable[name]]
+
+    def _averaged(self) -> Networks:
+        return {name: average.module for name, average in self.averages.items()}
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.processes.device.type, dtype=self._dtype, enabled=self._dtype != torch.float32)
+
+
+def _arithmetic(precision: str, device: torch.device) -> torch.dtype:
+    if precision == "float16" and device.type != "cuda":
+        raise ParameterError(f"float16 training on {device.type}", "float32, bfloat16 or auto", "use precision auto")
+    if precision == "auto":
+        return autocast_dtype(device)
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
+
+
+@contextmanager
+def _evaluating(networks: Networks) -> Iterator[None]:
+    modes = {name: network.training for name, network in networks.items()}
+    try:
+        for network in networks.values():
+            network.eval()
+        yield
+    finally:
+        for name, network in networks.items():
+            network.train(modes[name])

@@ -1,0 +1,1 @@
+"""Volumes: reading, writing, contrast, normalisation, resampling, tiles."""

@@ -1,0 +1,50 @@
+"""Walking through arrays that do not fit into memory: slabs along z, and giving mapped pages back."""
+from __future__ import annotations
+
+import mmap
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..runtime.errors import OutputError
+
+SLAB_BYTES = 16 * 1024**2
+
+
+def z_slabs(shape: Sequence[int], itemsize: int = 4, limit: int = SLAB_BYTES) -> list[slice]:
+    """Slices along the first axis of about ``limit`` bytes each (at least one plane) that cover ``shape`` in order."""
+    plane = max(1, int(np.prod(shape[1:], dtype=np.int64)) * itemsize)
+    thickness = max(1, limit // plane)
+    return [slice(first, min(first + thickness, shape[0])) for first in range(0, shape[0], thickness)]
+
+
+def read_slabs(array: Any, limit: int = SLAB_BYTES) -> Iterator[np.ndarray]:
+    """Yield ``array`` slab by slab along its first axis; pages of a memory map are given back after each slab."""
+    for window in z_slabs(array.shape, max(4, array.dtype.itemsize), limit):
+        yield np.asarray(array[window])
+        release_pages(array)
+
+
+def release_pages(array: Any) -> None:
+    """Drop the resident pages of a shared memory map; does nothing for other arrays.
+
+    The kernel keeps changed pages in its file cache, so no data are lost. Without this the whole file counts as memory of the
+    process, and a batch system that limits resident memory kills it.
+    """
+    mapping = getattr(array, "_mmap", None)
+    private = getattr(array, "mode", "c") == "c"
+    if mapping is not None and not private and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+
+
+def reserve(file: Path, length: int) -> None:
+    """Ask for the disk space at once: writing to a map of a sparse file on a full disk kills the process by a signal."""
+    if hasattr(os, "posix_fallocate"):
+        with file.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, length)
+    elif shutil.disk_usage(file.parent).free < length:
+        raise OutputError(f"cannot write {file.name}: {length} bytes are needed", "a disk with free space")

@@ -1,0 +1,130 @@
+"""Forms from parameter models: every parameter is defined once, in the core; here it becomes a Scipion form field and back.
+
+A field ``voxel_size`` of the model is the protocol's attribute ``voxelSize``.
+"""
+from typing import Any, Dict, Iterable, List, Sequence, Tuple, Type
+
+from pyworkflow.protocol import (
+    LEVEL_ADVANCED,
+    LEVEL_NORMAL,
+    BooleanParam,
+    EnumParam,
+    FloatParam,
+    Form,
+    IntParam,
+    Param,
+    Protocol,
+    StringParam,
+)
+from pyworkflow.protocol.params import Validator
+
+from cryoetseg.core.runtime.params import FieldDescription, Parameters, describe
+
+UNIT_SYMBOLS = {"A": "Å", "A2": "Å²", "A^2": "Å²", "um": "µm", "1/um2": "1/µm²", "e/A2": "e⁻/Å²", "degrees": "°"}
+PARAM_CLASSES = {bool: BooleanParam, int: IntParam, float: FloatParam, str: StringParam}
+Layout = Sequence[Tuple[str, Sequence[str]]]  # (label of a group, names of its fields)
+Starts = Sequence[Tuple[str, str]]  # (label of a group, name of its first field)
+
+
+class Bounds(Validator):
+    """Checks one value against the bounds of its parameter; an emptied field raises nothing, as Scipion's own validators do."""
+
+    def __init__(self, field: FieldDescription) -> None:
+        self.lower, self.upper = field.lower, field.upper
+
+    def __call__(self, value: Any) -> List[str]:
+        if value is None:
+            return []  # Scipion itself asks for a value where one is needed
+        below = self.lower is not None and value < self.lower
+        above = self.upper is not None and value > self.upper
+        return [f"= {value} is out of bounds. Allowed: {self.interval()}."] if below or above else []
+
+    def interval(self) -> str:
+        """The allowed range in words."""
+        if self.lower is None:
+            return f"at most {self.upper:g}"
+        return f"at least {self.lower:g}" if self.upper is None else f"{self.lower:g} to {self.upper:g}"
+
+
+def attributeName(fieldName: str) -> str:
+    """``voxel_size`` -> ``voxelSize``."""
+    first, *others = fieldName.split("_")
+    return first + "".join(part.capitalize() for part in others)
+
+
+def labelOf(field: FieldDescription) -> str:
+    """Label of a field with its unit."""
+    unit = UNIT_SYMBOLS.get(field.unit, field.unit)
+    return f"{field.label} ({unit})" if unit else field.label
+
+
+def addGroups(form: Form, model: Type[Parameters], layout: Layout) -> None:
+    """Add the fields named in ``layout``, each list under its own group of the current section of the form."""
+    for label, names in layout:
+        addFields(form.addGroup(label), model, names)
+
+
+def addFields(form: Any, model: Type[Parameters], names: Iterable[str]) -> None:
+    """Add fields of ``model`` by name, in the given order, to a form or a group of it."""
+    fields = {field.name: field for field in describe(model)}
+    for name in names:
+        _addField(form, fields[name])
+
+
+def _addField(form: Any, field: FieldDescription) -> Param:
+    options: Dict[str, Any] = {
+        "label": labelOf(field),
+        "help": field.help,
+        "expertLevel": LEVEL_ADVANCED if field.expert else LEVEL_NORMAL,
+        "allowsNull": field.optional or field.kind is str,
+    }
+    if field.choices:
+        shown = [choice.replace("_", " ") for choice in field.choices]
+        return form.addParam(attributeName(field.name), EnumParam, choices=shown, default=field.choices.index(field.default), **options)
+    if field.kind in (int, float):
+        options["validators"] = [Bounds(field)]
+        if field.lower is not None or field.upper is not None:
+            options["help"] = f"{field.help} Allowed: {Bounds(field).interval()}."
+    return form.addParam(attributeName(field.name), PARAM_CLASSES[field.kind], default=field.default, **options)
+
+
+def parametersOf(protocol: Protocol, model: Type[Parameters], names: Iterable[str] = ()) -> Dict[str, Any]:
+    """The values of the form as the core's parameter dictionary; ``names`` restricts it, by default all fields of ``model``."""
+    wanted = set(names)
+    return {field.name: _valueOf(protocol, field) for field in describe(model) if not wanted or field.name in wanted}
+
+
+def _valueOf(protocol: Protocol, field: FieldDescription) -> Any:
+    value = getattr(protocol, attributeName(field.name)).get()
+    if field.choices:
+        return field.choices[value]
+    if field.kind is str:
+        return (value or "").strip()
+    return value
+
+
+def groupsFrom(model: Type[Parameters], wanted: Starts, starts: Starts) -> List[Tuple[str, List[str]]]:
+    """Layout of the ``wanted`` groups, each a label and its first field; a group reaches to the next field in ``starts``.
+
+    A field added to the model later falls into the group of the field before it, so no form loses one.
+    """
+    names = list(model.model_fields)
+    first = sorted(names.index(name) for _, name in starts)
+    ends = dict(zip(first, [*first[1:], len(names)]))
+    return [(label, names[names.index(name) : ends[names.index(name)]]) for label, name in wanted]
+
+
+def fieldsByBase(model: Type[Parameters]) -> List[Tuple[str, List[str]]]:
+    """Layout of a model put together from smaller ones: one group for each, called as its class, in the order of the fields."""
+    groups: Dict[str, List[str]] = {}
+    for name in model.model_fields:
+        owner = next(base for base in reversed(model.__mro__) if issubclass(base, Parameters) and name in base.model_fields)
+        groups.setdefault(_title(owner.__name__), []).append(name)
+    return list(groups.items())
+
+
+def _title(className: str) -> str:
+    """``ParticleSizeParameters`` -> ``Particle size``."""
+    stem = className[: -len("Parameters")] or className
+    spaced = "".join(" " + letter.lower() if letter.isupper() else letter for letter in stem).strip()
+    return spaced.capitalize()

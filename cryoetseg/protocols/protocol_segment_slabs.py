@@ -1,0 +1,136 @@
+"""Membranes and particle candidates from tomograms without labels."""
+from typing import Dict, List
+
+from pyworkflow.protocol import Form, PointerParam
+from pyworkflow.utils import Message
+from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks, Tomogram
+
+from cryoetseg.constants import SEGMENT_SLABS
+from cryoetseg.convert import byTsId, coordinatesOf, inputFile, maskLike, readParticles, tsIdsOf
+from cryoetseg.core.foundation.params import SegmentSlabsParameters
+from cryoetseg.core.runtime.job import InputFile, Result
+
+from .form_builder import addGroups, fieldsByBase
+from .protocol_base import CONTRASTS, ProtCryoEtSegBase, checkTomograms, evenBox
+
+BOX_PER_DIAMETER = 1.5
+
+# Tab of each group of the parameter model and the group's label; groups that are not named here go to the last tab
+TABS = {
+    "Input": {"Slab": "Slabs", "Backbone": "Backbone", "Particle size": "Particles"},
+    "Eigenimages": {"Tiling": "Tiles", "Spectral": "Spectral step", "Aggregation": "Merging of eigenimages"},
+    "Detection": {"Separation": "Membranes and particles", "Threshold": "Slice by slice: threshold",
+                  "Splitting": "Slice by slice: regions", "Filter": "Slice by slice: which regions are particles"},
+}
+
+
+MEMBRANE_MASKS, COORDINATES = "membraneMasks", "coordinates"
+
+
+class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegBase):
+    """Find membranes and particle candidates in tomograms without any label or template.
+
+    Slices of the chosen range become pictures, a diffusion network says which of their parts belong together, and the eigenvectors
+    of these affinities show the structures. They are merged, thresholded and split into membranes and compact particles, and
+    detections are linked along z.
+
+    The backbone *cryoet-tiny* comes with the package and needs no GPU. The published one, Stable Diffusion v1-4, needs its weights:
+    run 'cryoetseg weights fetch stable-diffusion-v1-4' once.
+
+    Output: membrane masks of the size of the tomograms, and coordinates of particle candidates with scores. *Analyze Results* shows
+    both on the tomogram, and the eigenimages with which of them were merged and why.
+    """
+
+    _label = "segment slabs"
+    _possibleOutputs = {MEMBRANE_MASKS: SetOfTomoMasks, COORDINATES: SetOfCoordinates3D}
+    _method = SEGMENT_SLABS
+    _model = SegmentSlabsParameters
+
+    # --------------------------- form --------------------------------------
+    def _defineParams(self, form: Form) -> None:
+        groups = dict(fieldsByBase(self._model))
+        for tab, labels in TABS.items():
+            form.addSection(label=Message.LABEL_INPUT if tab == "Input" else tab)
+            if tab == "Input":
+                self._addInput(form)
+            addGroups(form, self._model, [(label, groups.pop(title)) for title, label in labels.items() if title in groups])
+        addGroups(form, self._model, list(groups.items()))
+        self._addSeed(form)
+        self._addGpu(form)
+        self._addParallel(form)
+
+    def _addInput(self, form: Form) -> None:
+        form.addParam("inTomos", PointerParam, pointerClass="SetOfTomograms", important=True, label="Tomograms",
+                      help="Tomograms to segment, best with voxels of 8 to 16 Å.")
+        self._addContrast(form)
+
+    # --------------------------- jobs --------------------------------------
+    def _getItemIds(self) -> List[str]:
+        return tsIdsOf(self.inTomos.get())
+
+    def _getInputs(self, tsId: str) -> List[InputFile]:
+        return [inputFile(self._tomograms()[tsId], contrast=CONTRASTS[self.contrast.get()])]
+
+    # --------------------------- outputs -----------------------------------
+    def _registerResult(self, tsId: str, result: Result) -> None:
+        tomogram = self._tomograms()[tsId]
+        mask = maskLike(tomogram, self._getOutputFile(tsId, result, "membrane_mask"))
+        particles = readParticles(self._getOutputFile(tsId, result, "particles"))
+        self._extendOutput(MEMBRANE_MASKS, self._createMasks, tsId, [mask], [self.inTomos])
+        self._extendOutput(COORDINATES, self._createCoordinates, tsId, coordinatesOf(particles, tomogram),
+                           [self.inTomos])
+
+    def _tomograms(self) -> Dict[str, Tomogram]:
+        if not hasattr(self, "_tomogramsById"):
+            self._tomogramsById = byTsId(self.inTomos.get())
+        return self._tomogramsById
+
+    def _createMasks(self) -> SetOfTomoMasks:
+        masks = SetOfTomoMasks.create(self._getPath(), suffix=MEMBRANE_MASKS)
+        masks.copyInfo(self.inTomos.get())
+        return masks
+
+    def _createCoordinates(self) -> SetOfCoordinates3D:
+        samplingRate = self.inTomos.get().getSamplingRate()
+        coordinates = SetOfCoordinates3D.create(self._getPath(), suffix=COORDINATES)
+        coordinates.setSamplingRate(samplingRate)
+        coordinates.setBoxSize(evenBox(BOX_PER_DIAMETER * self.particleDiameter.get(), samplingRate))
+        coordinates.setPrecedents(self.inTomos)
+        return coordinates
+
+    # --------------------------- information -------------------------------
+    def _validateInputs(self) -> List[str]:
+        errors = checkTomograms(self.inTomos, "Tomograms")
+        return errors or self._validateRange()
+
+    def _validateRange(self) -> List[str]:
+        tomograms = self.inTomos.get()
+        if tomograms is None:
+            return []
+        first, end = self.zStart.get() or 0, self.zEnd.get() or 0
+        if end and end <= first:
+            return [f"*End slice* = {end} is not behind the first slice {first}. Allowed: {first + 1} or more, or 0 for the last slice."]
+        heights = {tsId: tomogram.getDim()[2] for tsId, tomogram in self._tomograms().items()}
+        outside = [f"{tsId} ({height} slices)" for tsId, height in sorted(heights.items()) if max(first + 1, end) > height]
+        if outside:
+            return [f"Slices {first} to {end or 'the last'} are not in {', '.join(outside[:5])}. "
+                    f"Allowed: 0 to {min(heights.values())}. What to do: choose a range inside, or a subset of the tomograms."]
+        return []
+
+    def _summarise(self, results: Dict[str, Result]) -> List[str]:
+        count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
+        minutes = sum(result.seconds for result in results.values()) / 60
+        lines = [f"*{count}* particle candidates and membrane masks in *{len(results)}* tomograms by {self.backbone.get()}, "
+                 f"{minutes:.1f} minutes."]
+        lines += [f"{tsId}: {warning}" for tsId, result in results.items() for warning in result.warnings]
+        return lines
+
+    def _methods(self) -> List[str]:
+        if not hasattr(self, MEMBRANE_MASKS):
+            return []
+        return ["Membranes and particle candidates were found without labels [Uddin2026] from the affinities of the backbone "
+                f"{self.backbone.get()} [Rombach2022], clustered spectrally [Zhang2024], in slices {self.zStart.get()} to "
+                f"{self.zEnd.get() or 'the last'}, for particles of {self.particleDiameter.get():g} Å."]
+
+    def _citations(self) -> List[str]:
+        return ["Uddin2026", "Zhang2024", "Rombach2022"]

@@ -1,0 +1,83 @@
+"""A window that walks through tomograms: slider over slices, switch of the axis, mask and particles on or off."""
+from typing import Any, List
+
+from matplotlib.widgets import Button, CheckButtons, RadioButtons, Slider
+from pwem.viewers import EmPlotter
+
+from cryoetseg.core.report.figures import draw_slice
+
+from .slice_stack import AXES, Entry, SliceStack
+
+MASK, PARTICLES = "mask", "particles"
+
+
+class FigureView(EmPlotter):
+    """A Scipion plot window whose layout is left as it is drawn, instead of being tightened over the widgets."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.tightLayoutOn = False
+
+
+class SliceBrowser(FigureView):
+    """The window. ``entries`` are the tomograms, opened one at a time when they are looked at."""
+
+    def __init__(self, entries: List[Entry], title: str = "Slices") -> None:
+        super().__init__(windowTitle=title, figsize=(8, 8.4))
+        self.entries, self.number, self.axis = entries, 0, AXES[0]
+        self.shown = {MASK: True, PARTICLES: True}
+        self.axes = self.figure.add_axes((0.03, 0.15, 0.94, 0.81))
+        self._addWidgets()
+        self.open(0)
+
+    def _addWidgets(self) -> None:
+        """Widgets are kept as attributes, because matplotlib forgets those that nobody holds."""
+        add = self.figure.add_axes
+        self.slider = Slider(add((0.12, 0.095, 0.7, 0.03)), "slice", 0, 1, valinit=0, valstep=1, valfmt="%d")
+        self.radio = RadioButtons(add((0.03, 0.005, 0.1, 0.085), frameon=False), AXES)
+        self.checks = CheckButtons(add((0.15, 0.005, 0.2, 0.085), frameon=False), [MASK, PARTICLES], [True, True])
+        self.back = Button(add((0.42, 0.025, 0.06, 0.045)), "<")
+        self.forth = Button(add((0.91, 0.025, 0.06, 0.045)), ">")
+        self.label = self.figure.text(0.695, 0.047, "", ha="center", va="center", fontsize=9)
+        self.slider.on_changed(lambda value: self.draw())
+        self.radio.on_clicked(self.turn)
+        self.checks.on_clicked(self.toggle)
+        self.back.on_clicked(lambda event: self.open(self.number - 1))
+        self.forth.on_clicked(lambda event: self.open(self.number + 1))
+        self.figure.canvas.mpl_connect("scroll_event", self._scroll)
+        for button in (self.back, self.forth):
+            button.ax.set_visible(len(self.entries) > 1)
+
+    def open(self, number: int) -> None:
+        """Show the tomogram number ``number``, counted round."""
+        self.number = number % len(self.entries)
+        name, opener = self.entries[self.number]
+        self.stack: SliceStack = opener()
+        self.label.set_text(f"{name}  ({self.number + 1} of {len(self.entries)})")
+        self.turn(self.axis)
+
+    def turn(self, axis: str) -> None:
+        """Look along another axis."""
+        self.axis = axis
+        self.slider.valmax = self.stack.length(axis) - 1
+        self.slider.ax.set_xlim(0, max(1, self.slider.valmax))
+        self.slider.set_val(self.stack.start(axis))
+
+    def toggle(self, name: str) -> None:
+        """Show or hide the mask or the particles."""
+        self.shown[name] = not self.shown[name]
+        self.draw()
+
+    def _scroll(self, event: Any) -> None:
+        step = 1 if event.button == "up" else -1
+        self.slider.set_val(min(max(self.slider.val + step, 0), self.slider.valmax))
+
+    def draw(self) -> None:
+        """Draw the slice that the slider is at."""
+        plane = self.stack.plane(self.axis, int(self.slider.val))
+        self.axes.clear()
+        mask = plane.mask if self.shown[MASK] else None
+        points = plane.points if self.shown[PARTICLES] else None
+        draw_slice(self.axes, plane.image, mask, points, title=f"{plane.title},   {len(plane.points)} particles",
+                   voxel_size=self.stack.voxelSize, diameter_px=self.stack.diameterPx)
+        self.figure.canvas.draw_idle()

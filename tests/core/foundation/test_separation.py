@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+from scipy.special import expit
+
+from cryoetseg.core.foundation.params import SegmentSlabsParameters
+from cryoetseg.core.foundation.separation import bodies, contrast, large_pieces, map_sheets, separate
+from cryoetseg.core.metrics.picking import match_points
+
+SHAPE, VOXEL, DIAMETER_PX = (24, 72, 72), 20.0, 12.5
+CENTRES = np.array([[12.2, 20.0, 40.1], [12.0, 50.2, 56.0], [10.0, 52.0, 36.2]])
+PARAMETERS = SegmentSlabsParameters(particle_diameter=DIAMETER_PX * VOXEL, particle_threshold=2.0)
+Z, Y, X = np.indices(SHAPE).astype(np.float32)
+
+
+def plane(at, stop=SHAPE[1]):
+    """A sheet of 60 Angstrom, ``stop`` voxels long along y."""
+    return np.exp(-((X - at) ** 2) / (2 * 1.5**2)) * (stop > Y)
+
+
+def balls(centres):
+    distances = [np.sqrt((Z - z) ** 2 + (Y - y) ** 2 + (X - x) ** 2) for z, y, x in centres]
+    return sum(expit(2 * (DIAMETER_PX / 2 - distance)) for distance in distances)
+
+
+def noisy(volume):
+    return (volume + 0.1 * np.random.default_rng(0).normal(size=SHAPE)).astype(np.float32)
+
+
+def separated(truth, density, **changes):
+    parameters = PARAMETERS.model_copy(update=changes)
+    return separate(255 * noisy(np.clip(truth, 0, 1)), noisy(truth), noisy(density), VOXEL, parameters)
+
+
+@pytest.fixture(scope="module")
+def scene():
+    truth = plane(12) + balls(CENTRES)
+    return separated(truth, truth)
+
+
+def test_planted_balls_are_particles_at_their_places_and_nothing_else_is(scene):
+    _, particles = scene
+    matches = match_points(particles.zyx, CENTRES, 1.0)
+    assert len(particles.zyx) == len(CENTRES)
+    assert len(matches.distance) == len(CENTRES)
+    assert (particles.score > 2).all()
+
+
+def test_a_planted_plane_is_membrane_and_balls_are_not(scene):
+    membranes, _ = scene
+    assert membranes[:, 4:-4, 12].mean() > 0.95
+    assert membranes[:, :, 22:].sum() == 0
+    assert membranes[np.abs(X - 12) > 4].sum() == 0
+
+
+def test_a_row_of_touching_balls_is_no_membrane():
+    row = balls([(12, y, 45) for y in np.arange(8, 70, DIAMETER_PX)])
+    membranes, particles = separated(plane(12) + row, plane(12) + row)
+    assert membranes[:, :, 36:54].sum() == 0
+    assert len(particles.zyx) == 5
+
+
+def test_a_flat_map_gives_nothing():
+    flat = np.full(SHAPE, 0.3, np.float32)
+    membranes, particles = separate(flat, flat, flat, VOXEL, PARAMETERS)
+    assert not membranes.any()
+    assert membranes.shape == SHAPE
+    assert particles.zyx.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("extent", "stays"), [(600.0, True), (1400.0, False)])
+def test_sheets_shorter_than_the_smallest_extent_are_dropped(extent, stays):
+    sheet = plane(12) + plane(50, stop=44)  # 44 voxels of 20 A
+    membranes, _ = separated(sheet, sheet, membrane_extent=extent)
+    assert membranes[:, 4:-4, 12].mean() > 0.95
+    assert membranes[:, 8:36, 46:54].any() == stays
+
+
+def test_higher_threshold_keeps_fewer_particles():
+    truth = balls(CENTRES[:2]) + 0.4 * balls(CENTRES[2:])
+    counts = [len(separated(truth, truth, particle_threshold=threshold)[1].zyx) for threshold in (1.0, 7.0, 50.0)]
+    assert counts[0] >= 3
+    assert counts[1] == 2
+    assert counts[2] == 0
+
+
+def test_particles_keep_their_distance():
+    close = [(12, 30, 40), (12, 36, 40)]
+    _, near = separated(balls(close), balls(close), particle_spacing=0.3, particle_threshold=1.0)
+    _, far = separated(balls(close), balls(close), particle_spacing=2.0, particle_threshold=1.0)
+    distances = np.linalg.norm(far.zyx[:, None] - far.zyx[None], axis=-1) + 1e3 * np.eye(len(far.zyx))
+    assert len(far.zyx) <= len(near.zyx)
+    assert distances.min() > 2 * DIAMETER_PX
+
+
+def test_sheet_filter_answers_to_sheets_not_to_balls():
+    strength = map_sheets(plane(12) + balls(CENTRES), VOXEL, PARAMETERS).joined
+    assert strength[12, 36, 12] > 3 * strength[12, 20, 40]
+
+
+def test_bodies_are_balls_of_the_diameter():
+    mask = bodies(np.array([[12.0, 30.0, 30.0]]), 10.0, SHAPE)
+    np.testing.assert_array_equal(mask, (Z - 12) ** 2 + (Y - 30) ** 2 + (X - 30) ** 2 <= 25)
+    assert not bodies(np.zeros((0, 3)), 10.0, SHAPE).any()
+
+
+def test_pieces_are_measured_within_the_slab_and_join_over_corners():
+    mask = np.zeros((20, 20, 20), bool)
+    mask[:, 2, 2] = True  # high but without extent in the slab
+    mask[3, 10, 3:13] = True
+    mask[4, 11, 13:17] = True  # touches by a corner: together 14 long and 2 wide
+    kept = large_pieces(mask, 14.0)
+    assert kept.sum() == 14
+    assert not kept[:, 2, 2].any()
+    assert not large_pieces(mask, 15.0).any()
+
+
+def test_contrast_does_not_depend_on_scale_or_offset():
+    truth = balls(CENTRES)
+    np.testing.assert_allclose(contrast(truth * 50 + 300, 3.0), contrast(truth, 3.0), atol=1e-2)
+    assert contrast(truth, 3.0).std() == pytest.approx(1, abs=1e-4)

@@ -1,0 +1,91 @@
+from types import SimpleNamespace
+
+import huggingface_hub
+import pytest
+
+from cryoetseg.core.foundation import weights
+from cryoetseg.core.runtime.errors import WeightsError
+from cryoetseg.core.runtime.files import sha256
+
+CONTENT = b"weights"
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A hub in this process: what it was asked for, and what it hands out."""
+    asked = []
+    state = SimpleNamespace(asked=asked, content=CONTENT, stated=None, fails=False)
+
+    def download(repository, file, revision, local_dir):
+        if state.fails:
+            raise OSError("no route to host")
+        asked.append((repository, file, revision))
+        (local_dir / file).parent.mkdir(parents=True, exist_ok=True)
+        (local_dir / file).write_bytes(state.content)
+
+    def model_info(self, repository, revision, files_metadata):
+        files = weights.SOURCES["cellpose-sam"].files
+        return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name, lfs=SimpleNamespace(sha256=state.stated)) for name in files])
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", model_info)
+    return state
+
+
+@pytest.fixture
+def stated(tmp_path):
+    path = tmp_path / "content"
+    path.write_bytes(CONTENT)
+    return sha256(path)
+
+
+def test_fetch_checks_records_and_does_not_fetch_twice(hub, stated, tmp_path):
+    hub.stated = stated
+    folder = weights.fetch("cellpose-sam", str(tmp_path / "w"))
+    assert folder == weights.fetched_folder("cellpose-sam", str(tmp_path / "w")) == weights.verify("cellpose-sam", str(tmp_path / "w"))
+    weights.fetch("cellpose-sam", str(tmp_path / "w"))
+    assert len(hub.asked) == 1
+
+
+def test_wrong_content_is_refused(hub, tmp_path):
+    hub.stated = "0" * 64
+    with pytest.raises(WeightsError, match="differs"):
+        weights.fetch("cellpose-sam", str(tmp_path))
+
+
+def test_later_damage_is_found(hub, stated, tmp_path):
+    hub.stated = stated
+    folder = weights.fetch("cellpose-sam", str(tmp_path))
+    (folder / "cpsam").write_bytes(b"other")
+    with pytest.raises(WeightsError, match="differs"):
+        weights.verify("cellpose-sam", str(tmp_path))
+
+
+def test_no_connection_is_one_clear_error(hub, tmp_path):
+    hub.fails = True
+    with pytest.raises(WeightsError, match="copy the folder"):
+        weights.fetch("cellpose-sam", str(tmp_path))
+
+
+def test_folder_is_the_option_then_the_variable_then_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("CRYOETSEG_WEIGHTS", str(tmp_path))
+    assert weights.weights_root("/somewhere").as_posix() == "/somewhere"
+    assert weights.weights_root() == tmp_path
+    monkeypatch.delenv("CRYOETSEG_WEIGHTS")
+    assert weights.weights_root().name == "weights"
+
+
+def test_missing_weights_name_file_and_command(tmp_path):
+    with pytest.raises(WeightsError, match=r"unet/config\.json.*weights fetch stable-diffusion-v1-4"):
+        weights.fetched_folder("stable-diffusion-v1-4", str(tmp_path))
+
+
+def test_unknown_weights():
+    with pytest.raises(WeightsError, match="cellpose-sam"):
+        weights.fetch("sam3")
+
+
+def test_every_source_is_taken_at_a_fixed_revision_without_pickle():
+    source = weights.SOURCES["stable-diffusion-v1-4"]
+    assert len(source.revision) == 40
+    assert not any(file.endswith((".bin", ".ckpt", ".pt")) for file in source.files)

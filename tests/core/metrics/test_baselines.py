@@ -1,0 +1,49 @@
+"""Baselines on phantoms with known truth."""
+import numpy as np
+
+from cryoetseg.core.metrics import baselines
+from cryoetseg.core.metrics.baselines import gaussian_otsu, hessian_sheets, sheet_response, without_small_components
+from cryoetseg.core.metrics.segmentation import dice
+from cryoetseg.core.volumes.streaming import z_slabs
+
+
+def sheet_and_blob():
+    """A bright plane across x with a bright ball beside it, in noise, and the masks of both."""
+    grid = np.stack(np.meshgrid(*[np.arange(32.0)] * 3, indexing="ij"), axis=-1)
+    plane = np.abs(grid[..., 2] - 10) <= 2
+    ball = np.linalg.norm(grid - (16, 16, 24), axis=-1) <= 4
+    noise = np.random.default_rng(0).standard_normal(plane.shape)
+    return (2.0 * (plane | ball) + 0.5 * noise).astype(np.float32), plane, ball
+
+
+def test_sheet_filter_finds_the_plane_and_not_the_ball():
+    volume, plane, ball = sheet_and_blob()
+    strength = sheet_response(volume, 2.0)
+    assert strength[plane].mean() > 5 * strength[ball].mean()
+    mask = hessian_sheets(volume, 2.0)
+    assert mask.dtype == np.int8
+    assert dice(mask, plane) > 0.7  # the response ends where the curvature does, within the plane
+    assert mask[ball].mean() < 0.05
+
+
+def test_gaussian_otsu_finds_everything_bright():
+    volume, plane, ball = sheet_and_blob()
+    assert dice(gaussian_otsu(volume, 1.0), plane | ball) > 0.8
+    assert gaussian_otsu(volume, 1.0, minimum_voxels=1000)[ball].sum() == 0
+
+
+def test_slabs_change_nothing(monkeypatch):
+    volume, _, _ = sheet_and_blob()
+    whole = sheet_response(volume, 1.0)
+    monkeypatch.setattr(baselines, "z_slabs", lambda shape, itemsize, limit: z_slabs(shape, itemsize, limit=5 * 4 * 32 * 32))
+    np.testing.assert_allclose(sheet_response(volume, 1.0), whole, atol=1e-5)
+
+
+def test_small_components_go():
+    mask = np.zeros((6, 6, 6), dtype=bool)
+    mask[0, 0, :5] = mask[3:5, 3:5, 3:5] = True
+    assert without_small_components(mask, 6).sum() == 8
+
+
+def test_a_volume_without_sheets():
+    assert hessian_sheets(np.zeros((8, 8, 8), dtype=np.float32), 1.0).sum() == 0

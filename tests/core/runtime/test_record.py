@@ -1,0 +1,97 @@
+"""A run leaves its record; a job that is done is not repeated, one that changed is."""
+
+import json
+
+import pytest
+
+from cryoetseg.core.runtime.errors import InputError, ParameterError
+from cryoetseg.core.runtime.files import sha256, write_text
+from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome, Output, read_job, read_result
+from cryoetseg.core.runtime.record import finished_result, recorded_run
+
+
+class CountingMethod:
+    """Writes one file and remembers how often it was run."""
+
+    def __init__(self):
+        self.runs = 0
+
+    def __call__(self, job):
+        self.runs += 1
+        write_text(f"{job.output_folder}/out.txt", f"run {self.runs}")
+        return MethodOutcome(outputs=[Output(kind="table", path="out.txt")], metrics={"runs": self.runs}, warnings=["thin ice"])
+
+
+@pytest.fixture
+def method():
+    return CountingMethod()
+
+
+@pytest.fixture
+def job(tmp_path):
+    (tmp_path / "in.txt").write_text("input")
+    return Job(
+        method="count", parameters={"a": 1}, inputs=[InputFile(path=str(tmp_path / "in.txt"))], output_folder=str(tmp_path / "out"), seed=5
+    )
+
+
+def test_the_record_says_what_was_done(tmp_path, job, method):
+    result = recorded_run(job, method)
+    assert read_result(tmp_path / "out" / "result.json") == result
+    assert read_job(tmp_path / "out" / "job.json") == job
+    assert result.sha256 == {job.inputs[0].path: sha256(job.inputs[0].path)}
+    assert result.seconds >= 0
+    assert result.peak_memory_bytes > 2**20
+    assert {"python", "numpy"} <= set(result.versions)
+    assert result.warnings == ["thin ice"]
+
+
+def test_the_identical_job_is_not_repeated(job, method):
+    assert recorded_run(job, method) == recorded_run(job, method)
+    assert method.runs == 1
+
+
+@pytest.mark.parametrize("change", [{"parameters": {"a": 2}}, {"seed": 6}, {"device": "cpu"}])
+def test_a_changed_job_runs(job, method, change):
+    recorded_run(job, method)
+    recorded_run(job.model_copy(update=change), method)
+    assert method.runs == 2
+
+
+def test_changed_input_runs(job, method):
+    recorded_run(job, method)
+    write_text(job.inputs[0].path, "other input")
+    recorded_run(job, method)
+    assert method.runs == 2
+
+
+def test_a_lost_output_is_made_again(tmp_path, job, method):
+    recorded_run(job, method)
+    (tmp_path / "out" / "out.txt").unlink()
+    recorded_run(job, method)
+    assert (tmp_path / "out" / "out.txt").read_text() == "run 2"
+
+
+def test_a_damaged_record_counts_as_not_done(tmp_path, job, method):
+    recorded_run(job, method)
+    (tmp_path / "out" / "result.json").write_text(json.dumps({"method": "count"}))
+    assert finished_result(job) is None
+
+
+def test_a_failing_run_leaves_the_earlier_results(tmp_path, job, method):
+    earlier = recorded_run(job, method)
+
+    def failing(job):
+        raise ParameterError("nothing fits")
+
+    with pytest.raises(ParameterError):
+        recorded_run(job.model_copy(update={"seed": 9}), failing)
+    assert read_result(tmp_path / "out" / "result.json") == earlier
+    assert (tmp_path / "out" / "out.txt").read_text() == "run 1"
+
+
+def test_a_missing_input_stops_before_anything_is_written(tmp_path, job, method):
+    missing = job.model_copy(update={"inputs": [InputFile(path=str(tmp_path / "none.mrc"))]})
+    with pytest.raises(InputError, match=r"none\.mrc"):
+        recorded_run(missing, method)
+    assert not (tmp_path / "out").exists()

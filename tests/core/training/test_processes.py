@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import logging
+
+import pytest
+import torch
+from torch import nn
+
+from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.training.processes import ASKED_FOR_SEVERAL, Processes
+
+
+def test_one_process_is_the_main_one_and_changes_no_gradient() -> None:
+    processes = Processes("cpu")
+    weight = nn.Parameter(torch.ones(2))
+    weight.grad = torch.arange(2.0)
+    processes.average_gradients([weight])
+    assert (processes.count, processes.is_main, processes.device.type) == (1, True, "cpu")
+    assert torch.equal(weight.grad, torch.arange(2.0))
+
+
+def test_an_unknown_device_is_refused() -> None:
+    with pytest.raises(ParameterError, match="no-such-device"):
+        Processes("no-such-device")
+
+
+def test_batches_must_split_evenly() -> None:
+    processes = Processes("cpu")
+    processes.count = 3
+    processes.check_batch(9)
+    with pytest.raises(ParameterError, match="does not split over 3 processes"):
+        processes.check_batch(8)
+
+
+def test_a_launch_that_started_one_process_for_several_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ASKED_FOR_SEVERAL:
+        monkeypatch.setenv(name, "29500")
+    with caplog.at_level(logging.WARNING):
+        Processes("cpu")
+    assert "--multi_gpu" in caplog.text

@@ -1,0 +1,44 @@
+"""Tests of the protocols run in a Scipion of their own, in one project whose simulated tomograms they share."""
+import pytest
+import scipion_environment
+
+
+@pytest.fixture(scope="session")
+def project():
+    return scipion_environment.new_project("protocols")
+
+
+@pytest.fixture(scope="session")
+def simulated(project):
+    """A finished simulation of two small tomograms."""
+    from cryoetseg.protocols import ProtCryoEtSegSimulateTomograms
+
+    run = scipion_environment.launch(project, ProtCryoEtSegSimulateTomograms, count=2, seed=5, **scipion_environment.SMALL_SAMPLE)
+    assert run.isFinished(), scipion_environment.log_of(run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def backbone(tmp_path_factory):
+    """A very small backbone with random weights: the form of the shipped one, without its knowledge."""
+    import torch
+
+    from cryoetseg.core.foundation.tiny import build_network
+
+    folder = tmp_path_factory.mktemp("backbone")
+    torch.manual_seed(0)
+    build_network((16, 32), slices=3, tile_px=32).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def segmented(project, simulated, backbone):
+    """A finished segmentation of the simulated tomograms with the small backbone."""
+    from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs
+
+    small = {"backbone": backbone, "zStart": 12, "zEnd": 18, "tilePx": 32, "overlapPx": 8, "borderTokens": 2, "draws": 1}
+    small["particleThreshold"] = -5.0  # candidates in both tomograms, whatever random weights see
+    pointers = {"inTomos": (simulated, "tomograms")}
+    run = scipion_environment.run_here(project, ProtCryoEtSegSegmentSlabs, particleDiameter=250.0, **pointers, **small)
+    assert run.isFinished(), scipion_environment.log_of(run)
+    return run

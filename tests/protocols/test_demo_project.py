@@ -1,0 +1,97 @@
+"""The demo's project: bad input is told before anything runs, what is done is kept, what fails is explained."""
+import mrcfile
+import numpy as np
+import pytest
+from scipion_environment import SMALL_SAMPLE
+
+from cryoetseg import demo_project
+from cryoetseg.core.runtime.errors import InputError, JobError
+from cryoetseg.protocols import ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegSimulateTomograms
+
+
+def write(path, voxel_size):
+    with mrcfile.new(path, np.zeros((4, 4, 4), np.float32)) as volume:
+        volume.voxel_size = voxel_size
+    return path
+
+
+def test_the_voxel_size_comes_from_the_header_unless_given(tmp_path):
+    path = write(tmp_path / "known.mrc", 13.48)
+    assert demo_project._voxel_size(path, None) == pytest.approx(13.48, abs=1e-4)
+    assert demo_project._voxel_size(path, 10.0) == 10.0
+
+
+@pytest.mark.parametrize("voxel_size", [0.0, 1.0])
+def test_an_unlikely_voxel_size_is_asked_for(tmp_path, voxel_size):
+    with pytest.raises(InputError, match="add --voxel-size"):
+        demo_project._voxel_size(write(tmp_path / "unknown.mrc", voxel_size), None)
+
+
+def test_a_file_that_is_no_tomogram_is_told(tmp_path):
+    path = tmp_path / "text.mrc"
+    path.write_text("no tomogram")
+    with pytest.raises(InputError, match="cannot read the header"):
+        demo_project._voxel_size(path, None)
+
+
+def test_a_missing_tomogram_is_one_line_and_no_project(tmp_path, capsys):
+    assert demo_project.main(["--folder", str(tmp_path / "demo"), "--tomogram", str(tmp_path / "missing.mrc")]) == 2
+    assert capsys.readouterr().err.startswith("error: tomogram")
+    assert not (tmp_path / "demo").exists()
+
+
+@pytest.mark.parametrize(("depth", "expected"), [(180, (82, 98)), (16, (0, 16)), (7, (0, 7))])
+def test_the_middle_of_a_tomogram_is_taken(depth, expected):
+    assert demo_project._middle(depth) == expected
+
+
+@pytest.mark.parametrize("text", ["40", "a:b", "4:", ":4", "-1:4"])
+def test_slices_are_checked(text):
+    with pytest.raises(InputError, match="A:B"):
+        demo_project._slices(text)
+
+
+def test_slices_are_read():
+    assert demo_project._slices("40:72") == (40, 72)
+    assert demo_project._slices(None) is None
+
+
+def test_a_finished_run_is_kept(project, simulated):
+    label, ends = simulated.getObjLabel(), str(simulated.endTime)
+    again = demo_project._finished(project, ProtCryoEtSegSimulateTomograms, label, {})
+    assert again.getObjId() == simulated.getObjId()
+    assert str(again.endTime) == ends
+
+
+def test_results_are_found_from_anywhere(project, simulated, monkeypatch, tmp_path):
+    demo = demo_project._demo(project, {"source": simulated})
+    monkeypatch.chdir(tmp_path)
+    assert sorted(demo.runs["source"].results) == ["sim_001", "sim_002"]
+    assert all(path.is_file() for path in demo.runs["source"].results.values())
+    assert demo_project.table(demo)[0][1].startswith("*2* tomograms")
+
+
+def test_bad_values_are_told_before_anything_runs(project):
+    with pytest.raises(JobError, match=r"refused: .*odd box"):
+        demo_project._finished(project, ProtCryoEtSegSimulateTomograms, "refused", {**SMALL_SAMPLE, "boxSize": 3})
+
+
+def test_a_run_that_fails_is_explained(project, monkeypatch):
+    monkeypatch.setattr(demo_project, "POLL_SECONDS", 0.2)
+    values = {**SMALL_SAMPLE, "particles": "no_such_molecule"}
+    with pytest.raises(JobError, match=r"error: .*no_such_molecule.*run the same command again"):
+        demo_project._finished(project, ProtCryoEtSegSimulateTomograms, "broken", values)
+
+
+def test_a_run_with_other_values_is_another_run(project, simulated):
+    assert demo_project._has_values(simulated, SMALL_SAMPLE)
+    assert demo_project._has_values(simulated, {**SMALL_SAMPLE, "voxelSize": 13.0000001})  # as a header's single precision gives
+    assert not demo_project._has_values(simulated, {**SMALL_SAMPLE, "snr": 0.1})
+    values = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "membraneMasks"), "zEnd": 8}
+    run = demo_project._new_run(project, ProtCryoEtSegEvaluateSegmentation, "scores", values)
+    assert demo_project._has_values(run, values)
+    assert not demo_project._has_values(run, {**values, "truth": (simulated, "classMasks")})
+
+
+def test_refused_values_leave_no_run_behind(project):
+    assert "refused" not in [run.getObjLabel() for run in project.getRuns()]

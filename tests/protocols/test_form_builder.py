@@ -1,0 +1,113 @@
+"""Forms are made from the parameter models: nothing is lost, renamed twice or unbounded."""
+from typing import Literal, Optional
+
+import pytest
+from pwem.protocols import EMProtocol
+from pyworkflow.protocol import LEVEL_ADVANCED, BooleanParam, EnumParam, FloatParam, IntParam, StringParam
+
+from cryoetseg.core.foundation.params import SegmentSlabsParameters
+from cryoetseg.core.metrics.params import EvaluatePickingParameters, EvaluateSegmentationParameters
+from cryoetseg.core.runtime.params import Parameters, parameter
+from cryoetseg.core.simulation.params import SimulationParameters
+from cryoetseg.protocols import (
+    ProtCryoEtSegEvaluatePicking,
+    ProtCryoEtSegEvaluateSegmentation,
+    ProtCryoEtSegSegmentSlabs,
+    ProtCryoEtSegSimulateTomograms,
+)
+from cryoetseg.protocols.form_builder import addFields, attributeName, fieldsByBase, groupsFrom, parametersOf
+
+PROTOCOLS = [
+    (ProtCryoEtSegSegmentSlabs, SegmentSlabsParameters),
+    (ProtCryoEtSegSimulateTomograms, SimulationParameters),
+    (ProtCryoEtSegEvaluateSegmentation, EvaluateSegmentationParameters),
+    (ProtCryoEtSegEvaluatePicking, EvaluatePickingParameters),
+]
+
+
+class Sample(Parameters):
+    """One field of every kind."""
+
+    box_size: int = parameter(32, "Size of the box.", unit="voxels", ge=2, le=64)
+    tile_px: float = parameter(1.5, "Tile.", unit="A", expert=True, gt=0)
+    solver: Literal["eigen", "gradient_descent"] = parameter("gradient_descent", "Solver.")
+    folder: str = parameter("", "Folder.")
+    clean: bool = parameter(True, "Clean up.")
+    seed: Optional[int] = parameter(None, "Seed.", ge=0)
+
+
+class SampleProtocol(EMProtocol):
+    """A form with one field of every kind."""
+
+    _label = "sample"
+
+    def _defineParams(self, form):
+        form.addSection("Input")
+        addFields(form, Sample, Sample.model_fields)
+
+
+@pytest.fixture(scope="module")
+def form():
+    return SampleProtocol()
+
+
+def test_every_kind_of_field_gets_its_widget(form):
+    expected = {
+        "boxSize": IntParam, "tilePx": FloatParam, "solver": EnumParam, "folder": StringParam, "clean": BooleanParam, "seed": IntParam,
+    }
+    assert {name: type(form.getParam(name)) for name in expected} == expected
+
+
+def test_labels_carry_units_and_help_carries_bounds(form):
+    assert form.getParam("boxSize").getLabel() == "Box size (voxels)"
+    assert form.getParam("tilePx").getLabel() == "Tile px (Å)"
+    assert form.getParam("boxSize").getHelp() == "Size of the box. Allowed: 2 to 64."
+    assert form.getParam("tilePx").expertLevel.get() == LEVEL_ADVANCED
+
+
+def test_values_come_back_as_the_core_wants_them(form):
+    assert parametersOf(form, Sample) == Sample().model_dump()
+    changed = SampleProtocol(boxSize=8, solver=0, folder=" weights ", clean=False, seed=3)
+    expected = {"box_size": 8, "tile_px": 1.5, "solver": "eigen", "folder": "weights", "clean": False, "seed": 3}
+    assert parametersOf(changed, Sample) == expected
+
+
+@pytest.mark.parametrize(("value", "message"), [
+    (1, "= 1 is out of bounds. Allowed: 2 to 64."), (65, "= 65 is out of bounds"), (None, "should be an integer"),
+])
+def test_bounds_become_messages(form, value, message):
+    (found,) = form.getParam("boxSize").validate(value)
+    assert message in found
+
+
+def test_an_optional_field_may_stay_empty(form):
+    assert form.getParam("seed").validate(None) == []
+    assert form.getParam("seed").validate(-1) == ["= -1 is out of bounds. Allowed: at least 0."]
+
+
+@pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
+def test_forms_show_every_parameter_once_and_give_back_the_defaults(protocolClass, model):
+    protocol = protocolClass()
+    shown = [name for name, _ in protocol.getDefinition().iterAllParams()]
+    for name in model.model_fields:
+        assert shown.count(attributeName(name)) == 1, name
+    assert parametersOf(protocol, model) == model().model_dump()
+
+
+@pytest.mark.parametrize("model", [model for _, model in PROTOCOLS])
+def test_no_parameter_hides_an_attribute_of_scipion(model):
+    bare = EMProtocol()
+    assert [name for name in model.model_fields if hasattr(bare, attributeName(name))] == []
+
+
+def test_groups_follow_the_smaller_models():
+    groups = dict(fieldsByBase(SegmentSlabsParameters))
+    assert groups["Slab"][:2] == ["z_start", "z_end"]
+    assert groups["Particle size"] == ["particle_diameter"]
+    assert sorted(name for names in groups.values() for name in names) == sorted(SegmentSlabsParameters.model_fields)
+
+
+def test_groups_reach_to_the_next_start():
+    starts = [("Box", "box_size"), ("Rest", "folder")]
+    assert groupsFrom(Sample, starts[:1], starts) == [("Box", ["box_size", "tile_px", "solver"])]
+    assert groupsFrom(Sample, starts[1:], starts) == [("Rest", ["folder", "clean", "seed"])]

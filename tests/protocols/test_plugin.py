@@ -1,0 +1,142 @@
+"""The plugin class: found by Scipion, says what is missing, starts the core with the right environment."""
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import pyworkflow
+from pyworkflow.object import String
+from pyworkflow.utils import Environ
+
+import cryoetseg
+from cryoetseg import Plugin
+from cryoetseg.constants import CRYOETSEG_PYTHON, CRYOETSEG_WEIGHTS
+
+PROTOCOLS = {
+    "ProtCryoEtSegSimulateTomograms", "ProtCryoEtSegSegmentSlabs", "ProtCryoEtSegEvaluateSegmentation", "ProtCryoEtSegEvaluatePicking",
+}
+PACKAGE = Path(cryoetseg.__file__).parent
+
+
+@pytest.fixture
+def variable(monkeypatch):
+    """Sets a variable of the plugin for one test."""
+    def put(name, value):
+        monkeypatch.setitem(Plugin._vars, name, value)
+
+    return put
+
+
+class RecordingRun:
+    """The part of a protocol that starting the core asks for."""
+
+    def __init__(self, gpu):
+        self.gpu, self.calls = gpu, []
+
+    def usesGpu(self):
+        return self.gpu
+
+    def getBinThreads(self):
+        return 3
+
+    def runJob(self, program, arguments, **options):
+        self.calls.append((program, arguments, options))
+
+
+def test_scipion_finds_everything():
+    domain = pyworkflow.Config.getDomain()
+    assert {name for name in domain.getProtocols() if "CryoEtSeg" in name} == PROTOCOLS
+    assert {"CryoEtSegOverlayViewer", "CryoEtSegEvaluationViewer"} <= set(domain.getViewers())
+    assert {"CryoEtSegSlabRangeWizard", "CryoEtSegThresholdWizard"} <= set(domain.getWizards())
+    assert (PACKAGE / cryoetseg._logo).is_file()
+
+
+def test_menu_names_only_protocols_that_exist():
+    conf = (PACKAGE / "protocols.conf").read_text()
+    named = set(re.findall(r'"value": "(\w+)"', conf))
+    assert named == PROTOCOLS
+    tree = json.loads(conf.split("=", 1)[1])
+    assert [section["text"] for section in tree] == ["Tomograms", "Particles", "CryoETSeg"]
+    assert tree[0]["children"][0]["text"] == "Segmentation"
+
+
+def test_the_core_is_complete_here():
+    assert Plugin.validateInstallation() == []
+
+
+def test_a_missing_interpreter_is_one_clear_line(variable):
+    variable(CRYOETSEG_PYTHON, "/nowhere/python")
+    (message,) = Plugin.validateInstallation()
+    assert message == "CRYOETSEG_PYTHON = /nowhere/python does not exist. Set it to a Python where cryoetseg[core] is installed."
+
+
+def test_an_interpreter_without_the_core_is_one_clear_line(variable, tmp_path):
+    bare = tmp_path / "python"
+    bare.write_text(f"#!/bin/sh\nexec {sys.executable} -S -I \"$@\"\n")
+    bare.chmod(0o755)
+    variable(CRYOETSEG_PYTHON, str(bare))
+    (message,) = Plugin.validateInstallation()
+    assert "lacks" in message
+    assert "torch" in message
+    assert "pip install 'cryoetseg[core]'" in message
+
+
+def test_an_interpreter_that_does_not_run_is_one_clear_line(variable, tmp_path):
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\nexit 3\n")
+    broken.chmod(0o755)
+    variable(CRYOETSEG_PYTHON, str(broken))
+    (message,) = Plugin.validateInstallation()
+    assert "does not run" in message
+
+
+def test_the_cores_environment_leads_to_no_other_packages(monkeypatch, variable):
+    monkeypatch.setenv("PYTHONPATH", "/scipion/packages")
+    variable(CRYOETSEG_WEIGHTS, "~/weights")
+    environ = Plugin.getEnviron()
+    assert isinstance(environ, Environ)
+    assert "PYTHONPATH" not in environ
+    assert environ[CRYOETSEG_WEIGHTS] == os.path.expanduser("~/weights")
+
+
+@pytest.mark.parametrize(("gpu", "prefix"), [(True, "CUDA_VISIBLE_DEVICES=%(GPU)s "), (False, "")])
+def test_the_gpu_of_a_step_is_an_environment_variable_of_its_command(variable, gpu, prefix):
+    variable(CRYOETSEG_PYTHON, "/opt/my python/bin/python")
+    run = RecordingRun(gpu)
+    Plugin.runCore(run, "extra/a b/job.json")
+    ((program, arguments, options),) = run.calls
+    assert program == prefix + "'/opt/my python/bin/python' -m cryoetseg.core"
+    assert arguments == "'extra/a b/job.json'"
+    assert options["env"]["OMP_NUM_THREADS"] == "3"
+
+
+def test_jobs_of_a_run_with_gpu_ask_for_cuda():
+    from cryoetseg.protocols import ProtCryoEtSegSimulateTomograms
+
+    run = ProtCryoEtSegSimulateTomograms(useGpu=True)
+    run.workingDir = String("Runs/1")
+    assert run._makeJob("sim").device == "cuda"
+    run.useGpu.set(False)
+    assert run._makeJob("sim").device == "cpu"
+
+
+def test_the_recipe_of_the_core_runs_nothing(monkeypatch):
+    recorded = {}
+
+    class Installation:
+        def addPackage(self, name, **options):
+            recorded[name] = options
+
+    monkeypatch.setattr(subprocess, "run", lambda *args, **options: pytest.fail("the recipe ran something"))
+    Plugin.defineBinaries(Installation())
+    ((commands, flag),) = recorded["cryoetseg-core"]["commands"]
+    assert "[core]" in commands
+    assert commands.endswith(flag)
+
+
+def test_the_package_imports_without_scipion():
+    code = "import sys, cryoetseg, cryoetseg.core.runtime.job; sys.exit(any(m in sys.modules for m in ('pwem', 'pyworkflow', 'torch')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

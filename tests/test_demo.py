@@ -1,0 +1,31 @@
+"""The demo's own part: what it takes from the project and how it prints the scores."""
+
+from pathlib import Path
+
+from cryoetseg.demo import score_lines, segmented
+from cryoetseg.demo_project import Demo, DemoRun
+
+
+def run(label, *names):
+    return DemoRun(label, {name: Path(label) / name / "result.json" for name in names}, [], 1.0)
+
+
+def test_each_segmentation_meets_its_own_truth():
+    finished = Demo(Path("project"), {"source": run("source", "b", "a"), "segmentation": run("segmentation", "b", "a")})
+    items = segmented(finished)
+    assert [(item.segmentation.parent.name, item.simulation.parent.name) for item in items] == [("a", "a"), ("b", "b")]
+    assert {item.root for item in items} == {Path("project")}
+
+
+def test_an_imported_tomogram_has_no_truth():
+    finished = Demo(Path("project"), {"source": run("source"), "segmentation": run("segmentation", "mine")})
+    assert segmented(finished)[0].simulation is None
+
+
+def test_scores_are_printed_as_a_table():
+    lines = score_lines({"ours": {"Dice": 0.5, "F1": 0.25}, "baseline": {"Dice": 0.125}})
+    assert lines == ["method    Dice   F1", "ours      0.500  0.250", "baseline  0.125  -"]
+
+
+def test_no_scores_are_explained():
+    assert score_lines({}) == ["no scores, because nothing is known of this tomogram; look at the pictures"]

@@ -1,0 +1,131 @@
+"""The previews: what they show and what they write into the form, with and without a window."""
+import numpy as np
+import pytest
+from pyworkflow.object import Pointer
+
+from cryoetseg.core.foundation.params import SegmentSlabsParameters
+from cryoetseg.core.report.figures import new_figure
+from cryoetseg.core.runtime.errors import InputError, ParameterError
+from cryoetseg.core.runtime.params import describe
+from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs
+from cryoetseg.wizards import CryoEtSegSlabRangeWizard, CryoEtSegThresholdWizard
+from cryoetseg.wizards.slab_preview import SlabPreview, drawRange, drawThreshold
+from cryoetseg.wizards.wizard_segment_slabs import previewOf
+
+DEFAULTS = SegmentSlabsParameters().model_dump()
+SEPARATIONS = next(field.choices for field in describe(SegmentSlabsParameters) if field.name == "separation")
+
+
+@pytest.fixture(scope="module")
+def preview():
+    """Noise with a dark ball (radius 8 voxels) around slice 20."""
+    volume = np.random.default_rng(0).normal(size=(32, 64, 64)).astype(np.float32)
+    z, y, x = np.ogrid[:32, :64, :64]
+    volume[(z - 20) ** 2 + (y - 30) ** 2 + (x - 34) ** 2 < 64] -= 6
+    return SlabPreview("TS_1", volume, 10.0, "dark")
+
+
+def test_the_profile_is_high_where_there_is_something(preview):
+    assert preview.depth == 32
+    assert abs(int(np.argmax(preview.profile())) - 20) <= 3
+
+
+@pytest.mark.parametrize(("chosen", "expected"), [
+    ((4, 12), (4, 12)), ((0, 0), (0, 32)), ((50, 3), (31, 32)), ((9, 9), (9, 10)), ((-3, 99), (0, 32)),
+])
+def test_ranges_are_kept_inside(preview, chosen, expected):
+    assert preview.clampedRange(*chosen) == expected
+
+
+def test_dark_and_bright_particles_are_both_shown_dark(preview):
+    inverted = SlabPreview("TS_1", -preview.volume, 10.0, "bright")
+    slab = preview.slab(20, DEFAULTS)
+    np.testing.assert_allclose(slab, inverted.slab(20, DEFAULTS), atol=1e-3)
+    assert slab.min() >= 0
+    assert slab.max() <= 255
+    assert slab[30, 34] < slab.mean()
+
+
+def test_a_higher_offset_keeps_less_and_the_ball_stays(preview):
+    slab = preview.slab(20, DEFAULTS)
+    low, high = (preview.threshold(slab, {**DEFAULTS, "threshold_offset": offset}) for offset in (3.0, 25.0))
+    assert high.sum() < low.sum()
+    assert high[30, 34]
+
+
+def test_figures_say_what_they_show(preview):
+    figure = new_figure(9, 5)
+    drawRange(figure, preview, 4, 20)
+    assert [axes.get_title() for axes in figure.axes] == ["TS_1: slices 4 to 19 (16 slabs)", "z = 4", "z = 11", "z = 19"]
+    drawThreshold(figure, preview, 20, {**DEFAULTS, "separation": "slices"})
+    assert figure.axes[0].get_title() == "TS_1, z = 20"
+    assert figure.axes[1].get_title().startswith("threshold keeps")
+    drawThreshold(figure, preview, 20, {**DEFAULTS, "separation": "volume", "particle_diameter": 160.0})
+    assert "particles, membranes" in figure.axes[1].get_title()
+
+
+def test_the_ball_is_found_in_three_dimensions(preview):
+    _, points = preview.separation(20, {**DEFAULTS, "particle_diameter": 160.0, "particle_threshold": 4.0})
+    assert np.abs(points - (30, 34)).max(axis=1).min() <= 2
+
+
+def test_bad_parameters_of_the_form_are_told(preview):
+    with pytest.raises(ParameterError, match="averaged_slices"):
+        preview.slab(20, {**DEFAULTS, "averaged_slices": 0})
+
+
+@pytest.fixture
+def protocol(sets):
+    run = ProtCryoEtSegSegmentSlabs(zStart=2, zEnd=0)
+    run.inTomos = Pointer(sets.tomograms)
+    return run
+
+
+def test_the_first_tomogram_is_previewed(protocol):
+    made = previewOf(protocol)
+    assert (made.name, made.volume.shape, made.voxelSize, made.contrast) == ("TS_1", (12, 20, 28), 10.0, "dark")
+
+
+def test_without_input_the_message_says_what_to_do():
+    with pytest.raises(InputError, match="choose the input first"):
+        previewOf(ProtCryoEtSegSegmentSlabs())
+
+
+def test_sliders_become_values_of_the_form(preview, protocol):
+    assert CryoEtSegSlabRangeWizard.accepted(preview, [20.0, 4.0]) == {"zStart": 20, "zEnd": 21}
+    values = CryoEtSegThresholdWizard.parameters(protocol, [5.0, 1.5, 3.5, 180.0])
+    expected = {"membrane_threshold": 1.5, "particle_threshold": 3.5, "particle_diameter": 180.0, "z_start": 2}
+    assert {name: values[name] for name in expected} == expected
+    chosen = CryoEtSegThresholdWizard.accepted(protocol, [5.0, 1.5, 3.5, 180.0])
+    assert chosen == {"membraneThreshold": 1.5, "particleThreshold": 3.5, "particleDiameter": 180.0}
+
+
+def test_sliders_are_those_that_count_with_the_separation(protocol, preview):
+    labels = [scale.label for scale in CryoEtSegThresholdWizard.scales(protocol, preview)]
+    assert labels == ["Slice", "Membrane threshold", "Particle threshold", "Particle diameter (Å)"]
+    protocol.separation.set(SEPARATIONS.index("slices"))
+    assert CryoEtSegThresholdWizard.accepted(protocol, [5.0, 7.5, 180.0]) == {"thresholdOffset": 7.5, "particleDiameter": 180.0}
+    assert len(CryoEtSegThresholdWizard.scales(protocol, preview)) == 3
+
+
+def test_targets_are_fields_of_the_form(protocol):
+    for wizard in (CryoEtSegSlabRangeWizard, CryoEtSegThresholdWizard):
+        for _, names in wizard._targets:
+            assert all(hasattr(protocol, name) for name in names)
+
+
+@pytest.mark.parametrize(("button", "expected"), [("<Return>", {"zStart": 5, "zEnd": 12}), ("<Escape>", None)])
+def test_the_window_gives_back_what_was_chosen(window_root, protocol, monkeypatch, button, expected):
+    from cryoetseg.wizards import preview_window
+
+    class Driven(preview_window.PreviewWindow):
+        """Moves the first slider and presses a key, as a user does."""
+
+        def body(self, master):
+            super().body(master)
+            self.after(300, lambda: self.variables[0].set(5))
+            self.after(600, lambda: self._redraw())
+            self.after(900, lambda: (self.focus_force(), self.event_generate(button)))
+
+    monkeypatch.setattr(preview_window, "PreviewWindow", Driven)
+    assert CryoEtSegSlabRangeWizard().choose(window_root, protocol, previewOf(protocol)) == expected
