@@ -1,0 +1,1 @@
+"""Students: networks that learn membranes, particles and classes from labels of any origin."""

@@ -1,0 +1,235 @@
+"""Training volumes: tomograms with the labels or particle lists that belong to them, checked before anything is learned."""
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from ..particles.formats import read_particles
+from ..particles.table import ParticleTable, concatenate
+from ..runtime.errors import InputError, ParameterError
+from ..runtime.job import InputFile, Job
+from ..volumes.header import Shape, VolumeHeader
+from ..volumes.io import open_labels, open_volume, read_header, read_labels
+from ..volumes.normalisation import mean_and_deviation
+from ..volumes.streaming import read_slabs
+
+SAME_VOXEL_SIZE = 0.01  # largest relative difference between a tomogram and its labels
+ALIKE_VOXEL_SIZE = 0.02  # largest relative difference between the tomograms of one training
+SAME_BOX = 1.5  # voxels by which the boxes of labels and tomogram may differ when labels are resampled
+SIGNS = {"dark": -1.0, "bright": 1.0}
+Needs = Literal["labels", "particles", "nothing"]
+
+
+@dataclass(frozen=True)
+class StudentVolume:
+    """One tomogram of a training.
+
+    ``data`` (z, y, x) as in the file, read when sliced; ``(data - mean) / deviation * sign`` is standardised with bright particles.
+    ``labels`` (z, y, x) whole numbers of the same shape; ``particles`` at the tomogram's voxel size. ``warnings`` say what was done
+    to make the inputs fit.
+    """
+
+    name: str
+    data: Any
+    header: VolumeHeader
+    mean: float
+    deviation: float
+    sign: float
+    labels: Any = None
+    particles: ParticleTable | None = None
+    warnings: tuple[str, ...] = ()
+
+    def crop(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> np.ndarray:
+        """Standardised float32 voxels with bright particles from ``start_zyx`` on; outside the volume 0, which is its mean."""
+        block, inside = _block(self.data, start_zyx, shape_zyx, np.dtype(np.float32))
+        part = block[inside]
+        part -= np.float32(self.mean)
+        part *= np.float32(self.sign / self.deviation)
+        return block
+
+    def crop_labels(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> np.ndarray:
+        """Labels from ``start_zyx`` on in their own type; outside the volume 0. Raises :class:`InputError` without labels."""
+        if self.labels is None:
+            raise InputError(f"{self.name} has no labels", "a label volume for each tomogram")
+        return _block(self.labels, start_zyx, shape_zyx, self.labels.dtype)[0]
+
+
+def _block(array: Any, start: Sequence[int], shape: Sequence[int], dtype: np.dtype) -> tuple[np.ndarray, tuple[slice, ...]]:
+    """The voxels, zero outside, and where in the block the volume lies."""
+    block = np.zeros(tuple(shape), dtype=dtype)
+    spans = [(max(0, a), max(0, a, min(a + length, size))) for a, length, size in zip(start, shape, array.shape)]
+    inside = tuple(slice(first - a, max(first, last) - a) for (first, last), a in zip(spans, start))
+    if all(last > first for first, last in spans):
+        block[inside] = array[tuple(slice(*span) for span in spans)]
+        return block, inside
+    return block, (slice(0, 0),) * 3
+
+
+def open_student_volumes(job: Job, *, needs: Needs, resample_labels: bool = False) -> list[StudentVolume]:
+    """Open the job's tomograms (role ``tomogram``) with the ``labels`` or ``particles`` of the same tilt series.
+
+    One tomogram and one label file belong together whatever their names; a particle list may hold several tilt series. With
+    ``resample_labels`` labels of another size take the nearest label onto the tomogram's grid, and a warning says so. Raises
+    :class:`InputError` naming every file that does not fit.
+    """
+    tomograms = job.inputs_of("tomogram")
+    if not tomograms:
+        raise InputError("no tomogram to learn from", "at least one", "give tomograms with their labels")
+    partners = _paired(tomograms, job.inputs_of(needs), needs) if needs != "nothing" else [()] * len(tomograms)
+    volumes = [open_student_volume(item) for item in tomograms]
+    check_alike(volumes)
+    if needs == "labels":
+        volumes = [_with_labels(volume, files[0], resample_labels) for volume, files in zip(volumes, partners)]
+        if all(labelled_range(volume.labels) is None for volume in volumes):
+            raise InputError(f"no voxel has a label in {', '.join(files[0].path for files in partners)}", "labels above 0",
+                             "give the labels of these tomograms")
+    if needs == "particles":
+        volumes = [_with_particles(volume, files, len(volumes) == 1) for volume, files in zip(volumes, partners)]
+    return volumes
+
+
+def open_student_volume(item: InputFile) -> StudentVolume:
+    """One tomogram with its mean and standard deviation; raises :class:`InputError` when its voxel size is unknown."""
+    if item.contrast not in SIGNS:
+        raise ParameterError(f"contrast = {item.contrast!r}", "dark, bright", "say how particles look in this volume")
+    volume = open_volume(item.path, item.voxel_size)
+    if not volume.header.voxel_size_is_known:
+        raise InputError(f"{item.path}: the voxel size is unknown", "a tomogram with a voxel size", "give it with --voxel-size")
+    mean, deviation = mean_and_deviation(volume.data)
+    return StudentVolume(_name(item), volume.data, volume.header, mean, deviation, SIGNS[item.contrast],
+                         warnings=tuple(volume.header.warnings))
+
+
+def check_alike(volumes: Sequence[StudentVolume]) -> None:
+    """Raise :class:`InputError` when tomograms of one training differ in voxel size by more than 2 %."""
+    sizes = [volume.header.voxel_size for volume in volumes]
+    if max(sizes) > min(sizes) * (1 + ALIKE_VOXEL_SIZE):
+        listed = ", ".join(f"{volume.name} {size:g} A" for volume, size in zip(volumes, sizes))
+        raise InputError(f"tomograms of different voxel sizes: {listed}", "one voxel size within 2 %", "bin or resample them alike first")
+
+
+def labelled_range(labels: Any) -> tuple[int, int] | None:
+    """First and last + 1 of the z slices that hold a label; None when there is no label at all. Streams."""
+    first, last, z = None, 0, 0
+    for slab in read_slabs(labels):
+        used = np.flatnonzero(slab.any(axis=(1, 2)))
+        if len(used):
+            first = z + int(used[0]) if first is None else first
+            last = z + int(used[-1]) + 1
+        z += len(slab)
+    return None if first is None else (first, last)
+
+
+def _name(item: InputFile) -> str:
+    return item.tilt_series_id or Path(item.path).stem
+
+
+def _paired(tomograms: list[InputFile], files: list[InputFile], needs: str) -> list[tuple[InputFile, ...]]:
+    """The files of each tomogram. Raises :class:`InputError` that lists all tomograms without any."""
+    names = [_name(item) for item in tomograms]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise InputError(f"several tomograms are called {', '.join(doubled)}", "one name for each", "give each its tilt-series id")
+    if len(tomograms) == len(files) == 1:
+        return [(files[0],)]
+    shapes = {_name(item): read_header(item.path, item.voxel_size).shape for item in tomograms}
+    named = {item.path: _names_in(item, needs, shapes) for item in files}
+    found = [tuple(item for item in files if name in named[item.path]) for name in names]
+    missing = [name for name, own in zip(names, found) if not own]
+    if missing:
+        offered = sorted({name for own in named.values() for name in own})
+        raise InputError(f"no {needs} for the tomogram(s) {', '.join(missing)}", f"{needs} with the same tilt-series id (got: "
+                         f"{', '.join(offered) or 'none'})", "give one file for each tomogram, or leave these tomograms out")
+    several = [name for name, own in zip(names, found) if len(own) > 1 and needs == "labels"]
+    if several:
+        raise InputError(f"several label files for {', '.join(several)}", "one for each tomogram")
+    return found
+
+
+def _names_in(item: InputFile, needs: str, shapes: Mapping[str, Shape]) -> set[str]:
+    """The tilt series a file speaks of."""
+    if needs != "particles":
+        return {_name(item)}
+    table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=_name(item), tomogram_shape=shapes)
+    return {_name(item), *table.tilt_series_ids()}
+
+
+def _with_labels(volume: StudentVolume, item: InputFile, resample: bool) -> StudentVolume:
+    opened = open_labels(item.path, item.voxel_size)
+    labels = opened.data if opened.header.dtype.kind in "iu" else read_labels(item.path, item.voxel_size)[0]
+    header = replace(opened.header, voxel_size_is_known=opened.header.voxel_size_is_known or item.voxel_size is not None)
+    if _fits(header, volume.header):
+        return replace(volume, labels=labels)
+    described = f"{item.path} has {_described(header)}, the tomogram {volume.header.path} {_described(volume.header)}"
+    factors = _box_factors(header, volume.header)
+    if not resample or factors is None:
+        advice = "use --resample-labels" if factors is not None else "give labels of the same box; resampling cannot help here"
+        raise InputError(described, "labels of the tomogram's shape and voxel size", advice)
+    note = f"{described}: the nearest label was taken for each voxel of the tomogram"
+    return replace(volume, labels=_nearest(labels, volume.header.shape, factors), warnings=(*volume.warnings, note))
+
+
+def _fits(labels: VolumeHeader, tomogram: VolumeHeader) -> bool:
+    alike = abs(labels.voxel_size / tomogram.voxel_size - 1) <= SAME_VOXEL_SIZE
+    return labels.shape == tomogram.shape and (alike or not labels.voxel_size_is_known)
+
+
+def _described(header: VolumeHeader) -> str:
+    size = f"{header.voxel_size:g} A" if header.voxel_size_is_known else "unknown voxel size"
+    return f"{' x '.join(map(str, header.shape))} voxels (z, y, x) of {size}"
+
+
+def _box_factors(labels: VolumeHeader, tomogram: VolumeHeader) -> tuple[float, float, float] | None:
+    """Label voxels per tomogram voxel along each axis; None when the two do not cover the same box."""
+    if not labels.voxel_size_is_known:
+        z, y, x = (own / other for own, other in zip(labels.shape, tomogram.shape))
+        return (z, y, x) if max(z, y, x) < 1.02 * min(z, y, x) else None
+    factor = tomogram.voxel_size / labels.voxel_size
+    largest = SAME_BOX * max(1.0, factor)
+    same = all(abs(own - other * factor) <= largest for own, other in zip(labels.shape, tomogram.shape))
+    return (factor,) * 3 if same else None
+
+
+def _nearest(labels: Any, shape: tuple[int, ...], factors: Sequence[float]) -> np.ndarray:
+    """Labels on a grid of ``shape``, in a file that vanishes with the process. Outer faces coincide, as in volumes.resampling."""
+    z, y, x = (np.clip(((np.arange(size) + 0.5) * factor).astype(int), 0, own - 1)
+               for size, factor, own in zip(shape, factors, labels.shape))
+    with tempfile.TemporaryFile() as file:
+        result: np.ndarray = np.memmap(file, dtype=labels.dtype, mode="w+", shape=tuple(shape))
+    for target, source in enumerate(z):
+        result[target] = labels[source][y[:, None], x]
+    return result
+
+
+def _with_particles(volume: StudentVolume, files: Sequence[InputFile], alone: bool) -> StudentVolume:
+    tables = [_particles_of(volume, item, alone) for item in files]
+    table = tables[0] if len(tables) == 1 else concatenate(tables)
+    if len(table) == 0:
+        raise InputError(f"no particle of {volume.name} in {', '.join(item.path for item in files)}", "at least one")
+    _check_inside(table, volume, files)
+    return replace(volume, particles=table)
+
+
+def _particles_of(volume: StudentVolume, item: InputFile, alone: bool) -> ParticleTable:
+    """The list's particles of this tomogram in its voxels; a list that does not tell its voxel size counts in the tomogram's."""
+    table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=_name(item), tomogram_shape=volume.header.shape)
+    if volume.name in table.tilt_series_ids() or not (alone and len(table.tilt_series_ids()) <= 1):
+        table = table.of_tomogram(volume.name)
+    known = table if table.voxel_size_is_known else replace(table, voxel_size=volume.header.voxel_size)
+    return known.at_voxel_size(volume.header.voxel_size)
+
+
+def _check_inside(table: ParticleTable, volume: StudentVolume, files: Sequence[InputFile]) -> None:
+    bounds = np.array(volume.header.shape)
+    outside = ((table.zyx < -0.5) | (table.zyx >= bounds - 0.5)).any(axis=1)
+    if outside.any():
+        low, high = table.zyx.min(axis=0).round(1).tolist(), table.zyx.max(axis=0).round(1).tolist()
+        raise InputError(
+            f"{int(outside.sum())} of {len(table)} particles in {', '.join(item.path for item in files)} lie outside the tomogram "
+            f"{volume.name}: they span {low} to {high} (z, y, x)", f"0 to {(bounds - 1).tolist()}",
+            "coordinates of another binning are the usual cause: give the voxel size of the particle list")
