@@ -26,6 +26,7 @@ METHODS = {
     "evaluate-segmentation": Method("metrics.params:EvaluateSegmentationParameters", "metrics.apply:run"),
     "evaluate-picking": Method("metrics.params:EvaluatePickingParameters", "metrics.apply:run"),
     "evaluate-restoration": Method("metrics.params:EvaluateRestorationParameters", "metrics.apply:run"),
+    "pipeline": Method("pipeline.params:PipelineParameters", "pipeline.run:run"),
 }
 
 

@@ -2,44 +2,59 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ..metrics.baselines import gaussian_otsu, hessian_sheets
-from ..metrics.picking import precision_recall_f1
+from ..metrics.picking import hits_by_rank, precision_recall_f1
 from ..metrics.segmentation import dice, surface_dice
 from ..picking.dog import difference_of_gaussians, sigma_for_diameter
 
 Scores = dict[str, dict[str, float]]
-OURS = "cryoetseg"
+OURS, AS_MANY, BEST_COUNT = "cryoetseg", "DoG, as many", "DoG, best count"
 EXCLUSION = 0.9  # of a diameter: two particles that touch are both kept
 TOLERANCE_PX = 1.0
 
 
-def compare_membranes(volume: np.ndarray, mask: np.ndarray, truth: np.ndarray, z_range: tuple[int, int]) -> Scores:
-    """Dice and surface Dice (1 voxel) of our mask, Gaussian + Otsu and a Hessian sheet filter, in slices ``z_range``.
+def compare_membranes(volume: np.ndarray, masks: Mapping[str, np.ndarray], truth: np.ndarray, z_range: tuple[int, int]) -> Scores:
+    """Dice and surface Dice (1 voxel) of the named masks, of Gaussian + Otsu and of a Hessian sheet filter, in slices ``z_range``.
 
     All volumes are (z, y, x); ``volume`` has bright particles and is filtered as a whole, so that no method sees less of it.
     """
-    masks = {OURS: mask, "Gaussian + Otsu": gaussian_otsu(volume), "sheet filter": hessian_sheets(volume)}
+    every = {**masks, "Gaussian + Otsu": gaussian_otsu(volume), "sheet filter": hessian_sheets(volume)}
     window = slice(*z_range)
-    return {name: _membrane_scores(found[window] > 0, truth[window] > 0) for name, found in masks.items()}
+    return {name: _membrane_scores(found[window] > 0, truth[window] > 0) for name, found in every.items()}
 
 
 def _membrane_scores(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     return {"membrane Dice": dice(found, truth), "surface Dice": surface_dice(found, truth, TOLERANCE_PX)}
 
 
-def compare_picks(volume: np.ndarray, points: np.ndarray, truth: np.ndarray, z_range: tuple[int, int], diameter_px: float) -> Scores:
-    """Precision, recall and F1 of our points (n, 3) and of as many by a difference of Gaussians, within a radius of the truth (m, 3).
+def compare_picks(
+    volume: np.ndarray, points: Mapping[str, np.ndarray], truth: np.ndarray, z_range: tuple[int, int], diameter_px: float
+) -> Scores:
+    """Precision, recall and F1, within a radius of the truth (m, 3), of the named points (n, 3) and of a difference of Gaussians.
 
+    Of the latter as many as the first named points are taken, and, as a bound that needs the truth, as many as give the highest F1.
     Points are voxel centres (z, y, x); those outside ``z_range`` do not count on any side.
     """
-    ours, expected = _inside(points, z_range), _inside(truth, z_range)
-    peaks = difference_of_gaussians(volume, sigma_for_diameter(diameter_px), exclusion_px=EXCLUSION * diameter_px).points
-    found = {OURS: ours, "DoG, as many": _inside(peaks, z_range)[: len(ours)]}
+    found = {name: _inside(picks, z_range) for name, picks in points.items()}
+    expected = _inside(truth, z_range)
+    dog = difference_of_gaussians(volume, sigma_for_diameter(diameter_px), exclusion_px=EXCLUSION * diameter_px).points
+    peaks = _inside(dog, z_range)
+    found[AS_MANY] = peaks[: len(next(iter(found.values())))]
+    found[BEST_COUNT] = peaks[: best_count(peaks, expected, diameter_px / 2)]
     return {name: _pick_scores(picks, expected, diameter_px / 2) for name, picks in found.items()}
+
+
+def best_count(ranked: np.ndarray, truth: np.ndarray, radius_px: float) -> int:
+    """How many of the ranked points (n, 3) to take for the highest F1 against the truth (m, 3)."""
+    if not len(ranked) or not len(truth):
+        return 0
+    hits = np.cumsum(hits_by_rank(ranked, truth, radius_px))
+    return int(np.argmax(2 * hits / (np.arange(1, len(ranked) + 1) + len(truth)))) + 1
 
 
 def _inside(points: Any, z_range: tuple[int, int]) -> np.ndarray:

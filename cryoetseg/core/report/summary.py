@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from ..particles.formats import read_particles
 from ..runtime.job import Result, read_result
 from ..volumes.contrast import particles_bright
 from ..volumes.io import read_labels, read_volume
-from .comparison import Scores, compare_membranes, compare_picks, mean_scores
+from .comparison import OURS, Scores, compare_membranes, compare_picks, mean_scores
 from .figures import draw_bars, draw_slice, new_figure, points_near, save_figure
 from .html import Picture, Section, Table, write_report
 
@@ -47,6 +48,14 @@ class Truth(NamedTuple):
 
     mask: np.ndarray
     points: np.ndarray
+
+
+class Panel(NamedTuple):
+    """What is drawn over a slice: a mask (y, x) and points (n, 3) of the whole tomogram."""
+
+    title: str
+    mask: np.ndarray | None = None
+    points: np.ndarray | None = None
 
 
 def write_summary(items: list[Segmented], folder: Path, title: str, name: str = REPORT) -> Scores:
@@ -88,13 +97,13 @@ def _read_truth(record: Path | None) -> Truth | None:
 def _score(found: Found, truth: Truth | None) -> Scores:
     if truth is None:
         return {}
-    membranes = compare_membranes(found.volume, found.mask, truth.mask, found.z_range)
-    return {**membranes, **_joined(membranes, compare_picks(found.volume, found.points, truth.points, found.z_range, found.diameter_px))}
+    membranes = compare_membranes(found.volume, {OURS: found.mask}, truth.mask, found.z_range)
+    return joined(membranes, compare_picks(found.volume, {OURS: found.points}, truth.points, found.z_range, found.diameter_px))
 
 
-def _joined(membranes: Scores, picks: Scores) -> Scores:
-    """Both scores of a method that has both."""
-    return {method: {**membranes.get(method, {}), **row} for method, row in picks.items()}
+def joined(membranes: Scores, picks: Scores) -> Scores:
+    """All scores of each method, whichever of the two it has."""
+    return {method: {**membranes.get(method, {}), **picks.get(method, {})} for method in {**membranes, **picks}}
 
 
 def _section(found: Found, truth: Truth | None, scores: Scores, folder: Path) -> Section:
@@ -110,16 +119,20 @@ def _section(found: Found, truth: Truth | None, scores: Scores, folder: Path) ->
 def _picture(found: Found, truth: Truth | None, folder: Path) -> Picture:
     """The middle slice: as it is, with what was found, and with the truth where there is one."""
     z = sum(found.z_range) // 2
-    panels = [("tomogram", None, None), ("found", found.mask, found.points)]
-    panels += [("truth", truth.mask, truth.points)] if truth is not None else []
+    panels = [Panel("tomogram"), Panel("found", found.mask[z], found.points)]
+    panels += [Panel("truth", truth.mask[z], truth.points)] if truth is not None else []
+    return slice_picture(folder / f"{found.name}.png", found.volume[z], z, panels, found.voxel_size, found.diameter_px)
+
+
+def slice_picture(path: Path, image: np.ndarray, z: int, panels: Sequence[Panel], voxel_size: float, diameter_px: float) -> Picture:
+    """Draw ``image`` (y, x), slice ``z`` of a tomogram with bright particles, once for each panel."""
     figure = new_figure(PANEL_INCHES * len(panels), PANEL_INCHES)
-    for number, (title, mask, points) in enumerate(panels, start=1):
+    for number, panel in enumerate(panels, start=1):
         draw_slice(
-            figure.add_subplot(1, len(panels), number), -found.volume[z], None if mask is None else mask[z],
-            points_near(points, 0, z, found.diameter_px / 2), title=f"{title}, z = {z}", voxel_size=found.voxel_size,
-            diameter_px=found.diameter_px,
+            figure.add_subplot(1, len(panels), number), -image, panel.mask, points_near(panel.points, 0, z, diameter_px / 2),
+            title=f"{panel.title}, z = {z}", voxel_size=voxel_size, diameter_px=diameter_px,
         )  # fmt: skip
-    path = save_figure(folder / f"{found.name}.png", figure)
+    save_figure(path, figure)
     return Picture(path, "Membranes in orange, particles as blue circles; only those within a radius of the slice are shown.")
 
 

@@ -1,0 +1,73 @@
+"""``cryoetseg pipeline``: from tomograms without labels to masks, coordinates and a report, in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from ..runtime.errors import ParameterError
+from ..runtime.files import read_json
+from ..runtime.job import InputFile
+from .help import SectionedCommand, command_group
+from .options import ContrastOption, FolderOption, Settings, VoxelSizeOption, with_settings, z_range
+from .running import build_job, input_file, run_and_show
+
+app = command_group()
+METHOD = "pipeline"
+TomogramsArgument = Annotated[
+    list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms; the first ones give the pseudo-labels.", show_default=False)
+]
+RangeOption = Annotated[
+    str, typer.Option("--z", metavar="A:B", help="Slices that give pseudo-labels, counted from 0; B is not included.",
+                      show_default="the middle")
+]  # fmt: skip
+MasksOption = Annotated[
+    Optional[list[Path]],
+    typer.Option("--truth-mask", metavar="FILE", help="True membrane masks, in the order of the tomograms: scores go into the report.",
+                 show_default=False),
+]  # fmt: skip
+ListsOption = Annotated[
+    Optional[list[Path]],
+    typer.Option("--truth-particles", metavar="FILE", help="True particle lists, in the order of the tomograms.", show_default=False),
+]
+StepsOption = Annotated[
+    Optional[Path],
+    typer.Option("--steps", metavar="FILE", help='JSON file with parameters of single steps: {"train-picker": {"epochs": 30}, ...}.',
+                 show_default=False),
+]  # fmt: skip
+
+
+@app.command(cls=SectionedCommand)
+@with_settings(METHOD, without=("z_start", "z_end", "steps"))
+def pipeline(
+    tomograms: TomogramsArgument,
+    out: FolderOption,
+    z: RangeOption = "",
+    truth_mask: MasksOption = None,
+    truth_particles: ListsOption = None,
+    steps: StepsOption = None,
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    *,
+    settings: Settings,
+) -> None:
+    """Segment membranes and pick particles in tomograms without labels: pseudo-labels, students, results, report.
+
+    Writes NAME_membranes.mrc and NAME_particles.star for each tomogram, report.html and result.json. Interrupted, it goes on where
+    it was when the same command is given again.
+    """
+    inputs = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms]
+    inputs += _truths(tomograms, truth_mask, "truth_mask") + _truths(tomograms, truth_particles, "truth_particles")
+    own: dict[str, Any] = {} if not z else dict(zip(("z_start", "z_end"), z_range(z)))
+    job = build_job(METHOD, inputs, out, settings, **own, **({} if steps is None else {"steps": read_json(steps)}))
+    run_and_show(job, settings)
+
+
+def _truths(tomograms: list[Path], files: Optional[list[Path]], role: str) -> list[InputFile]:
+    if not files:
+        return []
+    if len(files) > len(tomograms):
+        raise ParameterError(f"{len(files)} files for --{role.replace('_', '-')}, {len(tomograms)} tomograms", "at most one for each")
+    return [InputFile(path=str(file.absolute()), role=role, tilt_series_id=tomogram.stem) for tomogram, file in zip(tomograms, files)]

@@ -1,0 +1,164 @@
+"""The steps of the chain, each a recorded job in a folder of its own: what is done is not repeated after an interruption."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..methods import parameters_model, run_job
+from ..runtime.errors import CryoetsegError, InputError, ParameterError
+from ..runtime.job import InputFile, Job, Result
+from ..runtime.params import parameters_from
+from ..volumes.io import read_header
+from .params import PipelineParameters
+
+logger = logging.getLogger(__name__)
+STEPS = ("segment-slabs", "train-membranes", "train-picker", "segment-membranes", "pick-deepet")
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What the students learn from in one tomogram: a mask file and a particle list; None where there is nothing to learn."""
+
+    membranes: Path | None
+    particles: Path | None
+
+
+@dataclass(frozen=True)
+class Students:
+    """Folders of the trained models; None where there were no labels for one."""
+
+    membranes: Path | None
+    picker: Path | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files found in one tomogram."""
+
+    membranes: Path | None
+    particles: Path | None
+
+
+class Chain:
+    """The jobs of one run of the chain: they share its output folder, seed, device and parameters."""
+
+    def __init__(self, job: Job, parameters: PipelineParameters) -> None:
+        self._job, self._parameters = job, parameters
+        self.folder = Path(job.output_folder)
+        self.tomograms = checked_tomograms(job)
+        self.labelled = self.tomograms[: parameters.training_tomograms]
+        self.z_range = labelled_range(self.labelled, parameters)
+        _check_steps(parameters.steps)
+
+    def pseudo_labels(self) -> dict[str, Labels]:
+        """Segment the slabs of the training tomograms (Uddin26 steps 1-6)."""
+        first, last = self.z_range
+        own = {"z_start": first, "z_end": last, "particle_diameter": self._parameters.particle_diameter}
+        labels = {}
+        for tomogram in self.labelled:
+            name = tomogram.tilt_series_id
+            logger.info("pseudo-labels: %s, slices %d to %d", name, first, last - 1)
+            result = self._run("segment-slabs", f"pseudo_labels/{name}", [tomogram], own)
+            labels[name] = Labels(_only(result, "membrane_mask") if result.metrics.get("membrane_fraction", 1) else None,
+                                  _only(result, "particles") if result.metrics.get("particles", 1) else None)
+        return labels
+
+    def train(self, labels: Mapping[str, Labels], folder: str) -> Students:
+        """Train the membrane U-Net and the picker on ``labels`` by tilt-series id (Uddin26 steps 7-8), below ``folder``."""
+        first, last = self.z_range
+        own = {"z_start": first, "z_end": last}
+        masks = self._pairs({name: label.membranes for name, label in labels.items()}, "labels")
+        lists = self._pairs({name: label.particles for name, label in labels.items()}, "particles")
+        membranes = picker = None
+        if masks:
+            logger.info("student for membranes, %s", folder)
+            membranes = _only(self._run("train-membranes", f"{folder}/membranes", masks, own), "model")
+        if lists:
+            logger.info("student for particles, %s", folder)
+            diameter = {"particle_diameter": self._parameters.particle_diameter}
+            picker = _only(self._run("train-picker", f"{folder}/picker", lists, {**own, **diameter}), "model")
+        return Students(membranes, picker)
+
+    def apply(self, students: Students, tomogram: InputFile, folder: str) -> Found:
+        """Membranes and particles of a whole tomogram (Uddin26 step 9), below ``folder``."""
+        name = tomogram.tilt_series_id
+        membranes = particles = None
+        if students.membranes:
+            logger.info("membranes of %s", name)
+            inputs = [_model(students.membranes), tomogram]
+            membranes = _only(self._run("segment-membranes", f"{folder}/{name}/membranes", inputs, {}), "membrane_mask")
+        if students.picker:
+            logger.info("particles of %s", name)
+            particles = _only(self._run("pick-deepet", f"{folder}/{name}/particles", [_model(students.picker), tomogram], {}), "particles")
+        return Found(membranes, particles)
+
+    def _pairs(self, files: Mapping[str, Path | None], role: str) -> list[InputFile]:
+        """The training tomograms that have a label file, each followed by it."""
+        pairs = []
+        for tomogram in self.labelled:
+            path = files.get(tomogram.tilt_series_id)
+            if path is not None:
+                pairs += [tomogram, InputFile(path=str(path), role=role, tilt_series_id=tomogram.tilt_series_id)]
+        return pairs
+
+    def _run(self, method: str, folder: str, inputs: Sequence[InputFile], own: Mapping[str, Any]) -> Result:
+        chosen = {**own, **self._parameters.steps.get(method, {})}
+        parameters = parameters_from(parameters_model(method), chosen).model_dump(mode="json")
+        return run_job(Job(method=method, parameters=parameters, inputs=list(inputs), output_folder=str(self.folder / folder),
+                           seed=self._job.seed, device=self._job.device))
+
+
+def checked_tomograms(job: Job) -> list[InputFile]:
+    """The job's tomograms; raises :class:`InputError` when there is none or two share a name."""
+    tomograms = job.inputs_of("tomogram")
+    names = [item.tilt_series_id for item in tomograms]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if not tomograms or doubled or not all(names):
+        raise InputError(f"tomograms named {', '.join(doubled or names) or 'nothing'}", "at least one, each with a name of its own",
+                         "rename the files that share a name, because results are named after them")
+    return tomograms
+
+
+def labelled_range(labelled: Sequence[InputFile], parameters: PipelineParameters) -> tuple[int, int]:
+    """The slices [first, last) that give pseudo-labels, the same in all training tomograms."""
+    depths = [read_header(item.path, item.voxel_size).shape[0] for item in labelled]
+    if parameters.z_end:
+        if not parameters.z_start < parameters.z_end <= min(depths):
+            raise ParameterError(f"slices {parameters.z_start}:{parameters.z_end}", f"a range inside 0:{min(depths)}")
+        return parameters.z_start, parameters.z_end
+    if len(set(depths)) > 1:
+        raise ParameterError(f"training tomograms of {', '.join(map(str, depths))} slices have no common middle", "a slice range",
+                             "give one with --z A:B that holds structure in all of them")
+    count = min(parameters.labelled_slices, depths[0])
+    first = (depths[0] - count) // 2
+    return first, first + count
+
+
+def _check_steps(steps: Mapping[str, Mapping[str, Any]]) -> None:
+    """Bad parameters of a late step are told before the first one runs."""
+    for name, values in steps.items():
+        if name not in STEPS:
+            raise ParameterError(f"parameters for the step '{name}'", ", ".join(STEPS))
+        parameters_from(parameters_model(name), dict(values))
+
+
+def _model(folder: Path) -> InputFile:
+    return InputFile(path=str(folder), role="model")
+
+
+def _only(result: Result, kind: str) -> Path:
+    return Path(result.job["output_folder"]) / result.outputs_of(kind)[0].path
+
+
+def attempt(failures: dict[str, str], name: str, work: Any, *arguments: Any) -> Any:
+    """Do ``work`` for one tomogram; a failure is noted under its name, and the others go on."""
+    try:
+        return work(*arguments)
+    except CryoetsegError as error:
+        logger.error("%s: %s", name, error)
+        failures[name] = str(error)
+        return None

@@ -1,0 +1,25 @@
+"""Parameters of the whole unsupervised chain.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
+"""
+from typing import Any, Dict
+
+from ..runtime.params import Parameters, parameter
+
+
+class PipelineParameters(Parameters):
+    """What the chain as a whole needs; everything else belongs to its steps."""
+
+    particle_diameter: float = parameter(250.0, "Diameter of the particles that are sought.", unit="A", gt=0, le=5000)
+    training_tomograms: int = parameter(
+        1, "So many of the tomograms, from the first on, give the pseudo-labels that the students learn from.", published=1, ge=1)
+    z_start: int = parameter(
+        0, "First slice of the slabs that give pseudo-labels, counted from 0; used together with the end slice.", unit="slices", ge=0)
+    z_end: int = parameter(
+        0, "Slice after the last that gives pseudo-labels; 0 takes slices in the middle of the tomogram.", unit="slices", ge=0)
+    labelled_slices: int = parameter(
+        32, "Slices in the middle that give pseudo-labels where no range is given.", unit="slices", published=100, ge=1)
+    oracle: bool = parameter(
+        True, "Where the truth of the training tomograms is given, train the same students on it too: the bound from above.")
+    steps: Dict[str, Dict[str, Any]] = parameter(
+        {}, "Parameters of single steps in place of their defaults, by method and name.", expert=True)
