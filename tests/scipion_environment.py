@@ -6,6 +6,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 
 from cryoetseg.scipion_home import load_plugins, prepare
 
@@ -25,12 +26,27 @@ SMALL_SAMPLE = {
 
 
 def new_project(name):
-    """A fresh project; loading it makes its folder the working folder, as Scipion wants."""
+    """A fresh project; loading it would make its folder the working folder, which is for :func:`inside` to do and undo."""
     from pyworkflow.project import Manager
 
+    here = os.getcwd()
     manager = Manager()
     manager.createProject(name)
-    return manager.loadProject(name)
+    try:
+        return manager.loadProject(name)
+    finally:
+        os.chdir(here)
+
+
+@contextmanager
+def inside(project):
+    """Be in the project's folder for a while: Scipion's paths are relative to it, and other tests may have other projects."""
+    here = os.getcwd()
+    os.chdir(project.path)
+    try:
+        yield
+    finally:
+        os.chdir(here)
 
 
 def new_run(project, protocol_class, label="", **values):
@@ -51,7 +67,8 @@ def launch(project, protocol_class, label="", threads=1, **values):
     """Make a run, launch it as the window does, as a process of its own, and wait for it."""
     run = new_run(project, protocol_class, label, **values)
     run.numberOfThreads.set(threads)
-    project.launchProtocol(run, wait=True)
+    with inside(project):
+        project.launchProtocol(run, wait=True)
     return run
 
 
@@ -75,7 +92,8 @@ def launch_here(project, run):
 
     original, engine.launch = engine.launch, start
     try:
-        project.launchProtocol(run, wait=True)
+        with inside(project):
+            project.launchProtocol(run, wait=True)
     finally:
         engine.launch = original
     return run
@@ -85,6 +103,7 @@ def log_of(run):
     """What a run wrote, for the message of a failing test."""
     texts = []
     for path in run.getLogPaths():
+        path = os.path.join(run.getProject().path, path)
         if os.path.exists(path):
             with open(path, errors="replace") as stream:
                 texts.append(stream.read()[-3000:])

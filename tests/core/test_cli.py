@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 
@@ -20,7 +19,6 @@ from cryoetseg.core.runtime.params import Parameters, describe, parameter
 from cryoetseg.core.volumes.io import write_volume
 
 VOXEL_SIZE = 10.0
-HELP_SECONDS = 1.0
 METHOD_OF_COMMAND = {
     "segment slabs": "segment-slabs",
     "simulate": "simulate",
@@ -100,24 +98,15 @@ def write_jobs(folder, seeds):
 
 
 @pytest.mark.parametrize("command", [*METHOD_OF_COMMAND, *OTHER_COMMANDS])
-def test_help_answers_at_once_and_without_torch(command):
+def test_help_imports_nothing_heavy(command):
     program = (
         "import sys; from cryoetseg.core.cli import main\n"
         "try: main(sys.argv[1:])\n"
         "finally: sys.stderr.write(','.join({'torch', 'diffusers', 'scipy', 'pandas', 'matplotlib'} & set(sys.modules)))"
     )
-    before = processor_seconds()
     shown = subprocess.run([sys.executable, "-c", program, *command.split(), "--help"], capture_output=True, text=True, check=True)
-    spent = processor_seconds() - before
     assert "Usage: cryoetseg" in shown.stdout
     assert shown.stderr == ""
-    assert spent < HELP_SECONDS
-
-
-def processor_seconds():
-    """Processor time of finished child processes: what other work on the machine cannot change much."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
 
 
 @pytest.mark.parametrize(("command", "method"), METHOD_OF_COMMAND.items())

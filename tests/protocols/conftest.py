@@ -8,6 +8,20 @@ def project():
     return scipion_environment.new_project("protocols")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def working_folder_of_fixtures(project):
+    """Fixtures of a whole file are made in the project's folder."""
+    with scipion_environment.inside(project):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def working_folder(project):
+    """Tests run in the project's folder, wherever an earlier one went."""
+    with scipion_environment.inside(project):
+        yield
+
+
 @pytest.fixture(scope="session")
 def simulated(project):
     """A finished simulation of two small tomograms."""
