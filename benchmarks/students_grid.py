@@ -44,7 +44,8 @@ def cell(folder: Path, seed: int, snr: float, steps: dict[str, dict[str, object]
     training = inputs_of(simulated(folder / "training", seed, snr), "training")
     unseen = inputs_of(simulated(folder / "unseen", seed + UNSEEN, snr), "unseen")
     parameters = {"particle_diameter": DIAMETER, "steps": steps}
-    result = run_job(Job(method="pipeline", parameters=parameters, inputs=[*training, *unseen], output_folder=str(folder / "chain"), seed=seed))
+    job = Job(method="pipeline", parameters=parameters, inputs=[*training, *unseen], output_folder=str(folder / "chain"), seed=seed)
+    result = run_job(job)
     scores = json.loads((folder / "chain" / "scores.json").read_text())
     return scores["unseen"]["scores"], scores["training"]["labelled_scores"], result.seconds
 
