@@ -1,6 +1,8 @@
 """DeepETPicker's 3D residual U-Net with coordinate channels and image pyramid (spec 2.3): 2,429,845 parameters for one output."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -15,18 +17,18 @@ DIVISOR = 8
 class ResidualUNet3d(nn.Module):
     """Volumes (batch, 1, z, y, x) to logits (batch, outputs, z, y, x); sides are multiples of 8.
 
-    ``outputs`` is 1 for one particle class (sigmoid) or n + 1 with background first (softmax): see :meth:`probabilities`.
+    ``maps`` are the feature maps of the four levels, finest first. ``outputs`` is 1 for one particle class (sigmoid) or n + 1 with background first (softmax): see :meth:`probabilities`.
     """
 
-    def __init__(self, outputs: int = 1) -> None:
+    def __init__(self, outputs: int = 1, maps: Sequence[int] = CHANNELS) -> None:
         super().__init__()
         image = 1
-        joined = [image, *(channels + image for channels in CHANNELS[:-1])]
-        self.encoder = nn.ModuleList(ResidualBlock(inputs, channels) for inputs, channels in zip(joined, CHANNELS))
-        pairs = list(zip(CHANNELS, CHANNELS[1:]))[::-1]
+        joined = [image, *(channels + image for channels in maps[:-1])]
+        self.encoder = nn.ModuleList(ResidualBlock(inputs, channels) for inputs, channels in zip(joined, maps))
+        pairs = list(zip(maps, maps[1:]))[::-1]
         self.raise_ = nn.ModuleList(nn.ConvTranspose3d(coarse, fine, 3, stride=2, padding=1) for fine, coarse in pairs)
         self.decoder = nn.ModuleList(ResidualBlock(fine, fine) for fine, _ in pairs)
-        self.head = nn.Conv3d(CHANNELS[0], outputs, 1)
+        self.head = nn.Conv3d(maps[0], outputs, 1)
 
     def forward(self, volumes: Tensor) -> Tensor:
         check_sides(volumes, DIVISOR)
