@@ -33,6 +33,7 @@ class _Run:
     border: Border
     finish: Finish | None
     description: str
+    align: int
 
 
 def apply_tiled(
@@ -47,6 +48,7 @@ def apply_tiled(
     border: Border = "inside",
     finish: Finish | None = None,
     tile_multiple: int = 1,
+    align: int = 1,
     description: str = "tiles",
 ) -> TileSettings:
     """Apply ``function`` to overlapping tiles of ``source`` (z, y, x) and put the results together in ``target``.
@@ -57,14 +59,15 @@ def apply_tiled(
 
     ``blending``: ``crop`` takes each voxel from the tile whose middle is nearest, unchanged; ``cosine`` and ``gaussian`` average.
     ``border``: tiles stay ``inside`` the volume or reach over its faces by half the overlap (``reflect``, ``zero``). A volume smaller
-    than a tile is padded by reflection (by zeros with ``zero``). ``finish`` maps final (channels, z, y, x) blocks to what is stored.
+    than a tile is padded by reflection (by zeros with ``zero``). Tiles start at multiples of ``align``. ``finish`` maps final
+    (channels, z, y, x) blocks to what is stored.
 
     When memory runs out, the batch is halved, then the tile (edges stay multiples of ``tile_multiple``), each step logged; then
     :class:`MemoryLimitError`. Returns the settings that worked. Memory: one batch, plus for averaging one band of a tile's thickness.
     """
     settings = TileSettings(_triple(tile), _triple(overlap), batch)
     _check(settings, source, target)
-    run = _Run(function, source, target, blending, border, finish, description)
+    run = _Run(function, source, target, blending, border, finish, description, align)
     while True:
         worked = _attempt_volume(run, settings)
         if worked is not None:
@@ -97,7 +100,7 @@ def _attempt_volume(run: _Run, settings: TileSettings) -> TileSettings | None:
 
 
 def _work_through(run: _Run, settings: TileSettings) -> TileSettings:
-    tiles = plan_tiles(run.source.shape, settings.tile, settings.overlap, run.border)
+    tiles = plan_tiles(run.source.shape, settings.tile, settings.overlap, run.border, run.align)
     writer = _writer(run, settings)
     for group in _grouped(track(tiles, run.description), settings.batch):
         stack = np.stack([read_tile(run.source, tile, run.border) for tile in group])
@@ -114,7 +117,7 @@ def _work_through(run: _Run, settings: TileSettings) -> TileSettings:
 def _writer(run: _Run, settings: TileSettings) -> Writer:
     if run.blending == "crop":
         return CropWriter(run.target, run.finish)
-    plans = [plan_axis(*sizes, run.border) for sizes in zip(run.source.shape, settings.tile, settings.overlap)]
+    plans = [plan_axis(*sizes, run.border, run.align) for sizes in zip(run.source.shape, settings.tile, settings.overlap)]
     return BandBlender(run.target, plans, run.blending, run.finish)
 
 

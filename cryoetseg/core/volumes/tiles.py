@@ -46,12 +46,15 @@ class Tile:
     inside: tuple[slice, ...]
 
 
-def plan_axis(size: int, tile: int, overlap: int, border: Border = "inside") -> AxisPlan:
+def plan_axis(size: int, tile: int, overlap: int, border: Border = "inside", align: int = 1) -> AxisPlan:
     """Spread tiles of ``tile`` voxels over ``size`` voxels so that neighbours share at least ``overlap``.
 
     ``border``: tiles stay ``inside`` the volume, or reach over its faces by half the overlap into ``reflect`` or ``zero`` padding.
-    A volume smaller than the tile lies in the tile's middle.
+    A volume smaller than the tile lies in the tile's middle. With ``align`` above 1 all tiles start at its multiples, as networks that
+    shrink their input by that factor need to answer alike in every tile; the last tile then reaches further over the face.
     """
+    if align > 1:
+        return _aligned_axis(size, tile, overlap, border, align)
     if tile < 1 or not 0 <= overlap < tile:
         raise ParameterError(f"tile {tile} with overlap {overlap}", "a tile of at least 1 voxel and an overlap smaller than the tile")
     margin = 0 if border == "inside" else overlap // 2
@@ -66,9 +69,20 @@ def plan_axis(size: int, tile: int, overlap: int, border: Border = "inside") -> 
     return AxisPlan(size, tile, tuple(starts), tuple(zip(cuts, cuts[1:])))
 
 
-def plan_tiles(shape: Sequence[int], tile: Sequence[int], overlap: Sequence[int], border: Border = "inside") -> list[Tile]:
+def _aligned_axis(size: int, tile: int, overlap: int, border: Border, align: int) -> AxisPlan:
+    stride = (tile - overlap) // align * align
+    if tile < 1 or overlap < 0 or stride < 1:
+        raise ParameterError(f"tile {tile} with overlap {overlap} at multiples of {align}", f"a tile at least {align} above the overlap")
+    margin = 0 if border == "inside" else -(-overlap // 2 // align) * align
+    count = max(0, -(-(size + 2 * margin - tile) // stride)) + 1
+    starts = [number * stride - margin for number in range(count)]
+    cuts = [0, *((left + right + tile) // 2 for left, right in zip(starts, starts[1:])), size]
+    return AxisPlan(size, tile, tuple(starts), tuple(zip(cuts, cuts[1:])))
+
+
+def plan_tiles(shape: Sequence[int], tile: Sequence[int], overlap: Sequence[int], border: Border = "inside", align: int = 1) -> list[Tile]:
     """All tiles of a (z, y, x) volume in reading order, x fastest; ``tile`` and ``overlap`` in voxels along (z, y, x)."""
-    axes = [plan_axis(*sizes, border) for sizes in zip(shape, tile, overlap)]
+    axes = [plan_axis(*sizes, border, align) for sizes in zip(shape, tile, overlap)]
     return [_tile(axes, index) for index in product(*(range(len(axis.starts)) for axis in axes))]
 
 

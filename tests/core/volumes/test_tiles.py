@@ -69,3 +69,16 @@ def test_single_voxel_volume_is_padded():
 def test_impossible_tiles(tile, overlap):
     with pytest.raises(ParameterError):
         plan_axis(10, tile, overlap)
+
+
+@pytest.mark.parametrize("size", [5, 30, 64, 101])
+@pytest.mark.parametrize("border", ["inside", "reflect"])
+def test_aligned_tiles_start_at_multiples_and_cover_everything(size, border):
+    plan = plan_axis(size, 32, 12, border, align=4)
+    assert all(start % 4 == 0 for start in plan.starts)
+    assert all(left + 32 - right >= 12 for left, right in zip(plan.starts, plan.starts[1:]))
+    reach = 6 if border == "reflect" else 0
+    assert plan.starts[0] <= -reach
+    assert plan.starts[-1] + 32 >= size + reach
+    assert plan.cores[0][0] == 0
+    assert plan.cores[-1][1] == size
