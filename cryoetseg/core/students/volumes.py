@@ -105,6 +105,17 @@ def open_student_volume(item: InputFile) -> StudentVolume:
                          warnings=tuple(volume.header.warnings))
 
 
+def volume_from_array(
+    name: str, array: Any, voxel_size: float, labels: Any = None, *, contrast: str = "bright", particles: ParticleTable | None = None,
+) -> StudentVolume:
+    """A student volume of arrays (z, y, x) in memory or mapped; ``particles`` at its ``voxel_size``, in Angstrom."""
+    header = VolumeHeader(Path(name), tuple(array.shape), np.dtype(array.dtype), voxel_size, format="memory")
+    mean, deviation = mean_and_deviation(array)
+    if labels is not None and labels.shape != array.shape:
+        raise InputError(f"labels of shape {labels.shape} for {name} of shape {array.shape}", "equal shapes")
+    return StudentVolume(name, array, header, mean, deviation, SIGNS[contrast], labels, particles)
+
+
 def check_alike(volumes: Sequence[StudentVolume]) -> None:
     """Raise :class:`InputError` when tomograms of one training differ in voxel size by more than 2 %."""
     sizes = [volume.header.voxel_size for volume in volumes]

@@ -42,14 +42,20 @@ def resample_labels(array: np.ndarray, voxel_size: float, target_voxel_size: flo
 
 def resample_to_shape(array: Any, voxel_size: float, target_voxel_size: float, shape: tuple[int, ...]) -> np.ndarray:
     """As :func:`resample` onto a grid of exactly ``shape``: brings a result back to the size of the input it came from."""
-    factor = _factor(voxel_size, target_voxel_size)
-    if factor == 1 and shape == tuple(array.shape):
+    if voxel_size == target_voxel_size and shape == tuple(array.shape):
         return np.array(array, dtype=np.float32)
     result = np.empty(shape, dtype=np.float32)
-    for window in track(z_slabs(shape, limit=int(SLAB_BYTES / max(1, factor**2))), "resample"):
-        result[window] = _resampled_slab(array, factor, window, shape)
-        release_pages(array)
+    resample_into(array, voxel_size, target_voxel_size, result)
     return result
+
+
+def resample_into(array: Any, voxel_size: float, target_voxel_size: float, target: Any) -> None:
+    """As :func:`resample_to_shape` into ``target`` (z, y, x), an array or memory map that need not fit into memory."""
+    factor, shape = _factor(voxel_size, target_voxel_size), tuple(target.shape)
+    for window in track(z_slabs(shape, limit=int(SLAB_BYTES / max(1, factor**2))), "resample"):
+        target[window] = _resampled_slab(array, factor, window, shape)
+        release_pages(array)
+        release_pages(target)
 
 
 def _resampled_slab(array: Any, factor: float, window: slice, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,0 +1,182 @@
+"""Segmenting the membranes of whole tomograms with a trained student, in bounded memory."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ...inference.network import slice_network_function
+from ...inference.tiled import TileFunction, apply_tiled
+from ...models.unet2d import DIVISOR
+from ...runtime.device import choose_device
+from ...runtime.errors import InputError, JobError, ParameterError
+from ...runtime.job import InputFile, Job, MethodOutcome, Output
+from ...runtime.params import parameters_from
+from ...volumes.io import create_volume
+from ...volumes.resampling import resample_into
+from ..scale import at_model_scale, temporary_volume
+from ..volumes import StudentVolume, open_student_volume, volume_from_array
+from .components import without_small_components
+from .data import slice_scales, volume_scales
+from .network import MembraneModel, load_membrane_model
+from .params import SegmentMembranesParameters
+
+TILE_PLANES = 16  # planes of a tile; those at its ends lack neighbours and weigh little in the average
+MIRRORS: tuple[list[int], ...] = ([], [2], [3], [2, 3])
+
+
+class SegmentedMembranes(NamedTuple):
+    """Mask int8 and probability float16, both (z, y, x)."""
+
+    mask: np.ndarray
+    probability: np.ndarray
+
+
+class _Standardised:
+    """A (z, y, x) view of a student volume whose slices are standardised as the network was trained."""
+
+    def __init__(self, volume: StudentVolume, first: int, last: int, normalisation: str) -> None:
+        self._volume, self._first = volume, first
+        self._scales = slice_scales(volume) if normalisation == "slice" else volume_scales(volume)
+        self.shape = (last - first, *volume.header.shape[1:])
+        self._mmap, self.mode = getattr(volume.data, "_mmap", None), getattr(volume.data, "mode", "c")  # lets release_pages reach the map
+
+    def __getitem__(self, window: tuple[slice, ...]) -> np.ndarray:
+        start = [part.start for part in window]
+        start[0] += self._first
+        block = self._volume.crop(start, [part.stop - part.start for part in window])
+        scales = self._scales[start[0]:start[0] + len(block)]
+        return (block - scales[:, 0, None, None]) * scales[:, 1, None, None]
+
+
+def segment_membranes(
+    array: np.ndarray, voxel_size: float, model: MembraneModel, parameters: SegmentMembranesParameters | None = None, *,
+    contrast: str = "bright", device: str = "auto",
+) -> SegmentedMembranes:
+    """Membranes of a (z, y, x) array of ``voxel_size`` Angstrom in memory, whose particles look as ``contrast`` says."""
+    parameters = parameters or SegmentMembranesParameters()
+    volume = volume_from_array("array", array, voxel_size, contrast=contrast)
+    mask, probability = np.zeros(array.shape, np.int8), np.zeros(array.shape, np.float16)
+    _segment(volume, model, parameters, mask, probability, choose_device(device))
+    return SegmentedMembranes(mask, probability)
+
+
+def run(job: Job) -> MethodOutcome:
+    """Segment the job's tomograms with the model folder given under the role ``model``."""
+    parameters = parameters_from(SegmentMembranesParameters, job.parameters)
+    models, tomograms = job.inputs_of("model"), job.inputs_of("tomogram")
+    if len(models) != 1 or not tomograms:
+        raise JobError(f"{len(models)} models and {len(tomograms)} tomograms", "one input with the role 'model', tomograms to segment")
+    model, device = load_membrane_model(models[0].path), choose_device(job.device)
+    outcome = MethodOutcome()
+    for item in tomograms:
+        _segment_file(item, model, parameters, Path(job.output_folder), device, outcome)
+    return outcome
+
+
+def _segment_file(
+    item: InputFile, model: MembraneModel, parameters: SegmentMembranesParameters, folder: Path, device: torch.device,
+    outcome: MethodOutcome,
+) -> None:
+    volume = open_student_volume(item)
+    header = volume.header
+    mask, probability = f"{volume.name}_membranes.mrc", f"{volume.name}_membranes_probability.mrc"
+    with create_volume(folder / mask, header.shape, np.int8, header.voxel_size, header.origin) as mask_target, \
+            _probability_target(folder / probability, volume, parameters.write_probability) as probability_target:
+        warnings, voxels = _segment(volume, model, parameters, mask_target, probability_target, device)
+    outcome.warnings += warnings
+    outcome.metrics[volume.name] = {"membrane_fraction": voxels / float(np.prod(header.shape, dtype=np.int64))}
+    written = [("membrane_mask", mask), ("membrane_probability", probability)][:1 + parameters.write_probability]
+    outcome.outputs += [Output(kind=kind, path=path, voxel_size=header.voxel_size, tilt_series_id=volume.name) for kind, path in written]
+
+
+@contextmanager
+def _probability_target(path: Path, volume: StudentVolume, wanted: bool) -> Iterator[Any]:
+    """Half-precision voxels: two bytes hold a probability to 0.0005; MRC has no unsigned bytes."""
+    if wanted:
+        with create_volume(path, volume.header.shape, np.float16, volume.header.voxel_size, volume.header.origin) as target:
+            yield target
+    else:
+        yield temporary_volume(volume.header.shape, np.float16)
+
+
+def _segment(
+    volume: StudentVolume, model: MembraneModel, parameters: SegmentMembranesParameters, mask: Any, probability: Any, device: torch.device,
+) -> tuple[list[str], int]:
+    """Fill ``mask`` and ``probability`` slice range by slice range; returns warnings and the number of membrane voxels."""
+    first, last = _slice_range(parameters, volume.header.shape[0])
+    scaled, warning = at_model_scale(volume, model.card.voxel_size)
+    if scaled is volume:
+        membrane_probability(volume, model, probability, (first, last), parameters, device)
+    else:
+        coarse = temporary_volume(scaled.header.shape, np.float32)
+        factor = volume.header.voxel_size / scaled.header.voxel_size
+        span = (int(first * factor), min(scaled.header.shape[0], int(np.ceil(last * factor)) + 1))
+        membrane_probability(scaled, model, coarse, span, parameters, device)
+        resample_into(coarse, scaled.header.voxel_size, volume.header.voxel_size, probability)
+        probability[:first], probability[last:] = 0, 0
+    smallest = int(np.ceil(parameters.smallest_component / volume.header.voxel_size**3))
+    voxels = without_small_components(probability, parameters.threshold, smallest, mask)
+    return [*volume.warnings, *([warning] if warning else [])], voxels
+
+
+def _slice_range(parameters: SegmentMembranesParameters, depth: int) -> tuple[int, int]:
+    first, last = parameters.z_start, parameters.z_end or depth
+    if first >= last or last > depth:
+        raise ParameterError(f"slices {first}:{last} of a tomogram of {depth}", f"0 <= first < end <= {depth}")
+    return first, last
+
+
+def membrane_probability(
+    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SegmentMembranesParameters,
+    device: torch.device,
+) -> None:
+    """Write the probability of membrane for the slices ``span`` of a volume at the model's scale into ``target`` (z, y, x).
+
+    Softmax values of overlapping tiles are averaged with cosine windows.
+    """
+    if not volume.deviation > 0:
+        raise InputError(f"{volume.name} is constant", "a tomogram")
+    # slices beside the span are seen too; at the ends of the volume the last one is repeated
+    reach = model.slices // 2
+    first, last = max(0, span[0] - reach), min(volume.header.shape[0], span[1] + reach)
+    view = _Standardised(volume, first, last, model.card.normalisation)
+    side, overlap = parameters.tile_px, min(parameters.overlap_px, parameters.tile_px // 2)
+    apply_tiled(stack_function(model, device, parameters.test_flips), view, target[first:last], (TILE_PLANES, side, side),
+                (2 * reach, overlap, overlap), 1, "cosine", tile_multiple=DIVISOR, description="membranes")
+    target[first:span[0]] = 0
+    target[span[1]:last] = 0
+
+
+def stack_function(model: MembraneModel, device: torch.device, flips: bool = False) -> TileFunction:
+    """A function from tiles (n, z, y, x) to the probability of membrane of each plane, seen with its neighbours inside the tile."""
+    network = slice_network_function(_Probability(model.network, flips).to(device), device)
+    reach = model.slices // 2
+
+    def function(tiles: np.ndarray) -> np.ndarray:
+        padded = np.pad(tiles, ((0, 0), (reach, reach), (0, 0), (0, 0)), mode="edge")
+        stacks = np.lib.stride_tricks.sliding_window_view(padded, model.slices, axis=1)  # n, z, y, x, slices
+        planes = np.ascontiguousarray(np.moveaxis(stacks, -1, 2), dtype=np.float32)
+        return network(planes.reshape(-1, *planes.shape[2:])).reshape(tiles.shape)
+
+    return function
+
+
+class _Probability(torch.nn.Module):
+    """Softmax of the second class, averaged over the four mirror images when asked."""
+
+    def __init__(self, network: torch.nn.Module, flips: bool) -> None:
+        super().__init__()
+        self._network, self._mirrors = network, MIRRORS if flips else MIRRORS[:1]
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        """Images (n, slices, y, x) to (n, 1, y, x)."""
+        answers = []
+        for axes in self._mirrors:
+            mirrored = images.flip(axes).contiguous(memory_format=torch.channels_last)
+            answers.append(self._network(mirrored).float().softmax(dim=1)[:, 1:].flip(axes))
+        return torch.stack(answers).mean(dim=0)

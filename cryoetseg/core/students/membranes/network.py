@@ -1,0 +1,45 @@
+"""The membrane student's network and its model folder."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from ...models.card import ModelCard, load_model
+from ...models.unet2d import UNet2d
+from ...runtime.errors import WeightsError
+
+METHOD, NETWORK = "membranes", "UNet2d"
+CLASSES = {0: "background", 1: "membrane"}
+
+
+class MembraneModel(NamedTuple):
+    """A trained student and what its card says."""
+
+    network: UNet2d
+    card: ModelCard
+
+    @property
+    def slices(self) -> int:
+        """Neighbouring slices the network sees."""
+        return int(self.card.network_parameters["inputs"])
+
+
+def build_network(slices: int) -> UNet2d:
+    """The published U-Net with ``slices`` input channels. Weights are drawn from torch's global stream."""
+    return UNet2d(slices, len(CLASSES)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def load_membrane_model(folder: str | Path) -> MembraneModel:
+    """Read a model folder; raises ``WeightsError`` when it is damaged or of another method."""
+    network, card = load_model(folder, _build)
+    return MembraneModel(network, card)
+
+
+def _build(card: ModelCard) -> UNet2d:
+    inputs = card.network_parameters.get("inputs")
+    if card.method != METHOD or card.network != NETWORK or not isinstance(inputs, int) or not 1 <= inputs <= 15:
+        raise WeightsError(f"a model of the method '{card.method}' with the network '{card.network}'", f"{METHOD} with {NETWORK}",
+                           "name a folder written by the training of membranes")
+    return build_network(inputs)

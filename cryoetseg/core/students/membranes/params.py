@@ -1,0 +1,106 @@
+"""Parameters of training the membrane student and of segmenting with it. Defaults are what measures better.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
+"""
+from typing import Any, Literal
+
+from ...runtime.params import Parameters, parameter
+from ...training.params import TrainingParameters
+
+
+class TrainMembranesParameters(TrainingParameters):
+    """A 2D U-Net on one or several neighbouring slices, from membrane masks of any origin (Uddin26 1.9)."""
+
+    iterations: int = parameter(500, "Optimiser steps of each round; 0 takes the number of epochs instead.", ge=0, published=30000)
+    batch_size: int = parameter(8, "Crops in one optimiser step, over all processes together.", ge=1, published=8)
+    learning_rate: float = parameter(
+        2e-3, "Largest learning rate. The supplement has 0.1 with SGD, the released program 0.01.", gt=0, published=0.1)
+    weight_decay: float = parameter(
+        1e-3, "Weight decay of the optimiser. The supplement has 1e-5, the released program 1e-4.", expert=True, ge=0, published=1e-5)
+    optimiser: Literal["adamw", "sgd"] = parameter(
+        "adamw", "Optimiser: AdamW, or gradient descent with momentum 0.9.", expert=True, published="sgd")
+    schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
+        "cosine", "How the learning rate moves.", expert=True, published="step")
+    warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+        "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it, three times faster on such processors.",
+        expert=True, published="float32")
+    ema_decay: float = parameter(
+        0.98, "Decay of the running average of the weights, which then serves for validation and use; 0 keeps none.",
+        expert=True, ge=0, lt=1, published=0.0)
+    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0.0)
+    checkpoint_interval: int = parameter(250, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
+    validation_interval: int = parameter(
+        100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0, published=200)
+
+    z_start: int = parameter(0, "First slice that is labelled; slices before it are not taken as background.", label="First labelled slice",
+                             unit="voxel", ge=0)
+    z_end: int = parameter(
+        0, "First slice behind the labelled ones; 0 takes the slices between the first and the last one with a label.",
+        label="End of labelled slices", unit="voxel", ge=0)
+    membrane_class: int = parameter(0, "Number of the membrane in the label volume; 0 takes every label above 0.", ge=0, le=32767)
+    resample_labels: bool = parameter(
+        False, "Bring labels of another shape or voxel size onto the tomogram's grid, the nearest label for each voxel.")
+    slices: int = parameter(
+        3, "Neighbouring slices the network sees at once to label the middle one, an odd number.", unit="slices", ge=1, le=15,
+        published=1)
+    crop_px: int = parameter(
+        128, "Side of a training crop, at most the slice itself. The paper trains on whole slices.", unit="voxel", ge=16, le=4096,
+        multiple_of=16, published=1024)
+    normalisation: Literal["volume", "slice"] = parameter(
+        "volume", "Grey values are standardised by mean and deviation of the tomogram, or of each slice.", expert=True, published="slice")
+    augmentation: Literal["extended", "published"] = parameter(
+        "extended", "Random changes of training crops: turns by 90 degrees, flips, rotations up to 20 degrees; the extended ones turn "
+        "every crop and also flip along z, change contrast and add noise.", published="published")
+    foreground_crops: float = parameter(
+        0.5, "Share of the crops that are centred on a labelled voxel; the others lie anywhere.", expert=True, ge=0, le=1,
+        published=0.0)
+    ignore_band_px: int = parameter(
+        1, "Voxels on either side of a label's border that are not learned from, because pseudo-labels are least certain there.",
+        label="Ignored border", unit="voxel", ge=0, le=10, published=0)
+    rounds: int = parameter(
+        1, "Rounds of self-training: after each the student labels the training slices anew, and the next learns from where it was "
+        "confident.", label="Rounds of self-training", ge=0, le=5, published=0)
+    confidence: float = parameter(
+        0.5, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this; they count by that value.",
+        expert=True, ge=0, lt=1)
+    held_out: float = parameter(
+        0.15, "Share of the labelled slices kept for validation, one block of neighbours. The paper draws single slices, whose "
+        "neighbours are trained on.", expert=True, ge=0, le=0.5, published=0.2)
+
+    @classmethod
+    def supplement(cls, **changes: Any) -> "TrainMembranesParameters":
+        """The settings of the paper's supplement (S6), then ``changes``."""
+        values = {name: field.json_schema_extra["published"] for name, field in cls.model_fields.items()  # type: ignore[call-overload, index]
+                  if isinstance(field.json_schema_extra, dict) and field.json_schema_extra.get("published") is not None}
+        return cls(**{**values, "step_every": 10000, "step_factor": 0.1, **changes})
+
+    @classmethod
+    def published(cls, **changes: Any) -> "TrainMembranesParameters":
+        """The paper's settings: those of the supplement."""
+        return cls.supplement(**changes)
+
+    @classmethod
+    def released(cls, **changes: Any) -> "TrainMembranesParameters":
+        """The settings of the paper's released program, then ``changes``."""
+        return cls.supplement(**{"learning_rate": 0.01, "weight_decay": 1e-4, **changes})
+
+
+class SegmentMembranesParameters(Parameters):
+    """Membranes of whole tomograms by a trained student."""
+
+    threshold: float = parameter(0.5, "Voxels are membrane when their probability reaches this.", gt=0, lt=1, published=0.5)
+    smallest_component: float = parameter(
+        1e6, "Connected membranes of a smaller volume are dropped; 0 keeps all. The paper keeps all.", unit="A^3", ge=0)
+    z_start: int = parameter(0, "First slice to segment, counted from 0.", label="First slice", unit="voxel", ge=0)
+    z_end: int = parameter(0, "First slice behind the last one to segment; 0 takes every slice up to the last one.", label="End slice",
+                           unit="voxel", ge=0)
+    test_flips: bool = parameter(
+        False, "Average the answers to the four mirror images of each tile: steadier, four times slower.",
+        label="Average over mirror images")
+    tile_px: int = parameter(
+        256, "Side of the tiles a slice is cut into.", unit="voxel", expert=True, ge=32, le=4096, multiple_of=16, published=512)
+    overlap_px: int = parameter(
+        64, "Voxels shared by neighbouring tiles, whose probabilities are averaged. The paper's tiles do not overlap.", unit="voxel",
+        expert=True, ge=0, le=2048)
+    write_probability: bool = parameter(True, "Also write the probability of membrane for each voxel.", expert=True)

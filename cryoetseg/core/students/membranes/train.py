@@ -1,0 +1,112 @@
+"""Training the membrane student: from labels, then in rounds of self-training from its own confident answers."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...models.card import ModelCard, save_model
+from ...runtime.device import choose_device
+from ...runtime.files import atomic_path
+from ...runtime.job import Job, MethodOutcome, Output
+from ...runtime.params import parameters_from
+from ...runtime.seeds import stream_seed
+from ...training.engine import TrainingOutcome, train
+from ..volumes import StudentVolume, open_student_volumes
+from .apply import membrane_probability
+from .data import LabelledTomogram, ProbabilityTargets, open_labelled
+from .network import CLASSES, METHOD, NETWORK, MembraneModel
+from .params import SegmentMembranesParameters, TrainMembranesParameters
+from .task import MembraneTask
+
+
+@dataclass(frozen=True)
+class TrainedMembranes:
+    """The student, how each round went, and what a user should know."""
+
+    model: MembraneModel
+    rounds: list[TrainingOutcome]
+    warnings: list[str]
+
+
+def run(job: Job) -> MethodOutcome:
+    """Train on the job's tomograms and ``labels`` and write the model folder ``model``."""
+    parameters = parameters_from(TrainMembranesParameters, job.parameters)
+    volumes = open_student_volumes(job, needs="labels", resample_labels=parameters.resample_labels)
+    folder = Path(job.output_folder)
+    trained = train_membranes(volumes, parameters, folder / "training", job.seed, job.device)
+    save_model(folder / "model", trained.model.network, trained.model.card)
+    last = trained.rounds[-1]
+    outputs = [Output(kind="model", path="model", voxel_size=trained.model.card.voxel_size)]
+    for kind, path in (("figure", last.folder / "training_curve.png"), ("table", last.folder / "metrics.csv")):
+        outputs.append(Output(kind=kind, path=str(path.relative_to(folder))))
+    return MethodOutcome(outputs=outputs, metrics=last.record(), warnings=trained.warnings)
+
+
+def train_membranes(
+    volumes: Sequence[StudentVolume], parameters: TrainMembranesParameters, folder: str | Path, seed: int = 0, device: str = "auto",
+) -> TrainedMembranes:
+    """Train on ``volumes`` with labels; an interrupted training in ``folder`` goes on where it stopped."""
+    folder = Path(folder)
+    tomograms = open_labelled(volumes, parameters)
+    rounds, model = [], None
+    for number in range(parameters.rounds + 1):
+        here = folder / f"round_{number + 1}"
+        if model is not None:
+            tomograms = [_relabelled(tomogram, model, parameters, here, device) for tomogram in tomograms]
+        task = MembraneTask(tomograms, parameters, stream_seed(seed, "weights", number))
+        rounds.append(train(task, parameters, here, stream_seed(seed, "round", number), device))
+        rounds[-1].load_best(task.networks)
+        model = MembraneModel(task.networks["unet"].eval(), _card(volumes, parameters, rounds, seed))  # type: ignore[arg-type]
+        if rounds[-1].ended_by == "time limit":
+            break
+    assert model is not None
+    return TrainedMembranes(model, rounds, _warnings(volumes, tomograms, parameters, rounds))
+
+
+def _relabelled(
+    tomogram: LabelledTomogram, model: MembraneModel, parameters: TrainMembranesParameters, folder: Path, device: str,
+) -> LabelledTomogram:
+    """The tomogram with the student's probability as its target, made once and kept in ``folder`` for a training that goes on."""
+    path = folder / f"{tomogram.volume.name}_targets.npy"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        slices = [*tomogram.training, *tomogram.held_out]
+        with atomic_path(path) as part:
+            target = np.lib.format.open_memmap(part, "w+", np.float16, tomogram.volume.header.shape)
+            membrane_probability(tomogram.volume, model, target, (min(slices), max(slices) + 1), SegmentMembranesParameters(),
+                                 choose_device(device))
+            target.flush()
+    return replace(tomogram, targets=ProbabilityTargets(np.load(path, mmap_mode="r"), parameters.confidence))
+
+
+def _card(
+    volumes: Sequence[StudentVolume], parameters: TrainMembranesParameters, rounds: Sequence[TrainingOutcome], seed: int,
+) -> ModelCard:
+    record: dict[str, Any] = {
+        "parameters": parameters.model_dump(mode="json"), "seed": seed, "rounds": [outcome.record() for outcome in rounds],
+        "tomograms": [volume.name for volume in volumes]}
+    return ModelCard(
+        method=METHOD, network=NETWORK, network_parameters={"inputs": parameters.slices},
+        voxel_size=float(np.mean([volume.header.voxel_size for volume in volumes])), normalisation=parameters.normalisation,
+        classes=CLASSES, training=record)
+
+
+def _warnings(
+    volumes: Sequence[StudentVolume], tomograms: Sequence[LabelledTomogram], parameters: TrainMembranesParameters,
+    rounds: Sequence[TrainingOutcome],
+) -> list[str]:
+    warnings = [text for volume in volumes for text in volume.warnings]
+    for tomogram in tomograms:
+        used = np.concatenate([tomogram.training, tomogram.held_out])
+        if not parameters.z_end and len(used) and (used.min() > 0 or used.max() + 1 < tomogram.volume.header.shape[0]):
+            warnings.append(f"{tomogram.volume.name}: only the slices {used.min()}:{used.max() + 1} hold labels; the others were not taken "
+                            "as background (z_start and z_end tell otherwise)")
+        if not len(tomogram.held_out):
+            warnings.append(f"{tomogram.volume.name}: too few labelled slices to hold some out; the last weights are used")
+    if rounds[-1].ended_by == "time limit":
+        warnings.append("the time limit ended the training; run it again to go on")
+    return warnings
