@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, Settings, TomogramArgument, VoxelSizeOption, with_settings
+from .options import ContrastOption, FolderOption, Settings, TomogramArgument, VoxelSizeOption, with_settings
 from .running import build_job, input_file, run_and_show
 
 app = command_group("Pick particles.")
@@ -35,6 +35,24 @@ def dog(
     result = run_and_show(job, settings)
     if out.suffix:
         _convert(folder / result.outputs_of("particles")[0].path, out)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("pick-deepet")
+def deepet(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that \"train picker\" wrote.", show_default=False)],
+    tomograms: Annotated[
+        list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms: .mrc, .rec, .em, .tif or .zarr.", show_default=False)
+    ],
+    out: FolderOption,
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    *,
+    settings: Settings,
+) -> None:
+    """Pick particles with a trained DeepETPicker. Writes NAME_particles.star for each tomogram, with scores."""
+    inputs = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms]
+    run_and_show(build_job("pick-deepet", [input_file(model, "model"), *inputs], out, settings), settings)
 
 
 def _convert(source: Path, target: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from ..runtime.errors import ParameterError
 from ..runtime.job import InputFile
 from ..runtime.params import parameters_from
 from .help import SectionedCommand, command_group
@@ -39,6 +40,60 @@ def backbone(
     inputs = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms or []]
     job = build_job("train-backbone", inputs or _simulated(out.absolute() / "scenes", scenes, settings), out, settings)
     run_and_show(job, settings)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("train-picker")
+def picker(
+    tomogram: Annotated[
+        list[Path], typer.Option("--tomogram", metavar="FILE", help="A tomogram to learn from; repeat for several.", show_default=False)
+    ],
+    particles: Annotated[
+        list[Path],
+        typer.Option(
+            "--particles",
+            metavar="FILE",
+            help="Its particle list (.star, .coords, .csv, ...); repeat in the order of tomograms, or give one list for all.",
+            show_default=False,
+        ),
+    ],
+    out: FolderOption,
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    *,
+    settings: Settings,
+) -> None:
+    """Train DeepETPicker on coordinates: your picks, another program's, or those of "segment slabs". Writes OUT/model."""
+    lists = [input_file(path, "particles") for path in particles]
+    if len(lists) == len(tomogram):
+        lists = [item.model_copy(update={"tilt_series_id": path.stem}) for item, path in zip(lists, tomogram)]
+    volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
+    run_and_show(build_job("train-picker", [*volumes, *lists], out, settings), settings)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("train-membranes")
+def membranes(
+    tomogram: Annotated[
+        list[Path], typer.Option("--tomogram", metavar="FILE", help="A tomogram to learn from; repeat for several.", show_default=False)
+    ],
+    labels: Annotated[
+        list[Path],
+        typer.Option("--labels", metavar="FILE", help="Its membrane mask or label volume; repeat as tomograms, in their order.",
+                     show_default=False),
+    ],
+    out: FolderOption,
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    *,
+    settings: Settings,
+) -> None:
+    """Train the membrane student on masks of any origin, for example those of "segment slabs". Writes OUT/model."""
+    if len(labels) != len(tomogram):
+        raise ParameterError(f"{len(tomogram)} tomograms and {len(labels)} label volumes", "one label volume for each tomogram")
+    volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
+    masks = [input_file(path, "labels").model_copy(update={"tilt_series_id": volume.tilt_series_id}) for path, volume in zip(labels, volumes)]
+    run_and_show(build_job("train-membranes", [*volumes, *masks], out, settings), settings)
 
 
 def _simulated(folder: Path, scenes: Optional[int], settings: Settings) -> list[InputFile]:

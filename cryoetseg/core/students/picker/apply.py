@@ -1,0 +1,132 @@
+"""Picking with a trained model: probabilities by overlapping tiles, streamed to disk, then peaks."""
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ...inference.network import network_function
+from ...inference.tiled import apply_tiled
+from ...models.residual_unet3d import DIVISOR
+from ...particles.formats import write_particles
+from ...particles.table import ParticleTable
+from ...runtime.device import choose_device
+from ...runtime.errors import JobError, ParameterError
+from ...runtime.job import Job, MethodOutcome, Output
+from ...runtime.params import parameters_from
+from ..scale import at_model_scale, temporary_volume
+from ..volumes import StudentVolume, open_student_volume, volume_from_array
+from .model import PickerModel, load_picker
+from .nms import find_peaks, pooling_passes, published_distance, suppress
+from .params import PickDeepetParameters
+
+
+class Standardised:
+    """A tomogram as the network sees it, standardised where it is sliced."""
+
+    def __init__(self, volume: StudentVolume) -> None:
+        self._volume, self.shape = volume, tuple(volume.data.shape)
+        self._mmap, self.mode = getattr(volume.data, "_mmap", None), getattr(volume.data, "mode", "c")  # lets release_pages reach it
+
+    def __getitem__(self, window: tuple[slice, ...]) -> np.ndarray:
+        return self._volume.crop([part.start for part in window], [part.stop - part.start for part in window])
+
+
+class Picks(NamedTuple):
+    """Particles of one tomogram in its own voxels, best first, and what was done to it on the way."""
+
+    table: ParticleTable
+    warnings: list[str]
+
+
+def pick_particles(
+    array: np.ndarray, voxel_size: float, model: PickerModel, parameters: PickDeepetParameters | None = None, *,
+    contrast: str = "bright", device: str = "auto",
+) -> ParticleTable:
+    """Picks of a (z, y, x) array of ``voxel_size`` Angstrom in memory, whose particles look as ``contrast`` says, best first."""
+    volume = volume_from_array("array", array, voxel_size, contrast=contrast)
+    return pick_volume(volume, model, parameters or PickDeepetParameters(), choose_device(device)).table
+
+
+def pick_volume(volume: StudentVolume, model: PickerModel, parameters: PickDeepetParameters, device: torch.device) -> Picks:
+    """Picks of one tomogram. Its probabilities pass through a file that vanishes; memory holds tiles only."""
+    scaled, warning = at_model_scale(volume, model.voxel_size)
+    voxel_size = scaled.header.voxel_size
+    probabilities = temporary_volume((len(model.numbers), *scaled.data.shape), np.uint8)
+    write_probabilities(scaled, model, probabilities, parameters, device)
+    diameters = [diameter / voxel_size for diameter in model.diameters]
+    cut = parameters.cut if parameters.peaks == "published" else None
+    peaks = find_peaks(probabilities, pooling_passes(max(diameters)), parameters.score_threshold, cut)
+    peaks = suppress(peaks, parameters.distance / voxel_size or published_distance(diameters), parameters.count or None)
+    place = peaks.class_id - 1
+    table = ParticleTable.from_points(
+        peaks.zyx, voxel_size=voxel_size, tilt_series_id=volume.name, class_id=np.array(model.numbers)[place], score=peaks.score,
+        diameters=np.array(model.diameters)[place], class_names=dict(zip(model.numbers, model.names)))
+    return Picks(table.at_voxel_size(volume.header.voxel_size), [*volume.warnings, *([warning] if warning else [])])
+
+
+def write_probabilities(
+    volume: StudentVolume, model: PickerModel, target: Any, parameters: PickDeepetParameters, device: torch.device,
+) -> None:
+    """Fill ``target`` (classes, z, y, x) of uint8 with 255 times the probability of each class.
+
+    Overlap-tile (DeepETPicker 2.5): tiles reach over the faces into zeros, the mean, and each voxel comes from the tile in whose
+    inside it lies; the published padding of 12 voxels in tiles of 72 is ``padding_px`` and ``tile_px``.
+    """
+    tile, padding = parameters.tile_px, parameters.padding_px
+    if 2 * padding >= tile:
+        raise ParameterError(f"padding of {padding} voxels in tiles of {tile}", f"less than {tile // 2}",
+                             "use a smaller padding or a larger tile")
+    function = _averaged(network_function(model.network.to(device), device), int(parameters.views), model.outputs)
+    apply_tiled(function, Standardised(volume), target, tile, 2 * padding, parameters.batch, border="zero", tile_multiple=DIVISOR,
+                description=f"pick {volume.name}")
+
+
+def _averaged(logits: Callable[[np.ndarray], np.ndarray], views: int, outputs: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Tiles (n, z, y, x) to 255 times the mean probability over mirrored views, background dropped."""
+    mirrors = list(itertools.product((False, True), repeat=3))
+    mirrors.sort(key=sum)  # one view is the tile itself; the two and four views mirror y and x first
+    chosen = {1: mirrors[:1], 2: [mirrors[0], mirrors[-1]], 4: [m for m in mirrors if not m[0]], 8: mirrors}[views]
+
+    def function(tiles: np.ndarray) -> np.ndarray:
+        results = []
+        for mirror in chosen:
+            axes = tuple(np.flatnonzero(mirror) - 3)
+            seen = logits(np.ascontiguousarray(np.flip(tiles, axes)))
+            results.append(np.flip(_probabilities(seen, outputs), axes))
+        return np.sum(results, axis=0) * np.float32(255 / len(chosen))
+
+    return function
+
+
+def _probabilities(logits: np.ndarray, outputs: int) -> np.ndarray:
+    probabilities = torch.from_numpy(logits)
+    return (probabilities.sigmoid() if outputs == 1 else probabilities.softmax(dim=1)[:, 1:]).numpy()
+
+
+def run(job: Job) -> MethodOutcome:
+    """Pick the job's tomograms (role ``tomogram``) with one model (role ``model``) into ``<name>_particles.star``."""
+    parameters = parameters_from(PickDeepetParameters, job.parameters)
+    models, tomograms = job.inputs_of("model"), job.inputs_of("tomogram")
+    if len(models) != 1 or not tomograms:
+        raise JobError(f"{len(models)} models and {len(tomograms)} tomograms", "one model and at least one tomogram")
+    model, device, folder = load_picker(models[0].path), choose_device(job.device), Path(job.output_folder)
+    outcome = MethodOutcome(metrics={"particles": 0})
+    for item in tomograms:
+        volume = open_student_volume(item)
+        table, warnings = pick_volume(volume, model, parameters, device)
+        for kind, suffix in (("particles", "star"), ("coords", "coords"))[:1 + parameters.coords]:
+            name = f"{Path(item.path).stem}_particles.{suffix}"
+            write_particles(table, folder / name)
+            outcome.outputs.append(Output(kind=kind, path=name, voxel_size=table.voxel_size, tilt_series_id=item.tilt_series_id))
+        outcome.metrics["particles"] += len(table)
+        outcome.metrics[volume.name] = {"particles": len(table), "best_score": float(table.score.max(initial=0.0)),
+                                        **{name: int((table.class_id == number).sum()) for number, name in table.class_names.items()}}
+        outcome.warnings += warnings
+        if len(table) == 0:
+            outcome.warnings.append(f"{volume.name}: no pick: check contrast and voxel size, lower the smallest score, or train longer")
+    return outcome

@@ -1,0 +1,155 @@
+"""Training crops around particles, with their weak labels and what is known of each voxel."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...particles.table import ParticleTable
+from ...runtime.errors import InputError, ParameterError
+from ..volumes import StudentVolume
+from .augmentation import augment
+from .labels import odd_diameter, paint
+from .params import TrainPickerParameters
+
+DEFAULT_DIAMETER = 250.0  # Angstrom, where neither the user nor the list tells
+SMALLEST_LABEL_PX = 5
+JITTER = 5  # a crop's centre lies up to its side over 5 from the particle, DeepETPicker 2.4
+Triple = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class ParticleClasses:
+    """The classes a picker knows, in order: number in the list, name, true diameter in Angstrom; label diameter in voxels."""
+
+    numbers: tuple[int, ...]
+    names: tuple[str, ...]
+    diameters: tuple[float, ...]
+    labels_px: tuple[int, ...]
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the network: one for one class, else one each and the background."""
+        return 1 if len(self.numbers) == 1 else len(self.numbers) + 1
+
+
+def particle_classes(tables: Sequence[ParticleTable], voxel_size: float, parameters: TrainPickerParameters) -> ParticleClasses:
+    """The classes in the lists, with sizes from the parameters or else from the lists. Raises :class:`ParameterError`."""
+    numbers = sorted({int(number) for table in tables for number in table.class_id})
+    names = {number: name for table in tables for number, name in table.class_names.items()}
+    diameters = _diameters(tables, numbers, parameters)
+    labels = [max(SMALLEST_LABEL_PX, odd_diameter(parameters.label_share * diameter / voxel_size)) for diameter in diameters]
+    called = tuple(names.get(number, f"class {number}") for number in numbers)
+    return ParticleClasses(tuple(numbers), called, tuple(diameters), tuple(labels))
+
+
+def _diameters(tables: Sequence[ParticleTable], numbers: list[int], parameters: TrainPickerParameters) -> list[float]:
+    if parameters.class_diameters:
+        try:
+            given = [float(part) for part in parameters.class_diameters.split(",")]
+        except ValueError as error:
+            raise ParameterError(f"class_diameters '{parameters.class_diameters}'", "numbers with commas, such as 260,140") from error
+        if len(given) != len(numbers) or min(given) <= 0:
+            raise ParameterError(f"{len(given)} class diameters for {len(numbers)} classes {numbers}", "one positive number for each class")
+        return given
+    if parameters.particle_diameter:
+        return [parameters.particle_diameter] * len(numbers)
+    known = {number: np.concatenate([table.diameters[table.class_id == number] for table in tables]) for number in numbers}
+    return [float(np.nanmedian(own)) if np.isfinite(own).any() else DEFAULT_DIAMETER for own in known.values()]
+
+
+@dataclass(frozen=True)
+class LabelledVolume:
+    """A tomogram with the particles that teach: whole-voxel places, class positions from 1, and which are too doubtful to teach."""
+
+    volume: StudentVolume
+    zyx: np.ndarray
+    value: np.ndarray
+    doubtful: np.ndarray
+    z_range: tuple[int, int]
+
+
+def labelled_volume(volume: StudentVolume, classes: ParticleClasses, parameters: TrainPickerParameters) -> LabelledVolume:
+    """Sort out the particles of a tomogram. Raises :class:`InputError` when none lies in the labelled slices."""
+    table = volume.particles
+    assert table is not None
+    z_range = labelled_slices(volume, max(classes.diameters), parameters)
+    inside = (table.zyx[:, 0] >= z_range[0] - 0.5) & (table.zyx[:, 0] < z_range[1] - 0.5)
+    if not inside.any():
+        raise InputError(f"no particle of {volume.name} lies in the labelled slices {z_range[0]}:{z_range[1]}",
+                         f"particles span z {table.zyx[:, 0].min():.0f} to {table.zyx[:, 0].max():.0f}", "give other slices")
+    table = table.select(inside)
+    value = np.searchsorted(classes.numbers, table.class_id) + 1
+    return LabelledVolume(volume, np.rint(table.zyx).astype(np.int64), value, _doubtful(table, parameters.ignored_share), z_range)
+
+
+def labelled_slices(volume: StudentVolume, diameter: float, parameters: TrainPickerParameters) -> tuple[int, int]:
+    """The half-open range of slices in which a missing label means background."""
+    depth = volume.header.shape[0]
+    if parameters.z_end:
+        if not parameters.z_start < min(parameters.z_end, depth):
+            raise ParameterError(f"labelled slices {parameters.z_start}:{parameters.z_end} of {volume.name}", f"a part of 0:{depth}")
+        return parameters.z_start, min(parameters.z_end, depth)
+    assert volume.particles is not None
+    reach = 0.5 * diameter / volume.header.voxel_size
+    low, high = volume.particles.zyx[:, 0].min() - reach, volume.particles.zyx[:, 0].max() + reach
+    return max(0, int(low), parameters.z_start), min(depth, int(np.ceil(high)) + 1)
+
+
+def _doubtful(table: ParticleTable, share: float) -> np.ndarray:
+    if share == 0 or not table.has_scores:
+        return np.zeros(len(table), dtype=bool)
+    return table.score < np.quantile(table.score, share)
+
+
+def crop_start(centre: Sequence[float], side: int, shape: Sequence[int]) -> Triple:
+    """First voxel of a crop around ``centre``, moved so that it stays inside; a volume that is too small lies in its middle."""
+    starts = [int(c) - side // 2 for c in centre]
+    z, y, x = (min(max(a, 0), size - side) if size >= side else -((side - size) // 2) for a, size in zip(starts, shape))
+    return z, y, x
+
+
+class Crops:
+    """Crops of several tomograms: one for each particle and pass, and some of the background."""
+
+    def __init__(self, volumes: Sequence[LabelledVolume], classes: ParticleClasses, parameters: TrainPickerParameters) -> None:
+        self._volumes, self._classes, self._parameters = list(volumes), classes, parameters
+        self._particles = [(number, place) for number, item in enumerate(volumes) for place in np.flatnonzero(~item.doubtful)]
+        if not self._particles:
+            raise InputError("no particle is left to learn from", "at least one", "lower ignored_share")
+        share = parameters.background_share
+        self._background = round(len(self._particles) * share / (1 - share))
+
+    def __len__(self) -> int:
+        return len(self._particles) + self._background
+
+    def draw(self, index: int, generator: np.random.Generator, augmented: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """Crop ``index``: grey values (1, n, n, n) and labels (1, n, n, n) int64, -1 where nothing is known."""
+        side, p = self._parameters.patch_px, self._parameters
+        if index < len(self._particles):
+            number, place = self._particles[index]
+            item = self._volumes[number]
+            centre = item.zyx[place] + generator.integers(-(side // JITTER), side // JITTER, 3, endpoint=True)
+        else:
+            item = self._volumes[int(generator.integers(len(self._volumes)))]
+            low, high = np.array([item.z_range[0], 0, 0]), np.array([item.z_range[1], *item.volume.header.shape[1:]])
+            centre = generator.integers(low, high)
+        start = crop_start(centre, side, item.volume.header.shape)
+        grey, labels = item.volume.crop(start, (side,) * 3), self._labels(item, start)
+        if augmented:
+            grey, labels = augment(grey, labels + 1, p.augmentation, generator)  # one more, so that what is warped in is unknown
+            labels = labels - 1
+        return grey[None], labels[None].astype(np.int64)
+
+    def _labels(self, item: LabelledVolume, start: Triple) -> np.ndarray:
+        side = self._parameters.patch_px
+        diameters = np.array(self._classes.labels_px)[item.value - 1]
+        values = np.where(item.doubtful, -1, item.value)
+        order = np.argsort(~item.doubtful, kind="stable")  # the doubtful first, so that certain ones win
+        labels = paint(start, (side,) * 3, item.zyx[order], values[order], self._parameters.label, diameters[order])
+        bounds = [item.z_range, *((0, size) for size in item.volume.header.shape[1:])]
+        for axis, (first, last) in enumerate(bounds):
+            outside = np.arange(start[axis], start[axis] + side)
+            np.moveaxis(labels, axis, 0)[(outside < first) | (outside >= last)] = -1
+        return labels

@@ -1,0 +1,157 @@
+"""Training a particle picker from coordinates: anyone's picks, or pseudo-labels."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ...models.card import ModelCard, save_model
+from ...models.losses import picker_dice
+from ...runtime.device import choose_device
+from ...runtime.job import Job, MethodOutcome, Output
+from ...runtime.params import parameters_from
+from ...runtime.seeds import numpy_generator
+from ...training.engine import TrainingOutcome, train
+from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
+from ..volumes import StudentVolume, check_alike, open_student_volumes
+from .apply import pick_volume
+from .data import Crops, LabelledVolume, ParticleClasses, labelled_volume, particle_classes
+from .model import NETWORK, PickerModel, build_network, picker_model
+from .params import PickDeepetParameters, TrainPickerParameters
+
+CERTAIN = 20.0  # logit of a voxel that must not move the loss
+FEWER_THAN_ALL = 0.6  # share of the slices below which a warning says that only these teach
+
+
+class PickerTask(TrainingTask):
+    """Weak labels around particles as the training loop sees them."""
+
+    selection = Selection("validation_loss", "min")
+
+    def __init__(self, crops: Crops, outputs: int, parameters: TrainPickerParameters, seed: int) -> None:
+        self._crops, self._outputs, self._parameters, self._seed = crops, outputs, parameters, seed
+        self._dice = picker_dice(outputs)
+        self.networks = {"picker": build_network(outputs, parameters.width, seed)}
+
+    def items(self) -> int:
+        return len(self._crops)
+
+    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        grey, labels = self._crops.draw(index, generator)
+        return {"volume": grey, "labels": labels}
+
+    def optimiser(self, turn: str, weights: list[torch.nn.Parameter], parameters: object) -> torch.optim.Optimizer:
+        p = self._parameters
+        return torch.optim.AdamW(weights, lr=p.learning_rate, betas=(0.9, 0.99), weight_decay=p.weight_decay)  # DeepETPicker 2.4
+
+    def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        volume = batch["volume"].contiguous(memory_format=torch.channels_last_3d)
+        return self._loss(networks["picker"](volume), batch["labels"]), {}
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        known, target = labels >= 0, labels.clamp(min=0)
+        logits = torch.where(known, logits, _sure_background(logits))
+        dice = self._dice(logits, target.float() if self._outputs == 1 else target)
+        if self._parameters.loss == "dice":
+            return dice
+        if self._outputs == 1:
+            return dice + F.binary_cross_entropy_with_logits(logits, target.float())
+        return dice + F.cross_entropy(logits, target[:, 0])
+
+    def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
+        """The loss on the same unmirrored crops each time."""
+        count = min(self._parameters.validation_crops, len(self._crops))
+        if count == 0:
+            return {}
+        fixed = numpy_generator(self._seed, "validation crops")
+        chosen = fixed.permutation(len(self._crops))[:count]
+        device = next(networks["picker"].parameters()).device
+        losses = []
+        for index in chosen:
+            grey, labels = (torch.from_numpy(part)[None].to(device) for part in self._crops.draw(int(index), fixed, augmented=False))
+            losses.append(float(self._loss(networks["picker"](grey), labels)))
+        return {"validation_loss": float(np.mean(losses))}
+
+
+def _sure_background(logits: Tensor) -> Tensor:
+    """Logits that say background beyond doubt: such voxels add nothing to any sum of the Dice loss but the background's."""
+    if logits.shape[1] == 1:
+        return torch.full_like(logits, -CERTAIN)
+    sure = torch.full_like(logits, -CERTAIN)
+    sure[:, 0] = CERTAIN
+    return sure
+
+
+def train_picker(
+    volumes: Sequence[StudentVolume], parameters: TrainPickerParameters, folder: str | Path, seed: int = 0, device: str = "auto",
+) -> tuple[PickerModel, TrainingOutcome]:
+    """Train on tomograms with particles; ``folder`` takes the checkpoints, from which an interrupted training goes on.
+
+    With several ``rounds`` the picker's picks in the labelled slices, as many as there were labels, teach the next one.
+    """
+    check_alike(volumes)
+    voxel_size = volumes[0].header.voxel_size
+    classes = particle_classes([item.particles for item in volumes if item.particles is not None], voxel_size, parameters)
+    labelled = [labelled_volume(volume, classes, parameters) for volume in volumes]
+    for number in range(parameters.rounds):
+        task = PickerTask(Crops(labelled, classes, parameters), classes.outputs, parameters, seed)
+        outcome = train(task, parameters, Path(folder) / (f"round_{number + 1}" if number else "."), seed, device)
+        outcome.load_best(task.networks)
+        model = picker_model(task.networks["picker"], classes, voxel_size, parameters)
+        if number + 1 < parameters.rounds:
+            labelled = [_relabelled(item, model, classes, device) for item in labelled]
+    return model, outcome
+
+
+def _relabelled(item: LabelledVolume, model: PickerModel, classes: ParticleClasses, device: str) -> LabelledVolume:
+    """The picker's own best picks in the labelled slices, as many of them as there were labels that taught."""
+    first, last = item.z_range
+    part = replace(item.volume, data=item.volume.data[first:last])
+    picks = pick_volume(part, model, PickDeepetParameters(count=int((~item.doubtful).sum())), choose_device(device)).table
+    zyx = np.rint(picks.shifted((first, 0, 0)).zyx).astype(np.int64)
+    value = np.searchsorted(classes.numbers, picks.class_id) + 1
+    return LabelledVolume(item.volume, zyx, value, np.zeros(len(zyx), dtype=bool), item.z_range)
+
+
+def run(job: Job) -> MethodOutcome:
+    """Train on the job's tomograms (role ``tomogram``) and particle lists (role ``particles``); writes ``model`` and the curve."""
+    parameters = parameters_from(TrainPickerParameters, job.parameters)
+    volumes = open_student_volumes(job, needs="particles")
+    folder = Path(job.output_folder)
+    model, outcome = train_picker(volumes, parameters, folder / "training", job.seed, job.device)
+    save_model(folder / "model", model.network, _card(job, model, volumes, outcome))
+    metrics = {**outcome.record(), "particles": sum(len(volume.particles or ()) for volume in volumes),
+               "label_diameter_px": list(model.labels_px), "weights": sum(weight.numel() for weight in model.network.parameters())}
+    last = Path(outcome.folder).relative_to(folder)
+    return MethodOutcome(
+        outputs=[Output(kind="model", path="model", voxel_size=model.voxel_size),
+                 Output(kind="figure", path=str(last / "training_curve.png")), Output(kind="table", path=str(last / "metrics.csv"))],
+        metrics=metrics, warnings=_warnings(volumes, model, parameters))
+
+
+def _card(job: Job, model: PickerModel, volumes: Sequence[StudentVolume], outcome: TrainingOutcome) -> ModelCard:
+    record = {**outcome.record(), **model.record(), "tomograms": [volume.name for volume in volumes], "seed": job.seed,
+              "parameters": job.parameters}
+    return ModelCard(
+        method="picker", network=NETWORK, network_parameters={"outputs": model.outputs, "width": model.width},
+        voxel_size=model.voxel_size, contrast="bright", normalisation="whole tomogram: mean 0, deviation 1",
+        classes=dict(zip(model.numbers, model.names)), training=record)
+
+
+def _warnings(volumes: Sequence[StudentVolume], model: PickerModel, parameters: TrainPickerParameters) -> list[str]:
+    warnings = [warning for volume in volumes for warning in volume.warnings]
+    for volume in volumes:
+        classes = ParticleClasses(model.numbers, model.names, model.diameters, model.labels_px)
+        first, last = labelled_volume(volume, classes, parameters).z_range
+        if not parameters.z_end and last - first < FEWER_THAN_ALL * volume.header.shape[0]:
+            warnings.append(f"{volume.name}: only slices {first}:{last} teach, those the listed particles reach; the list is taken to be "
+                            "complete there. Give z_start and z_end for other slices")
+    smallest = min(model.diameters) / model.voxel_size
+    if smallest < 6:
+        warnings.append(f"the smallest particles are {smallest:.1f} voxels wide: train on a finer tomogram (20 to 30 voxels are advised)")
+    return warnings

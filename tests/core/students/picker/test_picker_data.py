@@ -1,0 +1,98 @@
+"""Training crops: where they lie, what is known in them, what augmentation does."""
+import numpy as np
+import pytest
+
+from cryoetseg.core.particles.table import ParticleTable
+from cryoetseg.core.runtime.errors import InputError, ParameterError
+from cryoetseg.core.students.picker.augmentation import augment
+from cryoetseg.core.students.picker.data import Crops, crop_start, labelled_volume, particle_classes
+from cryoetseg.core.students.picker.params import TrainPickerParameters
+from cryoetseg.core.students.volumes import volume_from_array
+
+SHAPE = (48, 40, 44)
+
+
+def student_volume(points, shape=SHAPE, **columns):
+    grey = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+    return volume_from_array("sample", grey, 10.0, particles=ParticleTable.from_points(points, voxel_size=10.0, **columns))
+
+
+def crops(volume, **settings):
+    p = TrainPickerParameters(**{"patch_px": 16, "particle_diameter": 80.0, "augmentation": "none", "background_share": 0.0, **settings})
+    classes = particle_classes([volume.particles], 10.0, p)
+    return Crops([labelled_volume(volume, classes, p)], classes, p)
+
+
+def test_label_diameters_follow_the_particles():
+    table = student_volume([[9, 9, 9], [20, 20, 20]], class_id=[3, 7], diameters=[230.0, 120.0]).particles
+    p = TrainPickerParameters.published()
+    assert particle_classes([table], 10.0, p).labels_px == (11, 5)  # 11 of 23, and the smallest label
+    assert particle_classes([table], 10.0, p.model_copy(update={"class_diameters": "150,300"})).diameters == (150.0, 300.0)
+    with pytest.raises(ParameterError, match="2 classes"):
+        particle_classes([table], 10.0, p.model_copy(update={"class_diameters": "150"}))
+
+
+def test_crops_jitter_around_the_particle_and_stay_inside():
+    volume = student_volume([[24, 20, 22], [0, 39, 0]])
+    source = crops(volume)
+    for seed in range(20):
+        labels = source.draw(0, np.random.default_rng(seed))[1]
+        middle = np.argwhere(labels[0] == 1).mean(axis=0)
+        assert np.abs(middle - 8).max() <= 16 // 5
+        assert (source.draw(1, np.random.default_rng(seed))[1] == 1).sum() == 23  # an eighth of a label of 5 voxels: 3 x 3 x 3 without the corner
+    assert crop_start((0, 39, 20), 16, SHAPE) == (0, 24, 12)
+    assert crop_start((3, 3, 3), 16, (10, 16, 40)) == (-3, 0, 0)
+
+
+def test_grey_values_and_labels_are_of_the_same_place():
+    volume = student_volume([[24, 20, 22]])
+    volume.data[24, 20, 22] = 100
+    grey, labels = crops(volume, label="sphere").draw(0, np.random.default_rng(3))
+    np.testing.assert_allclose(np.argwhere(labels[0] == 1).mean(axis=0), np.argwhere(grey[0] == grey.max())[0])
+
+
+def test_nothing_is_known_outside_the_labelled_slices_and_of_doubtful_particles():
+    volume = student_volume([[20, 20, 16], [20, 20, 24], [40, 20, 22]], score=[0.9, 0.1, 0.5])
+    source = crops(volume, z_start=18, z_end=24, ignored_share=0.4)
+    assert len(source) == 1  # one is doubtful, one outside
+    _, labels = source.draw(0, np.random.default_rng(0))
+    known = (labels[0] >= 0).any(axis=(1, 2))
+    assert known.sum() == 6
+    assert (labels == 1).any()
+    assert ((labels[0] == -1).any(axis=(1, 2)) & known).any()
+    with pytest.raises(InputError, match="0:4"):
+        crops(volume, z_end=4)
+
+
+def test_labelled_slices_default_to_those_the_particles_reach():
+    p = TrainPickerParameters(particle_diameter=80.0)
+    volume = student_volume([[20, 20, 16], [26, 20, 22]])
+    assert labelled_volume(volume, particle_classes([volume.particles], 10.0, p), p).z_range == (16, 31)
+
+
+def test_background_crops_are_the_share_asked_for():
+    assert len(crops(student_volume(np.full((8, 3), 20.0)), background_share=0.2)) == 10
+
+
+def test_mirrors_and_the_half_turn_about_the_tilt_axis():
+    volume, labels = np.arange(27.0).reshape(3, 3, 3), np.arange(27).reshape(3, 3, 3)
+    seen = set()
+    for seed in range(40):
+        turned, same = augment(volume, labels, "tilt_axis", np.random.default_rng(seed))
+        np.testing.assert_array_equal(turned, same)
+        seen.add(tuple(turned.ravel()))
+    assert seen == {tuple(volume.ravel()), tuple(volume[::-1, :, ::-1].ravel())}
+    assert len({tuple(augment(volume, labels, "mirrors", np.random.default_rng(seed))[0].ravel()) for seed in range(60)}) == 8
+
+
+def test_published_warping_moves_grey_values_and_labels_alike():
+    axis = np.arange(24.0) - 11.5
+    ball = ((axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2) < 36).astype(np.float32)
+    off_centre = np.roll(ball, 4, axis=2)
+    changed = 0
+    for seed in range(40):
+        grey, labels = augment(off_centre, off_centre.astype(np.int16), "published", np.random.default_rng(seed))
+        changed += not np.isin(grey, (0, 1)).all()
+        overlap = 2 * ((grey > 0.5) & (labels == 1)).sum() / ((grey > 0.5).sum() + (labels == 1).sum())
+        assert overlap > 0.95
+    assert changed
