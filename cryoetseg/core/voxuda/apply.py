@@ -1,0 +1,175 @@
+"""Using a trained model: masks of subtomograms, and of whole tomograms by sliding windows."""
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..inference.network import network_function
+from ..inference.tiled import TileFunction, apply_tiled
+from ..models.card import ModelCard, load_model
+from ..runtime.device import choose_device
+from ..runtime.errors import JobError, WeightsError
+from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..runtime.progress import track
+from ..volumes.contrast import particles_bright
+from ..volumes.io import create_volume, open_volume, read_volume, write_volume
+from ..volumes.normalisation import standardise
+from ..volumes.resampling import resample, resample_into, resample_to_shape, resampled_shape
+from .data import Entry, boxed, check_alike, find_entries, read_mask
+from .evaluate import sample_scores, summarised
+from .network import VoxResNet
+from .params import SegmentSubtomogramsParameters
+from .train import NETWORK
+
+ALIKE = 0.05  # relative difference of voxel sizes up to which the network is applied as it is
+
+
+class VoxUdaModel:
+    """A trained network with its card, on a device."""
+
+    def __init__(self, folder: str | Path, device: str = "auto") -> None:
+        self.network, self.card = load_model(folder, _build)
+        self.device = choose_device(device)
+        self.network.to(self.device)
+        self.size = int(self.card.network_parameters["size"])
+        self._logits = network_function(self.network, self.device)
+
+    def probabilities(self, windows: np.ndarray) -> np.ndarray:
+        """Windows (n, z, y, x) with bright particles, each standardised here as in training, to (n, z, y, x) in [0, 1]."""
+        standard = np.stack([standardise(window) for window in windows])
+        return 1 / (1 + np.exp(-self._logits(standard)[:, 0]))
+
+    def tile_function(self, contrast: str) -> TileFunction:
+        """:meth:`probabilities` for windows whose particles look as ``contrast`` says."""
+        return lambda windows: self.probabilities(particles_bright(windows, contrast))
+
+
+def _build(card: ModelCard) -> VoxResNet:
+    if card.network != NETWORK:
+        raise WeightsError(f"the model is a '{card.network}' of {card.method}", f"a '{NETWORK}' of train-voxuda", "choose another model")
+    return VoxResNet(card.network_parameters["width"])
+
+
+def run(job: Job) -> MethodOutcome:
+    """Segment the inputs ``subtomogram`` (files, folders, lists) and ``tomogram`` with the model folder under the role ``model``.
+
+    Where subtomograms have masks (role ``subtomogram_mask`` or ``*_mask`` beside them), they are scored.
+    """
+    p = parameters_from(SegmentSubtomogramsParameters, job.parameters)
+    models, subtomograms, tomograms = (job.inputs_of(role) for role in ("model", "subtomogram", "tomogram"))
+    if len(models) != 1 or not subtomograms + tomograms:
+        raise JobError(f"{len(models)} models and {len(subtomograms + tomograms)} inputs",
+                       "one model, and at least one subtomogram or tomogram")
+    model, folder = VoxUdaModel(models[0].path, job.device), Path(job.output_folder)
+    outcome = MethodOutcome()
+    if subtomograms:
+        _segment_subtomograms(find_entries(subtomograms, job.inputs_of("subtomogram_mask"), "input"), model, p, folder, outcome)
+    for item in tomograms:
+        _segment_tomogram(item, model, p, folder, outcome)
+    return outcome
+
+
+def _segment_subtomograms(
+    entries: list[Entry], model: VoxUdaModel, p: SegmentSubtomogramsParameters, folder: Path, outcome: MethodOutcome,
+) -> None:
+    voxel_size = check_alike(entries, "input")
+    scores, shares = [], []
+    for start in track(range(0, len(entries), p.batch_size), "subtomograms"):
+        group = entries[start:start + p.batch_size]
+        volumes = [particles_bright(read_volume(entry.path, entry.voxel_size)[0], entry.contrast) for entry in group]
+        for entry, probability in zip(group, segment_subtomograms(volumes, voxel_size, model)):
+            mask = probability > p.threshold
+            shares.append(float(mask.mean()))
+            outcome.outputs += _write(folder, entry, mask, probability, voxel_size, p.probabilities)
+            if entry.mask is not None:
+                truth = read_mask(entry.mask, mask.shape) > 0
+                scores.append([float(value[0]) for value in sample_scores(mask[None], truth[None])])
+    outcome.metrics["subtomograms"] = {"count": len(entries), "foreground_share": float(np.mean(shares))}
+    outcome.warnings += [f"no foreground in {shares.count(0.0)} of {len(shares)} subtomograms"] if 0.0 in shares else []
+    if scores:
+        iou, dice = np.array(scores).T
+        outcome.metrics["scores"] = summarised(iou, dice, [entry.class_name for entry in entries])
+
+
+def segment_subtomograms(volumes: list[np.ndarray], voxel_size: float, model: VoxUdaModel) -> list[np.ndarray]:
+    """Probabilities (z, y, x) of bright subtomograms of one size, each in its own grid.
+
+    They are brought to the model's voxel size and box and back; what the box cuts off has probability 0.
+    """
+    target = model.card.voxel_size
+    coarse = [resample(volume, voxel_size, target) for volume in volumes]
+    found = model.probabilities(np.stack([boxed(volume, model.size) for volume in coarse]))
+    back = (_unboxed(probability, volume.shape) for probability, volume in zip(found, coarse))
+    return [np.clip(resample_to_shape(one, target, voxel_size, volume.shape), 0, 1) for one, volume in zip(back, volumes)]
+
+
+def _unboxed(cube: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """The middle of a cube in a box of ``shape``, zeros around it: the inverse of ``boxed``."""
+    large = boxed(cube, max(*shape, *cube.shape), fill=0.0)
+    starts = [(large.shape[axis] - side) // 2 for axis, side in enumerate(shape)]
+    return large[tuple(slice(start, start + side) for start, side in zip(starts, shape))]
+
+
+def _write(folder: Path, entry: Entry, mask: np.ndarray, probability: np.ndarray, voxel_size: float, both: bool) -> list[Output]:
+    stem = entry.path.stem
+    written = [("mask", f"{stem}_mask.mrc", mask.astype(np.int8))]
+    if both:
+        written.append(("probability", f"{stem}_probability.mrc", probability.astype(np.float16)))
+    for _, name, array in written:
+        write_volume(folder / name, array, voxel_size)
+    return [Output(kind=kind, path=name, voxel_size=voxel_size, tilt_series_id=stem) for kind, name, _ in written]
+
+
+def _segment_tomogram(item: InputFile, model: VoxUdaModel, p: SegmentSubtomogramsParameters, folder: Path, outcome: MethodOutcome) -> None:
+    volume = open_volume(item.path, item.voxel_size)
+    header, stem = volume.header, Path(item.path).stem
+    if not header.voxel_size_is_known:
+        raise JobError(f"{item.path}: the voxel size is unknown", "a tomogram with a voxel size", "give the voxel size")
+    names = {"mask": f"{stem}_mask.mrc", "probability": f"{stem}_probability.mrc"}
+    with create_volume(folder / names["probability"], header.shape, np.float16, header.voxel_size, header.origin) as probability:
+        probability_map(volume.data, header.voxel_size, model, probability, p, item.contrast)
+        with create_volume(folder / names["mask"], header.shape, np.int8, header.voxel_size, header.origin) as mask:
+            found = 0
+            for plane in range(header.shape[0]):
+                mask[plane] = np.asarray(probability[plane]) > p.threshold
+                found += int(np.count_nonzero(mask[plane]))
+    if not p.probabilities:
+        (folder / names.pop("probability")).unlink()
+    outcome.outputs += [Output(kind=kind, path=name, voxel_size=header.voxel_size, tilt_series_id=item.tilt_series_id or stem)
+                        for kind, name in names.items()]
+    outcome.metrics[stem] = {"foreground_share": found / float(np.prod(header.shape, dtype=np.int64))}
+
+
+def probability_map(
+    source: Any, voxel_size: float, model: VoxUdaModel, target: Any, p: SegmentSubtomogramsParameters, contrast: str,
+) -> None:
+    """Write the probability of each voxel of ``source`` (z, y, x, memory-mapped) into ``target``.
+
+    Windows of the size of training slide over the tomogram at the model's voxel size and are blended with Gaussian weights (spec B6).
+    """
+    overlap = int(p.overlap * model.size)
+
+    def slide(here: Any, there: Any) -> None:
+        apply_tiled(model.tile_function(contrast), here, there, model.size, overlap, p.batch_size, "gaussian",
+                    description="windows")
+
+    coarse_size = model.card.voxel_size
+    if abs(voxel_size / coarse_size - 1) <= ALIKE:
+        slide(source, target)
+        return
+    shape = resampled_shape(tuple(source.shape), voxel_size, coarse_size)
+    coarse, found = _on_disk(shape), _on_disk(shape)
+    resample_into(source, voxel_size, coarse_size, coarse)
+    slide(coarse, found)
+    resample_into(found, coarse_size, voxel_size, target)
+
+
+def _on_disk(shape: tuple[int, ...]) -> np.ndarray:
+    """Float32 zeros in a file that vanishes with the process."""
+    with tempfile.TemporaryFile() as file:
+        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
+

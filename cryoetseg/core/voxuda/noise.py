@@ -1,0 +1,90 @@
+"""Vox-UDA's noise generation module (spec B4): how strong is the noise of the target, and the source with as much.
+
+The high frequencies of a few target subtomograms are taken for their noise. The paper leaves two things open, both are offered: which
+frequencies are kept (``Geometry``) and whether the variance is that of the averaged noise volumes or the mean of theirs (``Reading``).
+"""
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .params import Geometry, NoiseKind, Reading
+
+POISSON_COUNTS = 24  # counts beyond have a probability below 1e-9 for every rate up to 5
+
+
+@lru_cache(maxsize=8)
+def high_pass(side: int, kept: float, geometry: Geometry) -> Tensor:
+    """Kept frequencies of a cube's spectrum as (side, side, side) bool in the order of ``torch.fft.fftn``.
+
+    ``corner_cube`` keeps the cube of side round(side kept^(1/3)) in the middle of the unshifted spectrum, where all three frequencies are
+    high: with 0.244 of 32^3 its side is 20, 8000 frequencies (the published shares are such cubes to all digits printed). ``radial`` keeps
+    the share ``kept`` farthest from zero; ``outside_cube`` removes the cube of that share about zero.
+    """
+    if geometry == "radial":
+        axis = torch.fft.fftfreq(side) * side
+        radius = (axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2).sqrt()
+        return radius >= torch.quantile(radius.double().ravel(), 1 - kept)
+    edge = round(side * kept ** (1 / 3))
+    inside = torch.zeros(side, dtype=torch.bool)
+    inside[(side - edge) // 2:(side - edge) // 2 + edge] = True
+    if geometry == "outside_cube":
+        return ~_cube(torch.fft.ifftshift(inside))
+    return _cube(inside)
+
+
+def _cube(inside: Tensor) -> Tensor:
+    return inside[:, None, None] & inside[:, None] & inside
+
+
+def high_frequencies(volumes: Tensor, passed: Tensor) -> Tensor:
+    """The part of ``volumes`` (..., z, y, x) in the frequencies ``passed`` (z, y, x), real.
+
+    The corner cube holds k = -16 but not 16, so the inverse is complex: its real part is taken.
+    """
+    spectrum = torch.fft.fftn(volumes.float(), dim=(-3, -2, -1))
+    return torch.fft.ifftn(spectrum * passed.to(volumes.device), dim=(-3, -2, -1)).real
+
+
+def noise_deviation(volumes: Tensor, passed: Tensor, reading: Reading) -> Tensor:
+    """sigma_t of N_s target subtomograms (n, ..., z, y, x), a scalar tensor.
+
+    ``variance_of_mean``: the noise volumes are averaged first, so that sigma_t falls as 1/sqrt(N_s): the literal text.
+    ``mean_of_variances`` does not depend on N_s. White noise of variance 1 gives 0.15 (N_s = 10) and 0.48.
+    """
+    noise = high_frequencies(volumes, passed)
+    if reading == "variance_of_mean":
+        return noise.mean(dim=0).var(correction=0).sqrt()
+    return noise.flatten(1).var(dim=1, correction=0).mean().sqrt()
+
+
+def perturbed(volumes: Tensor, sigma: Tensor | float, kind: NoiseKind, normal: Tensor, uniform: Tensor) -> Tensor:
+    """x_s' = x_s + eps (Vox-UDA eq. 3) with eps normal of deviation sigma, Poisson of rate sigma, or x_s times normal (speckle).
+
+    ``normal`` and ``uniform`` are draws in the shape of ``volumes``; each kind of noise uses one of them.
+    """
+    if kind == "gaussian":
+        return volumes + sigma * normal
+    if kind == "speckle":
+        return volumes + sigma * normal * volumes
+    return volumes + poisson(uniform, torch.as_tensor(sigma, dtype=volumes.dtype, device=volumes.device))
+
+
+def poisson(uniform: Tensor, rate: Tensor) -> Tensor:
+    """Poisson counts of ``rate`` from uniform draws: the number of k with P(count <= k) below the draw."""
+    k = torch.arange(POISSON_COUNTS, device=uniform.device, dtype=rate.dtype)
+    below = torch.special.gammaincc(k + 1, rate.expand_as(k))
+    return torch.bucketize(uniform, below).to(uniform.dtype)
+
+
+def without_high_frequencies(volumes: Tensor, passed: Tensor) -> Tensor:
+    """The denoiser by the same filter: x_t minus its high frequencies."""
+    return volumes - high_frequencies(volumes, passed)
+
+
+def cosine_distance(first: Tensor, second: Tensor) -> Tensor:
+    """1 - mean over voxels of the cosine along the channels of two features (batch, channels, z, y, x)."""
+    return 1 - F.cosine_similarity(first.float(), second.float(), dim=1).mean()

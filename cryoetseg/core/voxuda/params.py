@@ -1,0 +1,122 @@
+"""Parameters of Vox-UDA: training, use, ablation.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
+"""
+from typing import Literal
+
+from ..runtime.params import Parameters, parameter
+from ..training.params import TrainingParameters
+
+Geometry = Literal["corner_cube", "radial", "outside_cube"]
+Reading = Literal["variance_of_mean", "mean_of_variances"]
+NoiseKind = Literal["gaussian", "poisson", "speckle"]
+RangeFeature = Literal["intensity", "sobel32", "sobel", "laplacian_gradient"]
+Scale = Literal["z_score", "min_max"]
+Denoiser = Literal["improved_bilateral", "bilateral", "noise_module", "gaussian", "none"]
+Statistics = Literal["target", "all"]
+
+
+class TrainVoxUdaParameters(TrainingParameters):
+    """Adaptation from labelled source subtomograms to an unlabelled target. The defaults fit a processor; published() is the paper."""
+
+    epochs: int = parameter(40, "Passes over the source subtomograms.", ge=1, published=300)
+    batch_size: int = parameter(8, "Source and target subtomograms each in one step, over all processes together.", ge=1, published=16)
+    learning_rate: float = parameter(1e-3, "Largest learning rate, of Adam.", gt=0, published=1e-3)
+    weight_decay: float = parameter(0.0, "Weight decay of the optimiser.", expert=True, ge=0)
+    schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
+        "cosine", "How the learning rate moves. Published: step, a tenth every 100 epochs.")
+    step_every: int = parameter(100, "Epochs (or iterations, when given) between two steps of the step schedule.", expert=True, ge=1)
+    warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+        "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU.", expert=True)
+    ema_decay: float = parameter(
+        0.999, "Decay of the teacher, the running average of the student. Needed for pseudo-labels. The paper does not state it.",
+        expert=True, ge=0, lt=1)
+
+    # Subtomograms
+    size: int = parameter(32, "Side of the subtomograms that the network sees.", unit="voxels", ge=16, le=128, multiple_of=8, published=32)
+    voxel_size: float = parameter(
+        0.0, "Voxel size to which source and target are brought; 0 takes that of the target.", unit="A", ge=0, le=100)
+    mask_threshold: float = parameter(
+        0.5, "A source mask's voxels above this are foreground. 0.5 suits masks of 0 and 1; grey masks in Da/nm3 want the published value, "
+        "0.37 of the density of protein.", expert=True, published=300)
+    width: int = parameter(32, "Channels of the network at full resolution; half as many train three times as fast.", expert=True,
+                           ge=4, le=256, published=32)
+    augment: bool = parameter(
+        True, "Show subtomograms mirrored along the tilt axis and turned by 180 degrees about it, which keeps the missing wedge. "
+        "Not in the paper.", expert=True)
+
+    # Parts of the method
+    segmentation_on: Literal["clean", "both"] = parameter(
+        "clean", "Subtomograms of the source on which the segmentation loss is taken: as they are, or also with noise added.", expert=True)
+    consistency: bool = parameter(True, "Loss between features of the source with and without the target's noise (noise module).")
+    adversarial: bool = parameter(True, "Domain discriminator behind gradient reversal.")
+    pseudo_labels: bool = parameter(True, "Labels that the teacher gives to the denoised target train the student.")
+    consistency_weight: float = parameter(1.0, "Weight of the consistency loss.", expert=True, ge=0, published=1)
+    adversarial_weight: float = parameter(1.0, "Weight of the discriminator's loss.", expert=True, ge=0, published=1)
+    pseudo_weight: float = parameter(1.0, "Weight of the pseudo-label loss.", expert=True, ge=0)
+    pseudo_start: float = parameter(
+        0.0, "Part of the training before pseudo-labels count, so that the teacher knows something first.", expert=True, ge=0, lt=1)
+    pseudo_threshold: float = parameter(
+        0.85, "Voxels count where the teacher is at least so sure.", expert=True, ge=0.5, lt=1, published=0.85)
+    feature_weights: str = parameter(
+        "0.2,0.2,0.3,0.3", "Weights of the four features in the consistency loss, finest first.", expert=True, published="0.2,0.2,0.3,0.3")
+    statistics: Statistics = parameter(
+        "target", "Which passes move the running statistics of the normalisation that the teacher and the result use: those of the target, "
+        "or all. The paper does not say; plain code gives all.", expert=True)
+
+    # Noise module
+    noise_samples: int = parameter(10, "Target subtomograms from which the noise is estimated in each step.", expert=True, ge=1, le=1000,
+                                   published=10)
+    noise_share: float = parameter(
+        0.244, "Share of the frequencies, the highest ones, that count as noise.", expert=True, gt=0, lt=1, published=0.244)
+    noise_geometry: Geometry = parameter(
+        "corner_cube", "Shape of the high-pass filter: the cube of high frequencies that gives the published shares exactly, all beyond a "
+        "radius, or all outside a cube about zero.", expert=True)
+    noise_reading: Reading = parameter(
+        "variance_of_mean", "Variance of the averaged noise volumes, as the text says, or mean of their variances, three times as strong.",
+        expert=True)
+    noise_scale: float = parameter(1.0, "Factor on the strength of the added noise.", expert=True, ge=0, le=100)
+    noise_kind: NoiseKind = parameter("gaussian", "Noise added to the source.", expert=True)
+
+    # Denoising before pseudo-labels
+    denoiser: Denoiser = parameter("improved_bilateral", "Filter of the target before the teacher sees it.")
+    range_feature: RangeFeature = parameter(
+        "sobel32", "What the improved filter compares: the true gradient, 32 times it, or the published gradient of the Laplacian, with "
+        "which it changes nothing on standardised data.", expert=True, published="laplacian_gradient")
+    filter_scale: Scale = parameter("z_score", "How the data are scaled before neighbours are compared.", expert=True)
+    range_sigma: float = parameter(1.2, "Range sigma of the bilateral filters.", expert=True, gt=0, published=1.2)
+    domain_sigma: float = parameter(
+        120.0, "Domain sigma of the bilateral filters; over the 27 nearest voxels everything from 10 on is flat.", unit="voxels",
+        expert=True, gt=0, published=120)
+    gaussian_sigma: float = parameter(1.0, "Sigma of the Gaussian denoiser.", unit="voxels", expert=True, gt=0, le=10)
+    restandardise: bool = parameter(
+        True, "Bring the denoised target back to variance 1, as the network knows its input. The paper does not say.", expert=True)
+
+    @classmethod
+    def published(cls) -> "TrainVoxUdaParameters":
+        """The paper's values (spec B8): 300 epochs, batch 16, learning rate a tenth every 100 epochs, the Laplacian's gradient."""
+        return cls(epochs=300, batch_size=16, schedule="step", step_every=100, step_factor=0.1, precision="float32", augment=False,
+                   statistics="all", range_feature="laplacian_gradient", restandardise=False)
+
+
+class SegmentSubtomogramsParameters(Parameters):
+    """Masks and probabilities from a trained model."""
+
+    threshold: float = parameter(0.5, "Voxels with a probability above this are foreground.", gt=0, lt=1)
+    overlap: float = parameter(0.5, "Overlap of windows on whole tomograms, as share of their side.", expert=True, ge=0, le=0.9)
+    batch_size: int = parameter(8, "Windows or subtomograms worked on at once.", expert=True, ge=1)
+    probabilities: bool = parameter(True, "Also write the probabilities.")
+
+
+class VoxUdaAblationParameters(TrainVoxUdaParameters):
+    """The published comparison on the user's data: one training for each row and seed, scored on labelled target subtomograms."""
+
+    rows: str = parameter(
+        "source_only,vox_uda,supervised,dann,without_noise_module,without_pseudo_labels,noise_module_denoiser,bilateral_denoiser",
+        "Rows to train, in this order.")
+    seeds: int = parameter(3, "Trainings of each row, with the seeds 0, 1, ... after the given one.", ge=1, le=100)
+    test_share: float = parameter(
+        0.5, "Share of the target kept out of all trainings and used for the scores. 0 scores on the training target itself, as the paper "
+        "seems to; the supervised row then knows the answers.", ge=0, lt=1)
+    draw_features: bool = parameter(True, "Map the features of source and target by t-SNE, without and with adaptation.", expert=True)

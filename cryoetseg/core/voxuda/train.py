@@ -1,0 +1,240 @@
+"""Training of Vox-UDA: student and teacher, noise module, discriminator, denoised pseudo-labels (spec B6)."""
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.losses import DiceCELoss
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from ..models.card import ModelCard, save_model
+from ..runtime.errors import ParameterError
+from ..runtime.job import Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..training.engine import TrainingOutcome, train
+from ..training.params import TrainingParameters
+from ..training.task import Metrics, Networks, Step, TrainingTask
+from . import noise
+from .bilateral import bilateral, degeneracy
+from .data import FEW, Subtomograms, read_domains
+from .network import DomainDiscriminator, Taps, VoxResNet
+from .params import TrainVoxUdaParameters
+
+logger = logging.getLogger(__name__)
+MODEL = "model"
+NETWORK, NORMALISATION = "voxresnet", "each subtomogram or window to mean 0 and variance 1"
+BACKGROUND_ONLY_STEPS = 500  # steps without one sure foreground voxel after which a warning is due
+LARGEST_RATE_STEEPNESS = 10.0  # of the rise of the reversal's strength (Ganin et al. 2016)
+
+
+class VoxUdaTask(TrainingTask):
+    """The adaptation as the training loop sees it. ``steps`` is the length of the training, for the rise of the reversal."""
+
+    def __init__(self, source: Subtomograms, target: Subtomograms, parameters: TrainVoxUdaParameters, seed: int) -> None:
+        assert source.masks is not None
+        self._p, self._source, self._target, self._masks = parameters, source, target, source.masks
+        self._weights = feature_weights(parameters.feature_weights)
+        self._pool = torch.from_numpy(target.volumes)[:, None]
+        self._passed = noise.high_pass(parameters.size, parameters.noise_share, parameters.noise_geometry)
+        self._steps = parameters.iterations or math.ceil(parameters.epochs * len(source) / parameters.batch_size)
+        self._without_foreground = 0
+        self.warnings: list[str] = []
+        self._segmentation = DiceCELoss(sigmoid=True)
+        with torch.random.fork_rng(range(torch.cuda.device_count())):
+            torch.manual_seed(seed)  # torch draws first weights from its global stream
+            # channels last: a third less time per step on a processor
+            self.networks: dict[str, nn.Module] = {"student": VoxResNet(parameters.width).to(memory_format=torch.channels_last_3d)}
+            if parameters.adversarial:
+                self.networks["discriminator"] = DomainDiscriminator(2 * parameters.width)
+
+    def items(self) -> int:
+        return len(self._source)
+
+    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        target = int(generator.integers(len(self._target)))
+        turns = generator.integers(4, size=2) if self._p.augment else (0, 0)
+        return {"source": same_wedge(self._source.volumes[index], turns[0])[None],
+                "mask": same_wedge(self._masks[index], turns[0])[None].astype(np.float32),
+                "target": same_wedge(self._target.volumes[target], turns[1])[None]}
+
+    def averaged(self) -> tuple[str]:
+        return ("student",)
+
+    def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
+        return torch.optim.Adam(weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
+
+    def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        """L = L_seg + L_con + L_dis (Vox-UDA eq. 1) + the pseudo-label loss, which the paper describes in words."""
+        student: VoxResNet = networks["student"]  # type: ignore[assignment]
+        # three passes, so that the batch statistics of clean, noised and target subtomograms do not mix
+        with self._statistics(student, "source"):
+            clean = student.features(batch["source"])
+            losses = {"segmentation_loss": self._segmentation(student.logits(clean).float(), batch["mask"])}
+            if self._p.consistency:
+                losses.update(self._noise_module(student, batch, clean, step))
+        metrics: dict[str, Tensor | float] = {}
+        if self._p.adversarial or self._p.pseudo_labels or self._p.statistics == "target":
+            with self._statistics(student, "target"), torch.set_grad_enabled(self._p.adversarial or self._p.pseudo_labels):
+                adapted = student.features(batch["target"])
+            if self._p.adversarial:
+                losses["adversarial_loss"] = self._adversarial(networks["discriminator"], clean, adapted, step)
+            if self._p.pseudo_labels:
+                losses["pseudo_loss"], metrics = self._pseudo(student.logits(adapted), batch["target"], step)
+        return sum(losses.values(), torch.zeros((), device=batch["source"].device)), {**losses, **metrics}
+
+    @contextmanager
+    def _statistics(self, student: nn.Module, domain: str) -> Iterator[None]:
+        """Keep the running statistics as they are where only those of the other domain count; the pass itself is normalised as ever."""
+        frozen = [module for module in student.modules() if isinstance(module, _BatchNorm)]
+        frozen = frozen if self._p.statistics == "target" and domain == "source" else []
+        before = [module.momentum for module in frozen]
+        for module in frozen:
+            module.momentum = 0.0
+        try:
+            yield
+        finally:
+            for module, momentum in zip(frozen, before):
+                module.momentum = momentum
+
+    def _noise_module(self, student: VoxResNet, batch: Mapping[str, Tensor], clean: Taps, step: Step) -> dict[str, Tensor]:
+        """L_con between the taps of x_s and of x_s' = x_s + eps (Vox-UDA eq. 3 to 6)."""
+        source = batch["source"]
+        sigma = self.noise_deviation(step.generator).to(source.device)
+        noised = noise.perturbed(source, sigma, self._p.noise_kind, step.normal(source), step.uniform(source))
+        taps = student.features(noised)
+        distances = [weight * noise.cosine_distance(*pair) for weight, pair in zip(self._weights, zip(clean, taps))]
+        losses = {"consistency_loss": self._p.consistency_weight * torch.stack(distances).sum()}
+        if self._p.segmentation_on == "both":
+            losses["noised_segmentation_loss"] = self._segmentation(student.logits(taps).float(), batch["mask"])
+        return losses
+
+    def noise_deviation(self, generator: torch.Generator) -> Tensor:
+        """sigma_t from ``noise_samples`` target subtomograms drawn at random."""
+        count = min(self._p.noise_samples, len(self._pool))
+        drawn = torch.randperm(len(self._pool), generator=generator, device=generator.device)[:count].cpu()
+        return self._p.noise_scale * noise.noise_deviation(self._pool[drawn], self._passed, self._p.noise_reading)
+
+    def _adversarial(self, discriminator: nn.Module, clean: Taps, adapted: Taps, step: Step) -> Tensor:
+        strength = 2 / (1 + math.exp(-LARGEST_RATE_STEEPNESS * step.number / max(1, self._steps))) - 1
+        logits = [discriminator(taps.f_v6, strength).float() for taps in (clean, adapted)]
+        wanted = [torch.zeros_like(logits[0]), torch.ones_like(logits[1])]
+        return self._p.adversarial_weight * F.binary_cross_entropy_with_logits(torch.cat(logits), torch.cat(wanted))
+
+    def _pseudo(self, logits: Tensor, target: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """Where the teacher is sure of the denoised target, its answer is the student's label on the target as it is."""
+        probability = self._teach(step, target)
+        label = (probability > 0.5).float()
+        kept = (torch.maximum(probability, 1 - probability) >= self._p.pseudo_threshold).float()
+        # over all voxels, not over the kept ones (FixMatch): few sure voxels count little
+        loss = (kept * F.binary_cross_entropy_with_logits(logits.float(), label, reduction="none")).mean()
+        foreground = (kept * label).mean()
+        self._watch(float(foreground))
+        started = step.number >= self._p.pseudo_start * self._steps
+        return self._p.pseudo_weight * started * loss, {"kept": kept.mean(), "kept_foreground": foreground}
+
+    @torch.no_grad()
+    def _teach(self, step: Step, target: Tensor) -> Tensor:
+        denoised = self.denoised(target)
+        return step.averages["student"](denoised).float().sigmoid()
+
+    def denoised(self, target: Tensor) -> Tensor:
+        """Target volumes (batch, 1, z, y, x) as the teacher sees them."""
+        result = self._filtered(target)
+        if not self._p.restandardise:
+            return result
+        deviation, mean = torch.std_mean(result, dim=(2, 3, 4), correction=0, keepdim=True)
+        return (result - mean) / deviation.clamp(min=1e-12)
+
+    def _filtered(self, target: Tensor) -> Tensor:
+        p = self._p
+        if p.denoiser == "none":
+            return target
+        if p.denoiser == "noise_module":
+            return noise.without_high_frequencies(target, self._passed)
+        if p.denoiser == "gaussian":
+            return gaussian(target, p.gaussian_sigma)
+        feature = "intensity" if p.denoiser == "bilateral" else p.range_feature
+        filtered = bilateral(target, p.domain_sigma, p.range_sigma, feature, p.filter_scale)
+        self._warn(degeneracy(filtered.weight_sum), key="the bilateral filter")
+        return filtered.volumes
+
+    def _watch(self, foreground: float) -> None:
+        self._without_foreground = self._without_foreground + 1 if foreground == 0 else 0
+        if self._without_foreground == BACKGROUND_ONLY_STEPS:
+            self._warn(f"for {BACKGROUND_ONLY_STEPS} steps the teacher was sure of no foreground voxel in the target: lower the "
+                       "pseudo-label threshold or start pseudo-labels later", key="for ")
+
+    def _warn(self, message: str, key: str) -> None:
+        """Tell a warning once."""
+        if message and not any(told.startswith(key) for told in self.warnings):
+            self.warnings.append(message)
+            logger.warning(message)
+
+
+def gaussian(volumes: Tensor, sigma: float) -> Tensor:
+    """Gaussian filter of (batch, 1, z, y, x), edges repeated."""
+    from scipy.ndimage import gaussian_filter
+
+    filtered = gaussian_filter(volumes.cpu().numpy(), (0, 0, sigma, sigma, sigma), mode="nearest")
+    return torch.from_numpy(filtered).to(volumes)
+
+
+def same_wedge(volume: np.ndarray, turn: int) -> np.ndarray:
+    """One of the four pictures of a volume (z, y, x) that keep the missing wedge of tilts about y: mirrored along y, turned about it."""
+    mirrored = volume[:, ::-1] if turn & 1 else volume
+    return np.ascontiguousarray(mirrored[::-1, :, ::-1] if turn & 2 else mirrored)
+
+
+def feature_weights(text: str) -> list[float]:
+    """Four weights; raises :class:`ParameterError`."""
+    try:
+        weights = [float(part) for part in text.split(",")]
+    except ValueError:
+        weights = []
+    if len(weights) != len(Taps._fields) or min(weights, default=-1) < 0:
+        raise ParameterError(f"feature weights '{text}'", "four numbers of 0 or more with commas", "for example 0.2,0.2,0.3,0.3")
+    return weights
+
+
+def fit(source: Subtomograms, target: Subtomograms, parameters: TrainVoxUdaParameters, folder: Path, seed: int = 0,
+        device: str = "auto") -> tuple[VoxResNet, TrainingOutcome, list[str]]:
+    """Train, and return the teacher with how the training went and what there is to warn of."""
+    if parameters.pseudo_labels and not parameters.ema_decay:
+        raise ParameterError("ema_decay = 0 with pseudo-labels", "above 0: the running average is the teacher", "switch pseudo-labels off")
+    task = VoxUdaTask(source, target, parameters, seed)
+    outcome = train(task, parameters, folder, seed, device)
+    outcome.load_best(task.networks)
+    warnings = [*task.warnings, *_few_warning("source", source), *_few_warning("target", target)]
+    return task.networks["student"].eval(), outcome, warnings  # type: ignore[return-value]
+
+
+def _few_warning(role: str, subtomograms: Subtomograms) -> list[str]:
+    return [f"the {role} has only {len(subtomograms)} subtomograms"] if len(subtomograms) < FEW else []
+
+
+def save(network: VoxResNet, folder: Path, parameters: TrainVoxUdaParameters, voxel_size: float, record: dict[str, Any]) -> None:
+    """Write the model folder."""
+    save_model(folder, network, ModelCard(
+        method="train-voxuda", network=NETWORK, network_parameters={"width": parameters.width, "size": parameters.size},
+        voxel_size=voxel_size, normalisation=NORMALISATION, classes={1: "macromolecule"}, training=record))
+
+
+def run(job: Job) -> MethodOutcome:
+    """Adapt from the inputs ``source`` (with masks) to the inputs ``target``; writes a model folder, the curve and the table."""
+    p = parameters_from(TrainVoxUdaParameters, job.parameters)
+    source, target = read_domains(job, p.size, p.voxel_size, p.mask_threshold)
+    folder = Path(job.output_folder)
+    network, outcome, warnings = fit(source, target, p, folder / "training", job.seed, job.device)
+    metrics = {"source_subtomograms": len(source), "target_subtomograms": len(target), "voxel_size": target.voxel_size, **outcome.record()}
+    save(network, folder / MODEL, p, target.voxel_size, {**metrics, "parameters": p.model_dump(), "seed": job.seed})
+    return MethodOutcome(outputs=[
+        Output(kind="model", path=MODEL, voxel_size=target.voxel_size), Output(kind="curve", path="training/training_curve.png"),
+        Output(kind="table", path="training/metrics.csv")], metrics=metrics, warnings=warnings)
