@@ -60,8 +60,8 @@ def generator_card(particles: Particles, parameters: TrainGeneratorParameters, s
 
 
 def load_generator(folder: str | Path) -> Generator:
-    """Read a model folder, or the output folder that holds it. Raises ``WeightsError``."""
-    folder = Path(folder)
+    """Read a model folder, named by itself, by its card or by the output folder that holds it. Raises ``WeightsError``."""
+    folder = Path(folder).parent if Path(folder).name == CARD else Path(folder)
     folder = folder / "model" if not (folder / CARD).exists() and (folder / "model").is_dir() else folder
     network, card = load_model(folder, _build)
     try:
