@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -32,3 +33,45 @@ def slabs(
     start, stop = z_range(z)
     job = build_job(METHOD, [input_file(tomogram, voxel_size=voxel_size, contrast=contrast)], out, settings, z_start=start, z_end=stop)
     run_and_show(job, settings)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("segment-membranes", without=("z_start", "z_end"))
+def membranes(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help='Folder that "train membranes" wrote.', show_default=False)],
+    tomograms: Annotated[
+        list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms: .mrc, .rec, .em, .tif or .zarr.", show_default=False)
+    ],
+    out: FolderOption,
+    z: Annotated[
+        str, typer.Option("--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included.", show_default="all")
+    ] = "",
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    *,
+    settings: Settings,
+) -> None:
+    """Segment membranes with a trained student. Writes NAME_membranes.mrc (int8), NAME_membranes_probability.mrc and figures."""
+    start, stop = z_range(z) if z else (0, 0)
+    folder = model / "model" if (model / "model").is_dir() else model
+    inputs = [input_file(folder, "model"), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
+    run_and_show(build_job("segment-membranes", inputs, out, settings, z_start=start, z_end=stop), settings)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("segment-classes")
+def classes(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help='Folder that "train segmenter" wrote.', show_default=False)],
+    tomograms: Annotated[
+        list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms: .mrc, .rec, .em, .tif or .zarr.", show_default=False)
+    ],
+    out: FolderOption,
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    *,
+    settings: Settings,
+) -> None:
+    """Segment classes with a trained network. Writes NAME_classes.mrc (int8), NAME_confidence.mrc (percent) and NAME_particles.star."""
+    folder = model / "model" if (model / "model").is_dir() else model
+    inputs = [input_file(folder, "model"), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
+    run_and_show(build_job("segment-classes", inputs, out, settings), settings)

@@ -92,8 +92,42 @@ def membranes(
     if len(labels) != len(tomogram):
         raise ParameterError(f"{len(tomogram)} tomograms and {len(labels)} label volumes", "one label volume for each tomogram")
     volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
-    masks = [input_file(path, "labels").model_copy(update={"tilt_series_id": volume.tilt_series_id}) for path, volume in zip(labels, volumes)]
+    masks = [input_file(path, "labels").model_copy(update={"tilt_series_id": item.tilt_series_id}) for path, item in zip(labels, volumes)]
     run_and_show(build_job("train-membranes", [*volumes, *masks], out, settings), settings)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("train-segmenter")
+def segmenter(
+    tomogram: Annotated[
+        list[Path], typer.Option("--tomogram", metavar="FILE", help="A tomogram to learn from; repeat for several.", show_default=False)
+    ],
+    out: FolderOption,
+    labels: Annotated[
+        Optional[list[Path]],
+        typer.Option("--labels", metavar="FILE", help="Its class volume (0 background, 1, 2, ...); repeat as tomograms, in their order.",
+                     show_default=False),
+    ] = None,
+    particles: Annotated[
+        Optional[list[Path]],
+        typer.Option("--particles", metavar="FILE", help="In place of labels: its particle list with classes; or one list for all.",
+                     show_default=False),
+    ] = None,
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    *,
+    settings: Settings,
+) -> None:
+    """Train DeepFinder's network to tell classes apart, on class volumes or on particle lists with classes. Writes OUT/model."""
+    role, paths = ("labels", labels or []) if labels else ("particles", particles or [])
+    if bool(labels) == bool(particles) or (labels and len(labels) != len(tomogram)):
+        raise ParameterError(f"{len(tomogram)} tomograms, {len(labels or [])} label volumes and {len(particles or [])} particle lists",
+                             "one label volume for each tomogram, or particle lists")
+    volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
+    partners = [input_file(path, role) for path in paths]
+    if len(partners) == len(volumes):
+        partners = [item.model_copy(update={"tilt_series_id": own.tilt_series_id}) for item, own in zip(partners, volumes)]
+    run_and_show(build_job("train-segmenter", [*volumes, *partners], out, settings), settings)
 
 
 def _simulated(folder: Path, scenes: Optional[int], settings: Settings) -> list[InputFile]:

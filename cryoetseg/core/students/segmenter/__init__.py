@@ -1,0 +1,1 @@
+"""Semantic classes by DeepFinder's network: training, class maps, coordinates for each class."""
