@@ -65,6 +65,19 @@ def draw_simulation(result: Result, folder: Path) -> list[str]:
     return names
 
 
+def draw_membranes(result: Result, folder: Path) -> list[str]:
+    """Each tomogram with the membranes found, in three planes through the middle of the slice range."""
+    from ..volumes.io import open_labels
+
+    names = []
+    sources = [source for source in result.job["inputs"] if source["role"] == "tomogram"]
+    for source, output in zip(sources, result.outputs_of("membrane_mask")):
+        mask = open_labels(folder / output.path).data
+        centre = [_middle_of_range(result.job["parameters"], mask.shape[0]), *(size // 2 for size in mask.shape[1:])]
+        names.append(_overview(result, folder, Path(source["path"]), source["voxel_size"], mask, centre))
+    return names
+
+
 def draw_picks(result: Result, folder: Path) -> list[str]:
     """Tomogram with the picked particles."""
     source = result.job["inputs"][0]
@@ -87,6 +100,7 @@ def draw_evaluation(result: Result, folder: Path) -> list[str]:
 DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-slabs": draw_segmentation,
     "simulate": draw_simulation,
+    "segment-membranes": draw_membranes,
     "pick-dog": draw_picks,
     "evaluate-segmentation": draw_evaluation,
     "evaluate-picking": draw_evaluation,
@@ -102,10 +116,11 @@ def _overview(
 
     volume = open_volume(tomogram, voxel_size)
     size = volume.header.voxel_size
-    points = read_particles(folder / result.outputs_of("particles")[number].path).zyx
+    lists = result.outputs_of("particles")
+    points = np.asarray(read_particles(folder / lists[number].path).zyx) if lists else None
     depth, height, width = volume.header.shape
     figure = new_figure(ORTHOGONAL_INCHES, ORTHOGONAL_INCHES * (depth + height) / (depth + width))
-    draw_orthogonal(figure, volume.data, mask, np.asarray(points), centre=centre, voxel_size=size, diameter_px=_diameter(result) / size)
+    draw_orthogonal(figure, volume.data, mask, points, centre=centre, voxel_size=size, diameter_px=_diameter(result) / size)
     name = f"{tomogram.stem}_overview.png"
     save_figure(folder / name, figure)
     return name
