@@ -51,4 +51,47 @@
   year = {2020},
   doi = {10.1016/j.cag.2020.07.010}
 }
+@article{Liu2024,
+  title = {DeepETPicker: Fast and accurate 3D particle picking for cryo-electron tomography using weakly supervised deep learning},
+  author = {Liu, Guole and Niu, Tongxin and Qiu, Mengxuan and Zhu, Yun and Sun, Fei and Yang, Ge},
+  journal = {Nature Communications},
+  volume = {15},
+  pages = {2090},
+  year = {2024},
+  doi = {10.1038/s41467-024-46041-0}
+}
+@article{Moebel2021,
+  title = {Deep learning improves macromolecule identification in 3D cellular cryo-electron tomograms},
+  author = {Moebel, Emmanuel and Martinez-Sanchez, Antonio and Lamm, Lorenz and Righetto, Ricardo D. and Wietrzynski, Wojciech and others},
+  journal = {Nature Methods},
+  volume = {18},
+  pages = {1386--1394},
+  year = {2021},
+  doi = {10.1038/s41592-021-01275-4}
+}
+@inproceedings{Ronneberger2015,
+  title = {U-Net: Convolutional Networks for Biomedical Image Segmentation},
+  author = {Ronneberger, Olaf and Fischer, Philipp and Brox, Thomas},
+  booktitle = {Medical Image Computing and Computer-Assisted Intervention (MICCAI)},
+  pages = {234--241},
+  year = {2015},
+  doi = {10.1007/978-3-319-24574-4_28}
+}
+@article{Pei2016,
+  title = {Simulating cryo electron tomograms of crowded cell cytoplasm for assessment of automated particle picking},
+  author = {Pei, Long and Xu, Min and Frazier, Zachary and Alber, Frank},
+  journal = {BMC Bioinformatics},
+  volume = {17},
+  pages = {405},
+  year = {2016},
+  doi = {10.1186/s12859-016-1283-3}
+}
+@article{Zeng2020,
+  title = {AITom: Open-source AI platform for cryo-electron tomography data analysis},
+  author = {Zeng, Xiangrui and Xu, Min},
+  journal = {arXiv},
+  pages = {1911.03044},
+  year = {2020},
+  doi = {10.48550/arXiv.1911.03044}
+}
 """

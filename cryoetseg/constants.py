@@ -13,3 +13,10 @@ SIMULATE = "simulate"
 SEGMENT_SLABS = "segment-slabs"
 EVALUATE_SEGMENTATION = "evaluate-segmentation"
 EVALUATE_PICKING = "evaluate-picking"
+PICK_DOG = "pick-dog"
+TRAIN_MEMBRANES, SEGMENT_MEMBRANES = "train-membranes", "segment-membranes"
+TRAIN_PICKER, PICK_DEEPET = "train-picker", "pick-deepet"
+TRAIN_SEGMENTER, SEGMENT_CLASSES = "train-segmenter", "segment-classes"
+
+# What a model serves, as in its card
+MEMBRANES, PICKER, SEGMENTER = "membranes", "picker", "segmenter"

@@ -1,12 +1,31 @@
 """Scipion finds the protocols that are imported here."""
 from .protocol_evaluate_picking import ProtCryoEtSegEvaluatePicking
 from .protocol_evaluate_segmentation import ProtCryoEtSegEvaluateSegmentation
+from .protocol_models import ProtCryoEtSegExportModel, ProtCryoEtSegImportModel
+from .protocol_pick_dog import ProtCryoEtSegPickDog
+from .protocol_pick_particles import ProtCryoEtSegPickParticles
+from .protocol_segment_classes import ProtCryoEtSegSegmentClasses
+from .protocol_segment_membranes import ProtCryoEtSegSegmentMembranes
 from .protocol_segment_slabs import ProtCryoEtSegSegmentSlabs
+from .protocol_select_by_score import ProtCryoEtSegSelectByScore
 from .protocol_simulate_tomograms import ProtCryoEtSegSimulateTomograms
+from .protocol_train_membranes import ProtCryoEtSegTrainMembranes
+from .protocol_train_picker import ProtCryoEtSegTrainPicker
+from .protocol_train_segmenter import ProtCryoEtSegTrainSegmenter
 
 __all__ = [
     "ProtCryoEtSegEvaluatePicking",
     "ProtCryoEtSegEvaluateSegmentation",
+    "ProtCryoEtSegExportModel",
+    "ProtCryoEtSegImportModel",
+    "ProtCryoEtSegPickDog",
+    "ProtCryoEtSegPickParticles",
+    "ProtCryoEtSegSegmentClasses",
+    "ProtCryoEtSegSegmentMembranes",
     "ProtCryoEtSegSegmentSlabs",
+    "ProtCryoEtSegSelectByScore",
     "ProtCryoEtSegSimulateTomograms",
+    "ProtCryoEtSegTrainMembranes",
+    "ProtCryoEtSegTrainPicker",
+    "ProtCryoEtSegTrainSegmenter",
 ]

@@ -1,19 +1,16 @@
 """Membranes and particle candidates from tomograms without labels."""
 from typing import Dict, List
 
-from pyworkflow.protocol import Form, PointerParam
+from pyworkflow.protocol import Form
 from pyworkflow.utils import Message
-from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks, Tomogram
+from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks
 
 from cryoetseg.constants import SEGMENT_SLABS
-from cryoetseg.convert import byTsId, coordinatesOf, inputFile, maskLike, readParticles, tsIdsOf
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
-from cryoetseg.core.runtime.job import InputFile, Result
+from cryoetseg.core.runtime.job import Result
 
 from .form_builder import addGroups, fieldsByBase
-from .protocol_base import CONTRASTS, ProtCryoEtSegBase, checkTomograms, evenBox
-
-BOX_PER_DIAMETER = 1.5
+from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, tellingWarnings
 
 # Tab of each group of the parameter model and the group's label; groups that are not named here go to the last tab
 TABS = {
@@ -27,7 +24,7 @@ TABS = {
 MEMBRANE_MASKS, COORDINATES = "membraneMasks", "coordinates"
 
 
-class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegBase):
+class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
     """Find membranes and particle candidates in tomograms without any label or template.
 
     Slices of the chosen range become pictures, a diffusion network says which of their parts belong together, and the eigenvectors
@@ -43,6 +40,7 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegBase):
 
     _label = "segment slabs"
     _possibleOutputs = {MEMBRANE_MASKS: SetOfTomoMasks, COORDINATES: SetOfCoordinates3D}
+    _inputHelp = "Tomograms to segment, best with voxels of 8 to 16 Å."
     _method = SEGMENT_SLABS
     _model = SegmentSlabsParameters
 
@@ -52,56 +50,21 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegBase):
         for tab, labels in TABS.items():
             form.addSection(label=Message.LABEL_INPUT if tab == "Input" else tab)
             if tab == "Input":
-                self._addInput(form)
+                self._addTomograms(form)
             addGroups(form, self._model, [(label, groups.pop(title)) for title, label in labels.items() if title in groups])
         addGroups(form, self._model, list(groups.items()))
         self._addSeed(form)
         self._addGpu(form)
         self._addParallel(form)
 
-    def _addInput(self, form: Form) -> None:
-        form.addParam("inTomos", PointerParam, pointerClass="SetOfTomograms", important=True, label="Tomograms",
-                      help="Tomograms to segment, best with voxels of 8 to 16 Å.")
-        self._addContrast(form)
-
-    # --------------------------- jobs --------------------------------------
-    def _getItemIds(self) -> List[str]:
-        return tsIdsOf(self.inTomos.get())
-
-    def _getInputs(self, tsId: str) -> List[InputFile]:
-        return [inputFile(self._tomograms()[tsId], contrast=CONTRASTS[self.contrast.get()])]
-
     # --------------------------- outputs -----------------------------------
     def _registerResult(self, tsId: str, result: Result) -> None:
-        tomogram = self._tomograms()[tsId]
-        mask = maskLike(tomogram, self._getOutputFile(tsId, result, "membrane_mask"))
-        particles = readParticles(self._getOutputFile(tsId, result, "particles"))
-        self._extendOutput(MEMBRANE_MASKS, self._createMasks, tsId, [mask], [self.inTomos])
-        self._extendOutput(COORDINATES, self._createCoordinates, tsId, coordinatesOf(particles, tomogram),
-                           [self.inTomos])
-
-    def _tomograms(self) -> Dict[str, Tomogram]:
-        if not hasattr(self, "_tomogramsById"):
-            self._tomogramsById = byTsId(self.inTomos.get())
-        return self._tomogramsById
-
-    def _createMasks(self) -> SetOfTomoMasks:
-        masks = SetOfTomoMasks.create(self._getPath(), suffix=MEMBRANE_MASKS)
-        masks.copyInfo(self.inTomos.get())
-        return masks
-
-    def _createCoordinates(self) -> SetOfCoordinates3D:
-        samplingRate = self.inTomos.get().getSamplingRate()
-        coordinates = SetOfCoordinates3D.create(self._getPath(), suffix=COORDINATES)
-        coordinates.setSamplingRate(samplingRate)
-        coordinates.setBoxSize(evenBox(BOX_PER_DIAMETER * self.particleDiameter.get(), samplingRate))
-        coordinates.setPrecedents(self.inTomos)
-        return coordinates
+        self._registerMask(MEMBRANE_MASKS, tsId, result, "membrane_mask")
+        self._registerCoordinates(COORDINATES, tsId, result, self.particleDiameter.get())
 
     # --------------------------- information -------------------------------
     def _validateInputs(self) -> List[str]:
-        errors = checkTomograms(self.inTomos, "Tomograms")
-        return errors or self._validateRange()
+        return super()._validateInputs() or self._validateRange()
 
     def _validateRange(self) -> List[str]:
         tomograms = self.inTomos.get()
@@ -120,10 +83,8 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegBase):
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
         minutes = sum(result.seconds for result in results.values()) / 60
-        lines = [f"*{count}* particle candidates and membrane masks in *{len(results)}* tomograms by {self.backbone.get()}, "
-                 f"{minutes:.1f} minutes."]
-        lines += [f"{tsId}: {warning}" for tsId, result in results.items() for warning in result.warnings]
-        return lines
+        return [f"*{count}* particle candidates and membrane masks in *{len(results)}* tomograms by {self.backbone.get()}, "
+                f"{minutes:.1f} minutes.", *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:
         if not hasattr(self, MEMBRANE_MASKS):

@@ -5,24 +5,13 @@ import pytest
 from pwem.protocols import EMProtocol
 from pyworkflow.protocol import LEVEL_ADVANCED, BooleanParam, EnumParam, FloatParam, IntParam, StringParam
 
+from cryoetseg import protocols
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
-from cryoetseg.core.metrics.params import EvaluatePickingParameters, EvaluateSegmentationParameters
 from cryoetseg.core.runtime.params import Parameters, parameter
-from cryoetseg.core.simulation.params import SimulationParameters
-from cryoetseg.protocols import (
-    ProtCryoEtSegEvaluatePicking,
-    ProtCryoEtSegEvaluateSegmentation,
-    ProtCryoEtSegSegmentSlabs,
-    ProtCryoEtSegSimulateTomograms,
-)
 from cryoetseg.protocols.form_builder import addFields, attributeName, fieldsByBase, groupsFrom, parametersOf
 
-PROTOCOLS = [
-    (ProtCryoEtSegSegmentSlabs, SegmentSlabsParameters),
-    (ProtCryoEtSegSimulateTomograms, SimulationParameters),
-    (ProtCryoEtSegEvaluateSegmentation, EvaluateSegmentationParameters),
-    (ProtCryoEtSegEvaluatePicking, EvaluatePickingParameters),
-]
+CLASSES = [getattr(protocols, name) for name in protocols.__all__]
+PROTOCOLS = [pytest.param(made, made._model, id=made.__name__) for made in CLASSES if hasattr(made, "_model")]
 
 
 class Sample(Parameters):
@@ -94,10 +83,10 @@ def test_forms_show_every_parameter_once_and_give_back_the_defaults(protocolClas
     assert parametersOf(protocol, model) == model().model_dump()
 
 
-@pytest.mark.parametrize("model", [model for _, model in PROTOCOLS])
-def test_no_parameter_hides_an_attribute_of_scipion(model):
-    bare = EMProtocol()
-    assert [name for name in model.model_fields if hasattr(bare, attributeName(name))] == []
+@pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
+def test_no_parameter_hides_an_attribute_of_scipion_or_an_output(protocolClass, model):
+    bare, outputs = EMProtocol(), protocolClass._possibleOutputs
+    assert [name for name in model.model_fields if hasattr(bare, attributeName(name)) or attributeName(name) in outputs] == []
 
 
 def test_groups_follow_the_smaller_models():

@@ -17,6 +17,9 @@ from cryoetseg.constants import CRYOETSEG_PYTHON, CRYOETSEG_WEIGHTS
 
 PROTOCOLS = {
     "ProtCryoEtSegSimulateTomograms", "ProtCryoEtSegSegmentSlabs", "ProtCryoEtSegEvaluateSegmentation", "ProtCryoEtSegEvaluatePicking",
+    "ProtCryoEtSegPickDog", "ProtCryoEtSegTrainMembranes", "ProtCryoEtSegSegmentMembranes", "ProtCryoEtSegTrainPicker",
+    "ProtCryoEtSegPickParticles", "ProtCryoEtSegTrainSegmenter", "ProtCryoEtSegSegmentClasses", "ProtCryoEtSegImportModel",
+    "ProtCryoEtSegExportModel", "ProtCryoEtSegSelectByScore",
 }
 PACKAGE = Path(cryoetseg.__file__).parent
 

@@ -1,0 +1,89 @@
+"""The folder of a trained model as the Scipion side sees it: its card, whether it is sound, copies of it. No torch, no Scipion."""
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Dict, NamedTuple, Optional
+
+from .core.runtime.errors import InputError, OutputError, WeightsError
+from .core.runtime.files import read_json, sha256
+
+WEIGHTS, CARD = "model.safetensors", "card.json"  # the files of a model, as in cryoetseg.core.models.card
+USUAL_DIAMETER = 250.0  # Angstrom, where a card tells none: a ribosome
+ADVICE = "name the folder that a training or an export wrote"
+
+
+class Card(NamedTuple):
+    """What a card says that forms and summaries need."""
+
+    method: str
+    network: str
+    voxelSize: Optional[float]
+    classes: Dict[int, str]
+    checksum: str
+    diameter: float  # Angstrom: of the largest class, where the training knew one
+
+
+def modelFolder(path: str) -> str:
+    """The folder with the card: ``path`` itself, or ``path/model`` as a training lays it out."""
+    inner = os.path.join(path, "model")
+    return inner if not os.path.exists(os.path.join(path, CARD)) and os.path.exists(os.path.join(inner, CARD)) else path
+
+
+def readCard(folder: str) -> Card:
+    """Read the card of a model folder; raises :class:`InputError` when there is none or it is damaged."""
+    try:
+        content = read_json(os.path.join(folder, CARD))
+    except InputError as error:
+        raise InputError(f"{folder} is not a model folder: {error.got}", f"a folder with {WEIGHTS} and {CARD}", ADVICE) from error
+    try:
+        classes = {int(number): str(name) for number, name in dict(content.get("classes") or {}).items()}
+        size = content.get("voxel_size")
+        return Card(str(content["method"]), str(content["network"]), float(size) if size else None, classes,
+                    str(content.get("sha256", "")), _diameter(content.get("training") or {}, float(size or 0)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{os.path.join(folder, CARD)} is damaged: {error}", "a card written by this program", ADVICE) from error
+
+
+def _diameter(training: Dict[str, Any], voxelSize: float) -> float:
+    """Diameter of the largest objects of a training: as given, or that of a ball of as many voxels."""
+    if training.get("diameters"):
+        return float(max(training["diameters"]))
+    voxels = max(map(float, (training.get("object_voxels") or {}).values()), default=0.0)
+    return 2 * (0.75 * voxels / math.pi) ** (1 / 3) * voxelSize or USUAL_DIAMETER
+
+
+def checkModel(folder: str) -> Card:
+    """Read the card and compare the weights with its checksum; raises :class:`InputError` or :class:`WeightsError`."""
+    card = readCard(folder)
+    weights = os.path.join(folder, WEIGHTS)
+    if not os.path.isfile(weights):
+        raise WeightsError(f"{weights} is missing", f"a folder with {WEIGHTS} and {CARD}", "copy the whole folder again")
+    if sha256(weights) != card.checksum:
+        raise WeightsError(f"{weights} is damaged or was exchanged: its SHA-256 is not the one in {CARD}", "an unchanged file",
+                           "copy the folder again, or train again")
+    return card
+
+
+def copyModel(source: str, target: str) -> None:
+    """Copy a sound model folder; ``target`` appears whole or not at all. Raises also :class:`OutputError`."""
+    checkModel(source)
+    if os.path.exists(target) and not _isReplaceable(target):
+        raise OutputError(f"{target} exists and is not a model", "a new folder, or that of an earlier model", "choose another folder")
+    part = Path(target).with_name(f".{Path(target).name}.{os.getpid()}.part")
+    try:
+        part.mkdir(parents=True)
+        for name in (WEIGHTS, CARD):
+            shutil.copy2(os.path.join(source, name), part / name)
+        shutil.rmtree(target, ignore_errors=True)
+        os.replace(part, target)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error.strerror or error}", "a folder that can be written, with free space",
+                          "choose another folder") from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def _isReplaceable(folder: str) -> bool:
+    """Whether a folder holds nothing but a model."""
+    return os.path.isdir(folder) and not set(os.listdir(folder)) - {WEIGHTS, CARD}

@@ -1,0 +1,55 @@
+"""Particles of whole tomograms by a trained picker."""
+from typing import Dict, List
+
+from pyworkflow.protocol import Form, IntParam
+from pyworkflow.protocol.params import GE
+from tomo.objects import SetOfCoordinates3D
+
+from cryoetseg.constants import PICK_DEEPET, PICKER
+from cryoetseg.core.runtime.job import Result
+from cryoetseg.core.students.picker.params import PickDeepetParameters
+from cryoetseg.model_folder import readCard
+
+from .protocol_apply_base import ProtCryoEtSegApplyBase
+from .protocol_tomograms_base import tellingWarnings
+
+COORDINATES = "coordinates"
+
+
+class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
+    """Pick particles in tomograms with a model of *train DeepETPicker*.
+
+    Output: coordinates with scores and classes (groups). *Analyze Results* shows them on the slices, and the scores with a threshold
+    that can be moved and that writes a new set.
+    """
+
+    _label = "pick particles"
+    _possibleOutputs = {COORDINATES: SetOfCoordinates3D}
+    _method = PICK_DEEPET
+    _model = PickDeepetParameters
+    _modelMethod = PICKER
+
+    def _addOwnParams(self, form: Form) -> None:
+        form.addParam("boxSize", IntParam, default=0, validators=[GE(0)], label="Box size (voxels)",
+                      help="Box of the output coordinates; 0 takes an even one of 1.5 times the diameter of the largest class.")
+
+    def _registerResult(self, tsId: str, result: Result) -> None:
+        self._registerCoordinates(COORDINATES, tsId, result, readCard(self.inModel.get().getPath()).diameter)
+
+    def _createCoordinates(self, name: str, diameter: float) -> SetOfCoordinates3D:
+        coordinates = super()._createCoordinates(name, diameter)
+        if self.boxSize.get():
+            coordinates.setBoxSize(self.boxSize.get())
+        return coordinates
+
+    def _summarise(self, results: Dict[str, Result]) -> List[str]:
+        count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
+        return [f"*{count}* particles in *{len(results)}* tomograms.", self._modelLine(), *tellingWarnings(results)]
+
+    def _methods(self) -> List[str]:
+        if not hasattr(self, COORDINATES):
+            return []
+        return [self._methodsOf(f"{self.coordinates.getSize()} particles were picked") + " [Liu2024]."]
+
+    def _citations(self) -> List[str]:
+        return ["Liu2024"]

@@ -1,0 +1,39 @@
+"""A particle picker from coordinates of any origin."""
+from typing import List
+
+from pyworkflow.protocol import Form, PointerParam
+
+from cryoetseg.constants import TRAIN_PICKER
+from cryoetseg.core.students.picker.params import TrainPickerParameters
+
+from .protocol_train_base import ProtCryoEtSegTrainBase
+from .training_labels import CoordinateLabels
+
+
+class ProtCryoEtSegTrainPicker(ProtCryoEtSegTrainBase):
+    """Train DeepETPicker, a 3D network that finds particles, from coordinates.
+
+    The coordinates may be pseudo-labels of *segment slabs*, picks by hand, or those of another plugin: they are joined to the tomograms by
+    tilt-series id and scaled to their binning. Groups of the coordinates are classes that are told apart. Coordinates from a part
+    of the slices are enough, but there they should be complete: a particle that is not listed is learned as background.
+
+    Output: a model, to be used with *pick particles* on these and other tomograms like them. *Analyze Results* shows the training curve,
+    also while it runs. *Continue* goes on from the last checkpoint.
+    """
+
+    _label = "train DeepETPicker"
+    _method = TRAIN_PICKER
+    _model = TrainPickerParameters
+
+    def _addLabels(self, form: Form) -> None:
+        form.addParam("inCoordinates", PointerParam, pointerClass="SetOfCoordinates3D", important=True, label="Coordinates",
+                      help="Particles of the tomograms or of a part of their slices; their groups are the classes.")
+
+    def _labels(self) -> CoordinateLabels:
+        return CoordinateLabels(self.inCoordinates, "Coordinates")
+
+    def _methods(self) -> List[str]:
+        return self._methodsOf("DeepETPicker [Liu2024]", "weak labels around known particles")
+
+    def _citations(self) -> List[str]:
+        return ["Liu2024", "Uddin2026"]

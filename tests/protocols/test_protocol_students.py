@@ -1,0 +1,270 @@
+"""Trainings and their application in Scipion: labels from anywhere, a model that chains, results in the tomograms' frame."""
+import csv
+import os
+import shutil
+
+import mrcfile
+import numpy as np
+import pytest
+from pyworkflow.object import Pointer
+from pyworkflow.protocol import MODE_RESUME
+from scipion_environment import launch_here, log_of, new_run, run_here
+from tomo.constants import BOTTOM_LEFT_CORNER
+from tomo.objects import SetOfTomograms
+from tomo.protocols import ProtImportTomograms, ProtImportTomomasks
+
+from cryoetseg.core.models.card import read_card
+from cryoetseg.protocols import (
+    ProtCryoEtSegExportModel,
+    ProtCryoEtSegImportModel,
+    ProtCryoEtSegPickDog,
+    ProtCryoEtSegPickParticles,
+    ProtCryoEtSegSegmentClasses,
+    ProtCryoEtSegSegmentMembranes,
+    ProtCryoEtSegSelectByScore,
+    ProtCryoEtSegTrainMembranes,
+    ProtCryoEtSegTrainPicker,
+    ProtCryoEtSegTrainSegmenter,
+)
+
+SHORT = {"iterations": 4, "batchSize": 2, "checkpointInterval": 2, "validationInterval": 2, "logInterval": 1, "useGpu": False}
+
+
+def finished(project, protocol_class, label="", **values):
+    run = run_here(project, protocol_class, label, **values)
+    assert run.isFinished(), log_of(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def files(simulated, tmp_path_factory):
+    """The first simulated tomogram and its membranes as files that somebody else may have made."""
+    folder = tmp_path_factory.mktemp("files")
+    for name, items in (("sim_001.mrc", simulated.tomograms), ("sim_001_mask.mrc", simulated.membraneMasks)):
+        shutil.copy(items.getFirstItem().getFileName(), folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def imported(project, files):
+    return finished(project, ProtImportTomograms, filesPath=str(files), filesPattern="sim_001.mrc", samplingRate=13.0)
+
+
+@pytest.fixture(scope="module")
+def importedMasks(project, files, imported):
+    return finished(project, ProtImportTomomasks, inputTomos=(imported, "Tomograms"), filesPath=str(files), filesPattern="{TS}_mask.mrc")
+
+
+@pytest.fixture(scope="module")
+def membranes(project, simulated, importedMasks):
+    """Two tomograms of ours, of which another plugin has masks of one."""
+    pointers = {"inTomos": (simulated, "tomograms"), "inMasks": (importedMasks, "tomomasks")}
+    return finished(project, ProtCryoEtSegTrainMembranes, cropPx=32, rounds=0, **SHORT, **pointers)
+
+
+@pytest.fixture(scope="module")
+def picker(project, imported, simulated):
+    """A tomogram imported by another plugin, and coordinates that lie in ours."""
+    pointers = {"inTomos": (imported, "Tomograms"), "inCoordinates": (simulated, "coordinates")}
+    return finished(project, ProtCryoEtSegTrainPicker, patchPx=16, width=4, particleDiameter=250.0, validationCrops=2, **SHORT, **pointers)
+
+
+@pytest.fixture(scope="module")
+def segmenter(project, imported, simulated):
+    pointers = {"inTomos": (imported, "Tomograms"), "inMasks": (simulated, "classMasks")}
+    return finished(project, ProtCryoEtSegTrainSegmenter, patchPx=16, validationPatches=2, **SHORT, **pointers)
+
+
+@pytest.fixture(scope="module")
+def dog(project, imported):
+    return finished(project, ProtCryoEtSegPickDog, inTomos=(imported, "Tomograms"), particleDiameter=250.0, count=20)
+
+
+def steps_in(run):
+    (table,) = run.getMetricFiles()
+    with open(table, newline="", encoding="utf-8") as stream:
+        return sorted({int(row["step"]) for row in csv.DictReader(stream)})
+
+
+@pytest.mark.parametrize(("name", "method"), [("membranes", "membranes"), ("picker", "picker"), ("segmenter", "segmenter")])
+def test_a_training_gives_a_model_described_as_its_card(request, project, name, method):
+    run = request.getfixturevalue(name)
+    model = project.getProtocol(run.getObjId()).model
+    card = read_card(model.getPath())
+    assert (model.getMethod(), model.getNetwork(), model.getClasses()) == (method, card.network, card.classes) == (
+        card.method, model.getNetwork(), model.getClasses())
+    assert model.getSamplingRate() == pytest.approx(13.0)
+    assert steps_in(run) == [1, 2, 3, 4]
+    assert any("*4* steps on *1* tomograms" in line for line in run.summary())
+    assert "trained for 4 steps on 1 tomograms" in run.methods()[0]
+
+
+def test_tomograms_without_labels_are_left_out_and_told(membranes):
+    assert membranes.getTrainingIds() == ["sim_001"]
+    assert any("1 without labels were left out" in line for line in membranes.summary())
+
+
+def test_coordinates_become_a_list_in_the_tomograms_voxels(picker, simulated):
+    from cryoetseg.convert import readParticles
+
+    job = picker._readResult("training").job
+    (path,) = [item["path"] for item in job["inputs"] if item["role"] == "particles"]
+    tomogram = simulated.tomograms.getFirstItem().clone()
+    expected = [item.getPosition(BOTTOM_LEFT_CORNER) for item in simulated.coordinates.iterCoordinates(tomogram)]
+    np.testing.assert_allclose([item[:3] for item in readParticles(path)], expected, atol=1e-3)
+
+
+def test_continue_goes_on_with_more_steps_and_keeps_what_is_chained(project, membranes):
+    model, tables = membranes.model.getObjId(), membranes.getMetricFiles()
+    membranes.runMode.set(MODE_RESUME)
+    membranes.iterations.set(6)
+    assert membranes.validate() == []
+    launch_here(project, membranes)
+    assert membranes.isFinished(), log_of(membranes)
+    assert membranes.getMetricFiles() == tables
+    assert steps_in(membranes) == [1, 2, 3, 4, 5, 6]
+    assert membranes.model.getObjId() == model
+    assert any("*6* steps on *1* tomograms" in line for line in membranes.summary())
+    assert [record["steps"] for record in read_card(membranes.model.getPath()).training["rounds"]] == [6]
+    membranes.learningRate.set(0.5)
+    try:
+        assert any("changed since" in line for line in membranes.validate())
+    finally:
+        membranes.learningRate.set(2e-3)
+
+
+def test_membranes_lie_on_their_tomogram(project, imported, membranes):
+    pointers = {"inTomos": (imported, "Tomograms"), "inModel": (membranes, "model")}
+    run = finished(project, ProtCryoEtSegSegmentMembranes, useGpu=False, smallestComponent=0.0, **pointers)
+    mask, probability = run.membraneMasks.getFirstItem(), run.probabilities.getFirstItem()
+    tomogram = imported.Tomograms.getFirstItem()
+    for made in (mask, probability):
+        assert (made.getTsId(), made.getSamplingRate(), made.getDim()) == ("sim_001", 13.0, tomogram.getDim())
+        assert made.getOrigin().getShifts() == tomogram.getOrigin().getShifts()
+        assert made.getVolName() == tomogram.getFileName()
+    np.testing.assert_array_equal(mrcfile.read(mask.getFileName()) > 0, mrcfile.read(probability.getFileName()) >= 0.5)
+    assert "UNet2d" in run.summary()[1]
+    assert "Membranes were segmented in 1 tomograms (sim_001)" in run.methods()[0]
+
+
+def test_picks_have_scores_and_a_box_of_their_diameter(project, imported, picker):
+    pointers = {"inTomos": (imported, "Tomograms"), "inModel": (picker, "model")}
+    run = finished(project, ProtCryoEtSegPickParticles, useGpu=False, scoreThreshold=0.0, count=5, tilePx=32, paddingPx=4, **pointers)
+    assert run.coordinates.getSize() == 5
+    assert run.coordinates.getBoxSize() == 30  # 1.5 x 250 A / 13 A, even
+    assert run.coordinates.getSamplingRate() == 13.0
+    assert {item.getTomoId() for item in run.coordinates.iterItems()} == {"sim_001"}
+    assert all(item.getGroupId() >= 1 for item in run.coordinates.iterItems())
+
+
+def test_class_masks_and_coordinates_of_classes(project, imported, segmenter):
+    pointers = {"inTomos": (imported, "Tomograms"), "inModel": (segmenter, "model")}
+    run = finished(project, ProtCryoEtSegSegmentClasses, useGpu=False, tilePx=32, overlapPx=8, smallestPart=0.0, largestPart=0.0, **pointers)
+    mask = run.classMasks.getFirstItem()
+    assert mask.getDim() == imported.Tomograms.getFirstItem().getDim()
+    assert set(np.unique(mrcfile.read(mask.getFileName()))) <= set(segmenter.model.getClasses())
+
+
+def test_dog_picks_become_coordinates_and_the_best_can_be_selected(project, dog):
+    scores = sorted(item.getScore() for item in dog.coordinates.iterItems())
+    assert len(scores) == 20
+    run = finished(project, ProtCryoEtSegSelectByScore, inCoordinates=(dog, "coordinates"), threshold=scores[12] - 1e-6)
+    assert sorted(item.getScore() for item in run.selected.iterItems()) == scores[12:]
+    assert (run.selected.getBoxSize(), run.selected.getSamplingRate()) == (dog.coordinates.getBoxSize(), 13.0)
+    best = finished(project, ProtCryoEtSegSelectByScore, inCoordinates=(dog, "coordinates"), threshold=0.0, most=3)
+    assert sorted(item.getScore() for item in best.selected.iterItems()) == scores[-3:]
+    tomogram = dog.coordinates.getPrecedents().getFirstItem().clone()
+    before = {tuple(item.getPosition(BOTTOM_LEFT_CORNER)) for item in dog.coordinates.iterCoordinates(tomogram)}
+    assert {tuple(item.getPosition(BOTTOM_LEFT_CORNER)) for item in run.selected.iterCoordinates(tomogram)} < before
+
+
+def test_a_model_goes_out_and_comes_back(project, picker, tmp_path):
+    target = tmp_path / "shared" / "picker"
+    finished(project, ProtCryoEtSegExportModel, inModel=(picker, "model"), folder=str(target))
+    assert sorted(os.listdir(target)) == ["card.json", "model.safetensors"]
+    again = finished(project, ProtCryoEtSegImportModel, folder=str(target))
+    assert read_card(again.model.getPath()) == read_card(picker.model.getPath())
+    assert again.model.getPath() != picker.model.getPath()
+    assert again.model.getClasses() == picker.model.getClasses()
+    training = new_run(project, ProtCryoEtSegImportModel, folder=os.path.dirname(picker.model.getPath()))
+    assert training.validate() == []  # the output folder of a training will do
+
+
+def test_damaged_and_foreign_folders_are_told(project, picker, tmp_path):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(picker.model.getPath(), damaged)
+    with open(damaged / "model.safetensors", "ab") as stream:
+        stream.write(b"x")
+    for folder, message in ((damaged, "SHA-256"), (tmp_path, "is not a model folder"), (tmp_path / "none", "is not a model folder")):
+        assert any(message in line for line in new_run(project, ProtCryoEtSegImportModel, folder=str(folder)).validate())
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "notes.txt").write_text("mine")
+    run = run_here(project, ProtCryoEtSegExportModel, inModel=(picker, "model"), folder=str(tmp_path / "other"))
+    assert run.isFailed()
+    assert (tmp_path / "other" / "notes.txt").read_text() == "mine"
+
+
+def test_a_model_for_something_else_is_refused(project, imported, picker):
+    run = new_run(project, ProtCryoEtSegSegmentMembranes, inTomos=(imported, "Tomograms"), inModel=(picker, "model"))
+    assert any("was trained for 'picker'. Allowed: a model for 'membranes'" in line for line in run.validate())
+
+
+def test_another_voxel_size_is_a_warning(project, imported, picker):
+    run = new_run(project, ProtCryoEtSegPickParticles, inTomos=(imported, "Tomograms"), inModel=(picker, "model"))
+    assert run.warnings() == []
+    run.inModel = Pointer(picker.model.clone())
+    run.inModel.get().setSamplingRate(8.0)
+    assert "will be resampled" in run.warnings()[0]
+
+
+@pytest.fixture
+def binned(imported, tmp_path):
+    """The imported tomogram at twice the voxel size and half the size, with the same id."""
+    tomogram = imported.Tomograms.getFirstItem().clone()
+    data = mrcfile.read(tomogram.getFileName())[::2, ::2, ::2].copy()
+    with mrcfile.new(tmp_path / "sim_001.mrc", data) as volume:
+        volume.voxel_size = 26.0
+    made = SetOfTomograms.create(str(tmp_path))
+    made.setSamplingRate(26.0)
+    tomogram.setLocation(str(tmp_path / "sim_001.mrc"))
+    tomogram.setSamplingRate(26.0)
+    tomogram.setOrigin(None)
+    made.append(tomogram)
+    made.write()
+    return made
+
+
+def test_masks_of_another_size_are_refused_unless_resampled(simulated, binned):
+    run = ProtCryoEtSegTrainMembranes()
+    run.inTomos, run.inMasks = Pointer(binned), Pointer(simulated.membraneMasks)
+    (message,) = run._validateInputs()
+    assert "64 x 64 x 32 voxels of 13 Å against 32 x 32 x 16 voxels of 26 Å" in message
+    assert "Resample labels" in message
+    run.resampleLabels.set(True)
+    assert run._validateInputs() == []
+
+
+def test_coordinates_follow_the_binning_and_those_outside_are_told(simulated, binned):
+    run = ProtCryoEtSegTrainPicker()
+    run.inTomos, run.inCoordinates = Pointer(binned), Pointer(simulated.coordinates)
+    assert run._validateInputs() == []
+    simulated.coordinates.setSamplingRate(52.0)
+    try:
+        (message,) = run._validateInputs()
+    finally:
+        simulated.coordinates.setSamplingRate(13.0)
+    assert "lie outside its 32 x 32 x 16 voxels of 26 Å" in message
+    assert "another binning is the usual cause" in message
+
+
+def test_labels_of_other_tomograms_and_empty_slices_are_told(simulated, imported):
+    tomogram = imported.Tomograms.getFirstItem().clone()
+    run = ProtCryoEtSegTrainMembranes()
+    run.inTomos, run.inMasks = Pointer(imported.Tomograms), Pointer(simulated.membraneMasks)
+    run.zStart.set(20)
+    run.zEnd.set(40)
+    assert "Allowed: 0 to 32" in run._validateInputs()[0]
+    tomogram.setTsId("another")
+    run._tomogramsById = {"another": tomogram}
+    run.getTrainingIds = lambda: []
+    assert "no tilt-series id in common" in run._validateInputs()[0]
