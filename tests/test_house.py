@@ -16,7 +16,7 @@ FLOORS = {
     "volumes": 0, "particles": 0, "runtime": 0,
     "models": 1, "training": 1, "inference": 1, "metrics": 1,
     "simulation": 2, "foundation": 2, "students": 2, "dual": 2, "voxuda": 2, "generation": 2, "picking": 2,
-    "report": 3, "backbone_recipe": 3, "commands": 3, "cli": 3, "methods": 3, "pipeline": 3, "__main__": 3, "__init__": 3,
+    "report": 3, "backbone_recipe": 3, "voxuda_recipe": 3, "commands": 3, "cli": 3, "methods": 3, "pipeline": 3, "__main__": 3, "__init__": 3,
 }  # fmt: skip
 METHOD_FLOOR, ROOF = 2, 3
 SCIPION_PYTHON = (3, 8)

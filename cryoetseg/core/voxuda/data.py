@@ -39,10 +39,10 @@ class Subtomograms:
     def __len__(self) -> int:
         return len(self.volumes)
 
-    def select(self, places: Sequence[int] | np.ndarray) -> Subtomograms:
+    def select(self, places: Sequence[int]) -> Subtomograms:
         """The subtomograms at ``places``, in that order."""
-        masks = None if self.masks is None else self.masks[places]
-        return replace(self, volumes=self.volumes[places], masks=masks, names=[self.names[place] for place in places],
+        masks = None if self.masks is None else self.masks[list(places)]
+        return replace(self, volumes=self.volumes[list(places)], masks=masks, names=[self.names[place] for place in places],
                        classes=[self.classes[place] for place in places])
 
 

@@ -11,7 +11,7 @@ from sklearn.manifold import TSNE
 from .network import VoxResNet
 
 Array = NDArray[np.float64]
-LARGEST_MAP = 1000  # points of a domain beyond which t-SNE becomes slow
+LARGEST_MAP = 1000  # subtomograms of a domain to map; t-SNE of more is slow
 PERPLEXITY = 30.0
 
 
@@ -64,15 +64,13 @@ def score(network: VoxResNet, volumes: np.ndarray, masks: np.ndarray, classes: l
 def feature_map(source: np.ndarray, target: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """t-SNE of features (n, channels) and (m, channels), each channel standardised, as positions (n, 2) and (m, 2).
 
-    Of more than 1000 of a domain a random 1000 are shown.
+    Slow for more than a thousand of each.
     """
-    generator = np.random.default_rng(seed)
-    shown = [part[np.sort(generator.permutation(len(part))[:LARGEST_MAP])] for part in (source, target)]
-    joint = np.concatenate(shown)
+    joint = np.concatenate([source, target])
     joint = (joint - joint.mean(axis=0)) / np.maximum(joint.std(axis=0), 1e-12)
     perplexity = min(PERPLEXITY, (len(joint) - 1) / 3)
     positions = TSNE(perplexity=perplexity, init="pca", learning_rate="auto", random_state=seed).fit_transform(joint)
-    return positions[:len(shown[0])], positions[len(shown[0]):]
+    return positions[:len(source)], positions[len(source):]
 
 
 def domain_separation(source: np.ndarray, target: np.ndarray, seed: int = 0) -> float:

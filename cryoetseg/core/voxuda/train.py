@@ -51,7 +51,7 @@ class VoxUdaTask(TrainingTask):
         with torch.random.fork_rng(range(torch.cuda.device_count())):
             torch.manual_seed(seed)  # torch draws first weights from its global stream
             # channels last: a third less time per step on a processor
-            self.networks: dict[str, nn.Module] = {"student": VoxResNet(parameters.width).to(memory_format=torch.channels_last_3d)}
+            self.networks: dict[str, nn.Module] = {"student": VoxResNet(parameters.width).to(memory_format=torch.channels_last_3d)}  # type: ignore[call-overload]
             if parameters.adversarial:
                 self.networks["discriminator"] = DomainDiscriminator(2 * parameters.width)
 

@@ -1,0 +1,154 @@
+"""``cryoetseg voxuda``: segment subtomograms of an unlabelled target by adapting from labelled, simulated ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from ..runtime.errors import ParameterError
+from ..runtime.job import InputFile
+from ..runtime.params import parameters_from
+from .help import SectionedCommand, command_group
+from .options import ContrastOption, FolderOption, Settings, VoxelSizeOption, with_settings
+from .running import build_job, input_file, run_and_show
+
+app = command_group("Segment subtomograms without labels of your own (Vox-UDA).")
+SUBTOMOGRAMS = "files, a folder of them, or a STAR list"
+
+TargetOption = Annotated[
+    list[Path],
+    typer.Option("--target", metavar="PATH", help=f"Subtomograms to adapt to: {SUBTOMOGRAMS}; repeatable.", show_default=False),
+]
+SourceOption = Annotated[
+    Optional[list[Path]],
+    typer.Option(
+        "--source",
+        metavar="PATH",
+        help=f"Labelled subtomograms: {SUBTOMOGRAMS}, with NAME_mask beside NAME; none: simulated ones, in OUT/source.",
+        show_default=False,
+    ),
+]
+SourceMasksOption = Annotated[
+    Optional[list[Path]],
+    typer.Option("--source-masks", metavar="PATH", help="Masks of the source where they lie elsewhere.", show_default=False),
+]
+SourceContrastOption = Annotated[
+    str, typer.Option("--source-contrast", metavar="dark|bright", help="How particles look in the source; simulated ones are dark.")
+]
+SourceVoxelSizeOption = Annotated[
+    Optional[float],
+    typer.Option("--source-voxel-size", metavar="ANGSTROM", help="Voxel size of the source.", show_default="from the headers"),
+]
+SourceCountOption = Annotated[
+    Optional[int],
+    typer.Option("--source-count", metavar="NUMBER", min=2, help="Number of simulated subtomograms.", show_default="the recipe's"),
+]
+TemplateOption = Annotated[
+    Optional[list[Path]],
+    typer.Option(
+        "--template", metavar="FILE", help="Density map or PDB file to simulate the source from; repeatable.", show_default="built-in ones"
+    ),
+]
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("train-voxuda")
+def train(
+    target: TargetOption,
+    out: FolderOption,
+    voxel_size_of_target: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    source: SourceOption = None,
+    source_masks: SourceMasksOption = None,
+    source_contrast: SourceContrastOption = "dark",
+    source_voxel_size: SourceVoxelSizeOption = None,
+    source_count: SourceCountOption = None,
+    template: TemplateOption = None,
+    *,
+    settings: Settings,
+) -> None:
+    """Adapt a network from labelled source subtomograms to your unlabelled target. Writes OUT/model."""
+    inputs = [input_file(path, "target", voxel_size_of_target, contrast) for path in target]
+    inputs += [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
+    inputs += [input_file(path, "source_mask") for path in source_masks or []]
+    if not source:
+        inputs += _simulated(out.absolute() / "source", source_count, template or [], settings)
+    elif template or source_count:
+        raise ParameterError("a source together with options of a simulated one", "one of them", "leave out --template and --source-count")
+    run_and_show(build_job("train-voxuda", inputs, out, settings), settings)
+
+
+def _simulated(folder: Path, count: Optional[int], templates: list[Path], settings: Settings) -> list[InputFile]:
+    from ..voxuda_recipe import SourceParameters, write_source
+
+    given = {"count": count, "size": settings.parameters.get("size")}
+    given = {name: value for name, value in given.items() if value is not None}
+    if templates:
+        given["particles"] = "none"
+    maps = [input_file(path, "template", contrast="bright") for path in templates]
+    return write_source(folder, parameters_from(SourceParameters, given), maps, settings.seed or 0)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("segment-subtomograms")
+def segment(
+    subtomograms: Annotated[
+        Optional[list[Path]],
+        typer.Argument(metavar="SUBTOMOGRAM", help=f"Subtomograms: {SUBTOMOGRAMS}.", show_default=False),
+    ] = None,
+    tomogram: Annotated[
+        Optional[list[Path]],
+        typer.Option("--tomogram", metavar="FILE", help="A whole tomogram, worked through by sliding windows.", show_default=False),
+    ] = None,
+    masks: Annotated[
+        Optional[list[Path]],
+        typer.Option("--masks", metavar="PATH", help="True masks of the subtomograms, to score the result.", show_default=False),
+    ] = None,
+    *,
+    model: Annotated[Path, typer.Option("--model", metavar="FOLDER", help="Model of a Vox-UDA training.", show_default=False)],
+    out: FolderOption,
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    settings: Settings,
+) -> None:
+    """Segment subtomograms, or whole tomograms, with a trained model. Writes NAME_mask.mrc and NAME_probability.mrc."""
+    inputs = [input_file(model, "model")]
+    inputs += [input_file(path, "subtomogram", voxel_size, contrast) for path in subtomograms or []]
+    inputs += [input_file(path, "subtomogram_mask") for path in masks or []]
+    inputs += [input_file(path, "tomogram", voxel_size, contrast) for path in tomogram or []]
+    run_and_show(build_job("segment-subtomograms", inputs, out, settings), settings)
+
+
+@app.command(cls=SectionedCommand)
+@with_settings("voxuda-ablation")
+def ablation(
+    target: TargetOption,
+    out: FolderOption,
+    target_masks: Annotated[
+        Optional[list[Path]],
+        typer.Option("--target-masks", metavar="PATH", help="Masks of the target where they lie elsewhere.", show_default=False),
+    ] = None,
+    voxel_size_of_target: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    source: SourceOption = None,
+    source_masks: SourceMasksOption = None,
+    source_contrast: SourceContrastOption = "dark",
+    source_voxel_size: SourceVoxelSizeOption = None,
+    source_count: SourceCountOption = None,
+    template: TemplateOption = None,
+    *,
+    settings: Settings,
+) -> None:
+    """Compare the parts of Vox-UDA on a target with masks, between source only and fully supervised. Writes OUT/ablation.csv.
+
+    Trainings that are done are not repeated: the same command goes on where it was interrupted.
+    """
+    inputs = [input_file(path, "target", voxel_size_of_target, contrast) for path in target]
+    inputs += [input_file(path, "target_mask") for path in target_masks or []]
+    inputs += [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
+    inputs += [input_file(path, "source_mask") for path in source_masks or []]
+    if not source:
+        inputs += _simulated(out.absolute() / "source", source_count, template or [], settings)
+    run_and_show(build_job("voxuda-ablation", inputs, out, settings), settings)
