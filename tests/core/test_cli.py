@@ -23,6 +23,8 @@ METHOD_OF_COMMAND = {
     "segment slabs": "segment-slabs",
     "simulate": "simulate",
     "train backbone": "train-backbone",
+    "segment membranes": "segment-membranes",
+    "train membranes": "train-membranes",
     "pick dog": "pick-dog",
     "evaluate segmentation": "evaluate-segmentation",
     "evaluate picking": "evaluate-picking",
