@@ -116,7 +116,7 @@ def test_every_parameter_is_an_option_with_unit_and_default(call, command, metho
     code, shown, _ = call(*command.split(), "--help")
     assert code == 0
     words = " ".join(shown.split())
-    spelled_otherwise = {"z_start", "z_end"} if command == "segment slabs" else set()
+    spelled_otherwise = {"z_start", "z_end"} if command in ("segment slabs", "segment membranes") else set()
     for field in describe(methods.parameters_model(method)):
         if field.name not in spelled_otherwise:
             assert f"--{field.name.replace('_', '-')} " in words
