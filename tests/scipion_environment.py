@@ -82,6 +82,14 @@ def run_here(project, protocol_class, label="", **values):
 
 def launch_here(project, run):
     """Launch or continue a run with its steps in this process."""
+    with in_process(project):
+        project.launchProtocol(run, wait=True)
+    return run
+
+
+@contextmanager
+def in_process(project):
+    """Whatever is launched meanwhile, also by a window, runs in this process and in the project's folder."""
     import pyworkflow.protocol as engine
     from pyworkflow.protocol.protocol import runProtocolMain
 
@@ -93,10 +101,9 @@ def launch_here(project, run):
     original, engine.launch = engine.launch, start
     try:
         with inside(project):
-            project.launchProtocol(run, wait=True)
+            yield
     finally:
         engine.launch = original
-    return run
 
 
 def log_of(run):

@@ -11,6 +11,7 @@ from cryoetseg.core.runtime.errors import InputError
 AXES = ("z", "y", "x")
 # rows and columns of the shown slice, as axes of the (z, y, x) volume
 PLANES = {"z": (1, 2), "y": (0, 2), "x": (0, 1)}
+PROBABILITY_CUT = 0.5  # voxels of a probability map that reach this are shown as its mask
 MRC_SUFFIXES = (".mrc", ".rec", ".map", ".mrcs", ".st", ".ali")
 
 
@@ -27,10 +28,11 @@ class SliceStack:
     """Slices of a volume (z, y, x) along any axis, with a mask of the same shape and points (n, 3) in voxels (z, y, x)."""
 
     def __init__(self, name: str, volume: np.ndarray, voxelSize: float, mask: Optional[np.ndarray] = None,
-                 points: Optional[np.ndarray] = None, diameterPx: float = 8.0) -> None:
+                 points: Optional[np.ndarray] = None, diameterPx: float = 8.0, cut: float = PROBABILITY_CUT) -> None:
         if mask is not None and mask.shape != volume.shape:
             raise InputError(f"the mask of {name} has {mask.shape} voxels (z, y, x)", f"those of its tomogram, {volume.shape}")
         self.name, self.volume, self.mask, self.voxelSize, self.diameterPx = name, volume, mask, voxelSize, diameterPx
+        self.cut = cut
         self.points = np.zeros((0, 3)) if points is None else np.asarray(points, dtype=float).reshape(-1, 3)
 
     def length(self, axis: str) -> int:
@@ -42,7 +44,7 @@ class SliceStack:
         number = AXES.index(axis)
         if self.mask is not None:
             others = tuple(other for other in range(3) if other != number)
-            filled = np.count_nonzero(self.mask, axis=others)
+            filled = np.count_nonzero(self._covered(self.mask), axis=others)
             if filled.any():
                 return int(np.argmax(filled))
         if len(self.points):
@@ -55,9 +57,13 @@ class SliceStack:
         index = int(np.clip(index, 0, self.length(axis) - 1))
         cut = tuple(index if other == number else slice(None) for other in range(3))
         near = np.abs(self.points[:, number] - index) <= self.diameterPx / 2
-        mask = None if self.mask is None else np.asarray(self.mask[cut])
+        mask = None if self.mask is None else self._covered(np.asarray(self.mask[cut]))
         title = f"{self.name}   {axis} = {index} of {self.length(axis)}"
         return Plane(np.asarray(self.volume[cut], dtype=np.float32), mask, self.points[near][:, [rows, columns]], title)
+
+    def _covered(self, mask: np.ndarray) -> np.ndarray:
+        """Labels as they are; of probabilities the voxels that reach the cut."""
+        return mask >= self.cut if mask.dtype.kind == "f" else mask
 
 
 def openArray(path: str) -> np.ndarray:
@@ -84,8 +90,8 @@ def _readByScipion(path: str) -> np.ndarray:
 
 
 def stackOf(tomogram: Tomogram, maskFile: str = "", coordinates: Optional[SetOfCoordinates3D] = None,
-            threshold: Optional[float] = None) -> SliceStack:
-    """A tomogram with a mask file and the coordinates in it that reach the threshold of the score, all optional."""
+            threshold: Optional[float] = None, cut: float = PROBABILITY_CUT) -> SliceStack:
+    """A tomogram with a mask file (probabilities from ``cut`` on) and the coordinates that reach the threshold, all optional."""
     samplingRate = tomogram.getSamplingRate()
     points, diameter = None, 8.0
     if coordinates is not None:
@@ -93,7 +99,7 @@ def stackOf(tomogram: Tomogram, maskFile: str = "", coordinates: Optional[SetOfC
         points = np.array([(item.z, item.y, item.x) for item in particles if threshold is None or item.score >= threshold])
         diameter = (coordinates.getBoxSize() or 12) * coordinates.getSamplingRate() / samplingRate / 1.5
     mask = openArray(maskFile) if maskFile else None
-    return SliceStack(tomogram.getTsId(), openArray(fileOf(tomogram)), samplingRate, mask, points, diameter)
+    return SliceStack(tomogram.getTsId(), openArray(fileOf(tomogram)), samplingRate, mask, points, diameter, cut)
 
 
 # The browser walks over tomograms and opens each only when it is looked at: (name, how to open it)
@@ -101,12 +107,13 @@ Entry = Tuple[str, Callable[[], SliceStack]]
 
 
 def entriesOf(tomograms: Iterable[Tomogram], masks: Optional[SetOfTomoMasks] = None,
-              coordinates: Optional[SetOfCoordinates3D] = None, threshold: Optional[float] = None) -> List[Entry]:
+              coordinates: Optional[SetOfCoordinates3D] = None, threshold: Optional[float] = None,
+              cut: float = PROBABILITY_CUT) -> List[Entry]:
     """One entry a tomogram, with its mask and coordinates (from a score on) where there are some."""
     maskFiles = {tsId: fileOf(mask) for tsId, mask in byTsId(masks).items()} if masks is not None else {}
 
     def opener(tomogram: Tomogram) -> Callable[[], SliceStack]:
-        return lambda: stackOf(tomogram, maskFiles.get(tomogram.getTsId(), ""), coordinates, threshold)
+        return lambda: stackOf(tomogram, maskFiles.get(tomogram.getTsId(), ""), coordinates, threshold, cut)
 
     return [(tomogram.getTsId(), opener(tomogram)) for tomogram in tomograms]
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyworkflow.object import Pointer
 from pyworkflow.protocol import MODE_RESUME
-from scipion_environment import launch_here, log_of, new_run, run_here
+from scipion_environment import in_process, launch_here, log_of, new_run, run_here
 from tomo.constants import BOTTOM_LEFT_CORNER
 from tomo.objects import SetOfTomograms
 from tomo.protocols import ProtImportTomograms, ProtImportTomomasks
@@ -26,6 +26,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegTrainPicker,
     ProtCryoEtSegTrainSegmenter,
 )
+from cryoetseg.viewers import CryoEtSegScoresViewer
 
 SHORT = {"iterations": 4, "batchSize": 2, "checkpointInterval": 2, "validationInterval": 2, "logInterval": 1, "useGpu": False}
 
@@ -159,7 +160,8 @@ def test_picks_have_scores_and_a_box_of_their_diameter(project, imported, picker
 
 def test_class_masks_and_coordinates_of_classes(project, imported, segmenter):
     pointers = {"inTomos": (imported, "Tomograms"), "inModel": (segmenter, "model")}
-    run = finished(project, ProtCryoEtSegSegmentClasses, useGpu=False, tilePx=32, overlapPx=8, smallestPart=0.0, largestPart=0.0, **pointers)
+    tiny = {"tilePx": 32, "overlapPx": 8, "smallestPart": 0.0, "largestPart": 0.0}
+    run = finished(project, ProtCryoEtSegSegmentClasses, useGpu=False, **tiny, **pointers)
     mask = run.classMasks.getFirstItem()
     assert mask.getDim() == imported.Tomograms.getFirstItem().getDim()
     assert set(np.unique(mrcfile.read(mask.getFileName()))) <= set(segmenter.model.getClasses())
@@ -176,6 +178,20 @@ def test_dog_picks_become_coordinates_and_the_best_can_be_selected(project, dog)
     tomogram = dog.coordinates.getPrecedents().getFirstItem().clone()
     before = {tuple(item.getPosition(BOTTOM_LEFT_CORNER)) for item in dog.coordinates.iterCoordinates(tomogram)}
     assert {tuple(item.getPosition(BOTTOM_LEFT_CORNER)) for item in run.selected.iterCoordinates(tomogram)} < before
+
+
+def test_the_threshold_of_the_histogram_makes_a_run(project, dog):
+    (window,) = CryoEtSegScoresViewer(project=project)._visualize(dog.coordinates)
+    scores = sorted(item.getScore() for item in dog.coordinates.iterItems())
+    window.slider.set_val((scores[14] + scores[15]) / 2)
+    assert window.button.label.get_text() == "Write a set of 5"
+    with in_process(project):
+        window.choose()
+    assert window.told.get_text().startswith("launched: score at least")
+    run = project.getRuns(refresh=True)[-1]
+    assert isinstance(run, ProtCryoEtSegSelectByScore)
+    assert sorted(item.getScore() for item in run.selected.iterItems()) == scores[15:]
+    window.close()
 
 
 def test_a_model_goes_out_and_comes_back(project, picker, tmp_path):

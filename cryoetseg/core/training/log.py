@@ -1,4 +1,7 @@
-"""The record of a training: a CSV table that grows line by line, and the figure drawn from it."""
+"""The record of a training: a CSV table that grows line by line, and the figure drawn from it.
+
+Also imported by Scipion's own interpreter: valid Python 3.8.
+"""
 from __future__ import annotations
 
 import csv
@@ -7,7 +10,7 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Dict
 
 from ..runtime.files import write_text
 from .curve import draw_curve
@@ -15,7 +18,7 @@ from .curve import draw_curve
 logger = logging.getLogger(__name__)
 TABLE, FIGURE = "metrics.csv", "training_curve.png"
 SECONDS_BETWEEN_FIGURES = 15.0
-Row = dict[str, float]
+Row = Dict[str, float]
 
 
 class TrainingLog:

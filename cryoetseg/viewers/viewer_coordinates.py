@@ -1,0 +1,114 @@
+"""Picks of any picker: on the slices, their scores with a threshold that writes a new set, and in three dimensions with membranes."""
+from typing import Any, Callable, Dict, List, Tuple
+
+from pyworkflow.protocol.params import EnumParam, LabelParam
+from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View, Viewer
+from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks
+
+from cryoetseg.convert import tsIdsOf
+from cryoetseg.protocols import (
+    ProtCryoEtSegPickDog,
+    ProtCryoEtSegPickParticles,
+    ProtCryoEtSegSegmentClasses,
+    ProtCryoEtSegSelectByScore,
+)
+
+from .scatter_browser import ScatterBrowser
+from .score_window import ScoreWindow
+from .slice_browser import SliceBrowser
+from .slice_stack import entriesOfCoordinates
+
+NOTHING = "Nothing to show"
+NO_MASKS = "none"
+
+
+class CryoEtSegPicksViewer(ProtocolViewer):
+    """Picks on the tomograms, their scores, and the picture in three dimensions."""
+
+    _label = "Picks"
+    _targets = [ProtCryoEtSegPickDog, ProtCryoEtSegPickParticles, ProtCryoEtSegSelectByScore, ProtCryoEtSegSegmentClasses]
+    _environments = [DESKTOP_TKINTER]
+
+    def _defineParams(self, form: Any) -> None:
+        form.addSection(label="Picks")
+        form.addParam("showSlices", LabelParam, label="Picks on the tomogram")
+        form.addParam("showScores", LabelParam, label="Scores, with a threshold to choose",
+                      help="Move the threshold, then write what lies above it as a new set: a run of *select coordinates by score*.")
+        form.addParam("showScatter", LabelParam, label="Picks and membranes in 3D")
+        form.addParam("masks", EnumParam, choices=[NO_MASKS, *(name for name, _ in self.maskSets())], default=0, label="Membranes in 3D",
+                      help="Masks of this project that belong to the same tomograms.")
+
+    def _getVisualizeDict(self) -> Dict[str, Callable[..., List[View]]]:
+        return {"showSlices": self._slices, "showScores": self._scores, "showScatter": self._scatter}
+
+    def coordinates(self) -> Any:
+        """The first set of coordinates of the run, or None."""
+        return next((output for _, output in self.protocol.iterOutputAttributes(SetOfCoordinates3D)), None)
+
+    def maskSets(self) -> List[Tuple[str, Any]]:
+        """Mask sets of the project, by name, that share a tilt series with the picks."""
+        coordinates, project = self.coordinates(), self.getProject()
+        if coordinates is None or project is None:
+            return []
+        wanted = set(tsIdsOf(coordinates))
+        return [(f"{run.getObjLabel()}: {name}", output) for run in project.getRuns()
+                for name, output in run.iterOutputAttributes(SetOfTomoMasks) if wanted & set(tsIdsOf(output))]
+
+    def _slices(self, paramName: str = "") -> List[View]:
+        coordinates = self.coordinates()
+        return [SliceBrowser(entriesOfCoordinates(coordinates), "Picks") if coordinates else self._nothing()]
+
+    def _scores(self, paramName: str = "") -> List[View]:
+        coordinates = self.coordinates()
+        return [scoreWindow(self.getProject(), self.protocol, coordinates) if coordinates else self._nothing()]
+
+    def _scatter(self, paramName: str = "") -> List[View]:
+        coordinates, chosen = self.coordinates(), self.masks.get()
+        if not coordinates:
+            return [self._nothing()]
+        return [ScatterBrowser(coordinates, self.maskSets()[chosen - 1][1] if chosen else None)]
+
+    def _nothing(self) -> View:
+        return self.infoMessage("No particle was picked.", NOTHING)
+
+
+class CryoEtSegScoresViewer(Viewer):
+    """The same histogram for coordinates of any plugin: in the right-click menu of the set."""
+
+    _name = "CryoETSeg scores"
+    _label = "CryoETSeg scores"
+    _targets = [SetOfCoordinates3D]
+    _environments = [DESKTOP_TKINTER]
+
+    def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
+        project = self.getProject()
+        if not obj.getSize():
+            return [self.infoMessage("The set is empty.", NOTHING)]
+        return [scoreWindow(project, project.getProtocol(obj.getObjParentId()), obj)]
+
+
+class CryoEtSegScatterViewer(Viewer):
+    """Particles in three dimensions for coordinates of any plugin."""
+
+    _name = "CryoETSeg 3D"
+    _label = "CryoETSeg 3D"
+    _targets = [SetOfCoordinates3D]
+    _environments = [DESKTOP_TKINTER]
+
+    def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
+        return [ScatterBrowser(obj) if obj.getSize() else self.infoMessage("The set is empty.", NOTHING)]
+
+
+def scoreWindow(project: Any, run: Any, coordinates: Any) -> ScoreWindow:
+    """The window for the output ``coordinates`` of ``run``; its button launches a selection in the project."""
+    name = next(name for name, output in run.iterOutputAttributes(SetOfCoordinates3D) if output.getObjId() == coordinates.getObjId())
+
+    def choose(threshold: float) -> str:
+        selection = project.newProtocol(ProtCryoEtSegSelectByScore, threshold=threshold)
+        selection.setObjLabel(f"score at least {threshold:.4g}")
+        selection.inCoordinates.set(run)
+        selection.inCoordinates.setExtended(name)
+        project.launchProtocol(selection, wait=False)
+        return "launched: " + selection.getObjLabel()
+
+    return ScoreWindow([item.getScore() or 0.0 for item in coordinates.iterItems()], choose)

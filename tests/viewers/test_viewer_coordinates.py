@@ -1,0 +1,100 @@
+"""Windows of picks: slices, scores with a threshold, three dimensions with membranes."""
+import numpy as np
+import pytest
+from pyworkflow.object import Pointer
+
+from cryoetseg.convert import maskLike
+from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.protocols import ProtCryoEtSegPickDog, ProtCryoEtSegSegmentMembranes
+from cryoetseg.viewers import CryoEtSegPicksViewer, CryoEtSegScatterViewer, CryoEtSegSegmentMembranesViewer
+from cryoetseg.viewers.scatter_browser import ScatterBrowser
+from cryoetseg.viewers.score_window import ScoreWindow
+from cryoetseg.viewers.slice_stack import stackOf
+
+
+class Picked(ProtCryoEtSegPickDog):
+    """A run whose output is the small set of these tests."""
+
+    def iterOutputAttributes(self, *classes, **options):
+        yield "coordinates", self.coordinates
+
+
+@pytest.fixture
+def viewer(project, sets):
+    run = Picked()
+    run.coordinates = sets.coordinates
+    made = CryoEtSegPicksViewer(project=project)
+    made.setProtocol(run)
+    return made
+
+
+def test_every_plot_of_picks_opens(viewer):
+    for name, action in viewer._getVisualizeDict().items():
+        (view,) = action(name)
+        assert view.figure.axes
+        view.close()
+
+
+def test_a_run_without_picks_says_so(project):
+    made = CryoEtSegPicksViewer(project=project)
+    made.setProtocol(ProtCryoEtSegPickDog())
+    for action in made._getVisualizeDict().values():
+        (view,) = action()
+        assert view.getMessage()
+
+
+def test_the_threshold_counts_what_would_be_written():
+    chosen = []
+    window = ScoreWindow([0.1, 0.9, 0.5, 0.4], lambda threshold: chosen.append(threshold) or "done")
+    window.slider.set_val(0.45)
+    assert window.button.label.get_text() == "Write a set of 2"
+    assert window.axes.get_title().startswith("2 of 4")
+    window.choose()
+    assert (chosen, window.told.get_text()) == ([pytest.approx(0.45)], "done")
+    window.close()
+
+
+def test_one_score_alone_can_be_shown():
+    window = ScoreWindow([0.5], str)
+    assert window.button.label.get_text() == "Write a set of 1"
+    window.close()
+
+
+def test_particles_and_membranes_stand_where_they_are(sets):
+    window = ScatterBrowser(sets.coordinates, sets.masks)
+    membranes, particles = window.axes.collections
+    np.testing.assert_allclose(np.array(particles._offsets3d).T, [[14, 8, 5], [20, 15, 9]], atol=1e-3)  # voxels of 1 nm
+    assert set(membranes._offsets3d[2]) == {6.0}
+    assert window.axes.get_title() == "TS_1  (1 of 2)"
+    window.open(1)
+    assert window.axes.get_title() == "TS_2  (2 of 2)"
+    window.close()
+
+
+def test_coordinates_of_any_plugin_have_the_picture(project, sets):
+    (window,) = CryoEtSegScatterViewer(project=project)._visualize(sets.coordinates)
+    assert len(window.axes.collections) == 1
+    window.close()
+
+
+def test_probabilities_are_cut_and_masks_are_not(project, sets, tmp_path):
+    tomogram = sets.tomograms.getFirstItem().clone()
+    values = np.zeros(tuple(reversed(tomogram.getDim())), np.float16)
+    values[3], values[6] = 0.4, 0.8
+    write_volume(tmp_path / "probability.mrc", values, 10.0)
+    for cut, slices in ((0.5, {6}), (0.3, {3, 6})):
+        stack = stackOf(tomogram, str(tmp_path / "probability.mrc"), cut=cut)
+        assert {z for z in range(12) if stack.plane("z", z).mask.any()} == slices
+    assert stack.start("z") in (3, 6)
+    probabilities = type(sets.masks).create(str(tmp_path))
+    probabilities.setSamplingRate(10.0)
+    probabilities.append(maskLike(tomogram, str(tmp_path / "probability.mrc")))
+    probabilities.write()
+    run = ProtCryoEtSegSegmentMembranes()
+    run.inTomos, run.membraneMasks, run.probabilities = Pointer(sets.tomograms), sets.masks, probabilities
+    made = CryoEtSegSegmentMembranesViewer(project=project)
+    made.setProtocol(run)
+    for name, tomograms in (("showMasks", 2), ("showProbabilities", 1)):
+        (browser,) = made._getVisualizeDict()[name](name)
+        assert len(browser.entries) == tomograms
+        browser.close()
