@@ -1,0 +1,158 @@
+"""Using a trained DUAL on whole volumes: denoise, simulate, convert. Everything streams, and no result depends on the tile.
+
+Tiles overlap by twice the reach of the network and start at multiples of its stride, so each voxel sees what it would see in one piece;
+the network runs in float32, because half precision rounds differently in tiles of different size.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..inference.tiled import apply_tiled
+from ..runtime.device import choose_device
+from ..runtime.errors import InputError, JobError
+from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..volumes.io import Volume, create_volume, open_volume, write_volume
+from ..volumes.resampling import resample, resample_to_shape
+from .data import VOXEL_TOLERANCE, StandardisedView
+from .model import DualNetworks, load_dual
+from .networks import StructuralGenerator, UNet3d
+from .noise import NoisyDensity
+from .params import ConvertParameters, DenoiseParameters, SimulateDualParameters
+
+SMALLEST_SIDE = 16
+
+
+def translate(network: UNet3d | StructuralGenerator, source: Any, target: Any, tile_px: int, device: torch.device,
+              finish: Callable[[np.ndarray], np.ndarray] | None = None, description: str = "tiles") -> None:
+    """Run a U-Net of this room over ``source`` (z, y, x) into ``target``, reflected at the faces. ``tile_px`` changes speed alone."""
+    reach, stride = network.reach, network.stride
+    core = max(stride, tile_px // stride * stride)
+    tile = [min(core + 2 * reach, -(-side // stride) * stride + 2 * reach) for side in source.shape]
+    apply_tiled(_float32_function(network, device), source, target, tile, 2 * reach, blending="crop", border="reflect",
+                align=stride, tile_multiple=stride, finish=finish, description=description)
+
+
+def _float32_function(network: nn.Module, device: torch.device) -> Callable[[np.ndarray], np.ndarray]:
+    network.eval()
+
+    def function(tiles: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            batch = torch.from_numpy(tiles)[:, None].to(device).contiguous(memory_format=torch.channels_last_3d)
+            return network(batch).float().cpu().numpy()
+
+    return function
+
+
+def denoise(model: DualNetworks, tomogram: StandardisedView, target: Any, tile_px: int, device: torch.device) -> None:
+    """v_f = D(t_r): the density behind a tomogram, with the grey scale and contrast of the tomogram's file."""
+    translate(model.denoiser, tomogram, target, tile_px, device, tomogram.restored, "denoise")
+
+
+def simulate(model: DualNetworks, density: StandardisedView, target: Any, seed: int, tile_px: int, device: torch.device,
+             bright: bool = False) -> None:
+    """t_f = G_s(v + P[G_n(z)]) with one noise field for the whole volume: a synthetic tomogram of mean about 0 and deviation 1."""
+    noisy = NoisyDensity(density, model.decoder, seed, device)
+    translate(model.generator, noisy, target, tile_px, device, None if bright else np.negative, "simulate")
+
+
+def run_denoise(job: Job) -> MethodOutcome:
+    """Denoise the inputs ``tomogram`` with the model folder under the role ``model``: ``<name>_denoised.mrc`` each."""
+    p = parameters_from(DenoiseParameters, job.parameters)
+    return _each(job, "tomogram", "denoised", lambda model, view, target, device: denoise(model, view, target, p.tile_px, device))
+
+
+def run_simulate(job: Job) -> MethodOutcome:
+    """Synthetic tomograms of the inputs ``grand_model``: ``<name>_synthetic.mrc`` each. The noise of volume i has the seed ``seed + i``."""
+    p = parameters_from(SimulateDualParameters, job.parameters)
+    seeds = iter(range(job.seed, job.seed + len(job.inputs)))
+    return _each(job, "grand_model", "synthetic", lambda model, view, target, device: simulate(
+        model, view, target, next(seeds), p.tile_px, device, p.contrast == "bright"))
+
+
+def run_convert(job: Job) -> MethodOutcome:
+    """Bring the inputs ``tomogram`` into the style of the clean or of the noisy set that the model was trained on."""
+    p = parameters_from(ConvertParameters, job.parameters)
+    seeds = iter(range(job.seed, job.seed + len(job.inputs)))
+
+    def convert(model: DualNetworks, view: StandardisedView, target: Any, device: torch.device) -> None:
+        if p.direction == "to_clean":
+            denoise(model, view, target, p.tile_px, device)
+        else:
+            simulate(model, view, target, next(seeds), p.tile_px, device, view.contrast == "bright")
+
+    return _each(job, "tomogram", "converted", convert)
+
+
+Conversion = Callable[[DualNetworks, StandardisedView, Any, torch.device], None]
+
+
+def _each(job: Job, role: str, suffix: str, convert: Conversion) -> MethodOutcome:
+    inputs = job.inputs_of(role)
+    if not inputs:
+        raise JobError(f"no input has the role '{role}'", f"at least one '{role}'")
+    device = choose_device(job.device)
+    model, card = load_dual(model_folder(job), device)
+    outcome = MethodOutcome()
+    for item in inputs:
+        path = Path(job.output_folder) / f"{Path(item.path).stem}_{suffix}.mrc"
+        voxel_size = convert_file(item, path, card.voxel_size, lambda view, target: convert(model, view, target, device))
+        outcome.outputs.append(Output(kind="tomogram", path=path.name, voxel_size=voxel_size, tilt_series_id=item.tilt_series_id))
+    return outcome
+
+
+def model_folder(job: Job) -> str:
+    """The model folder of a job; raises :class:`JobError`."""
+    models = job.inputs_of("model")
+    if len(models) != 1:
+        raise JobError(f"{len(models)} inputs have the role 'model'", "one model folder")
+    return models[0].path
+
+
+def convert_file(item: InputFile, path: Path, model_voxel_size: float, convert: Callable[[StandardisedView, Any], None]) -> float:
+    """Read a volume at the model's voxel size, ``convert`` it, write it on the grid of the file; returns the file's voxel size."""
+    volume = open_checked(item)
+    own = volume.header.voxel_size
+    if abs(own / model_voxel_size - 1) <= VOXEL_TOLERANCE:
+        view = _view(volume.data, item)
+        with create_volume(path, view.shape, "float32", own, volume.header.origin) as target:
+            convert(view, target)
+        return own
+    view = _view(resample(volume.data, own, model_voxel_size), item)
+    with _scratch(path, view.shape, model_voxel_size) as scratch:
+        with create_volume(scratch, view.shape, "float32", model_voxel_size) as target:
+            convert(view, target)
+        whole = resample_to_shape(open_volume(scratch).data, model_voxel_size, own, volume.header.shape)
+    write_volume(path, whole, own, volume.header.origin)
+    return own
+
+
+def open_checked(item: InputFile) -> Volume:
+    """A volume whose voxel size is known."""
+    volume = open_volume(item.path, item.voxel_size)
+    if not volume.header.voxel_size_is_known:
+        raise InputError(f"{item.path}: the voxel size is unknown", "a volume with a voxel size", "give it with --voxel-size")
+    return volume
+
+
+def _view(data: Any, item: InputFile) -> StandardisedView:
+    if min(data.shape) < SMALLEST_SIDE:
+        raise InputError(f"{item.path} has {tuple(data.shape)} voxels (z, y, x) at the model's voxel size",
+                         f"at least {SMALLEST_SIDE} along each axis", "give a larger tomogram or a model of a finer voxel size")
+    return StandardisedView(data, item.contrast)
+
+
+@contextmanager
+def _scratch(path: Path, shape: tuple[int, ...], voxel_size: float) -> Iterator[Path]:
+    scratch = path.with_name(f".{path.stem}_{voxel_size:g}A.mrc")
+    try:
+        yield scratch
+    finally:
+        scratch.unlink(missing_ok=True)

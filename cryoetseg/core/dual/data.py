@@ -1,0 +1,139 @@
+"""The two domains of DUAL: sets of whole volumes, standardised, particles bright, at one voxel size, from which patches are cut.
+
+The two sets need not show the same samples: no pair of patches belongs together. Contrast is turned to bright in both, because a
+contrast-inverting pair of generators would close the cycle just as well (spec C6).
+"""
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import skew
+
+from ..runtime.errors import InputError
+from ..runtime.job import InputFile
+from ..volumes.contrast import particles_bright
+from ..volumes.io import open_volume, write_volume
+from ..volumes.normalisation import mean_and_deviation
+from ..volumes.resampling import resample
+
+logger = logging.getLogger(__name__)
+VOXEL_TOLERANCE = 0.01  # relative difference of voxel sizes that is not worth resampling
+SKEW_SAMPLE = 16  # voxels averaged along each axis before the sign of contrast is judged
+CLEAR_SKEW = 0.5
+
+
+class StandardisedView:
+    """A volume (z, y, x) that is turned to bright particles, mean 0 and deviation 1 where it is sliced; nothing is copied."""
+
+    def __init__(self, volume: Any, contrast: str) -> None:
+        self.shape, self.ndim, self.dtype = tuple(volume.shape), 3, np.dtype(np.float32)
+        self.volume, self.contrast = volume, contrast
+        self._mmap, self.mode = getattr(volume, "_mmap", None), getattr(volume, "mode", "c")  # lets release_pages reach the map
+        mean, deviation = mean_and_deviation(volume)
+        if not deviation > 0 or not np.isfinite(deviation):
+            raise InputError("a volume is constant or not finite", "volumes with contrast")
+        self.mean, self.deviation = (-mean if contrast == "dark" else mean), deviation
+
+    def __getitem__(self, window: Any) -> np.ndarray:
+        return (particles_bright(np.asarray(self.volume[window]), self.contrast) - np.float32(self.mean)) / np.float32(self.deviation)
+
+    def restored(self, values: np.ndarray) -> np.ndarray:
+        """Values on the view's scale, back on the scale and with the contrast of the file."""
+        bright = values * np.float32(self.deviation) + np.float32(self.mean)
+        return -bright if self.contrast == "dark" else bright
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a patch lies and whether it is turned by 180 degrees about the tilt axis y: drawn first, then cut."""
+
+    volume: int
+    corner: tuple[int, int, int]
+    turned: bool
+
+
+class Domain:
+    """One set of volumes and its patches of ``patch`` voxels along each axis."""
+
+    def __init__(self, views: Sequence[StandardisedView], patch: int, names: Sequence[str] = ()) -> None:
+        self.views, self.patch = list(views), patch
+        names = names or [f"volume {number + 1}" for number in range(len(self.views))]
+        for name, view in zip(names, self.views):
+            if min(view.shape) < patch:
+                raise InputError(f"{name} has {view.shape} voxels (z, y, x) at the model's voxel size", f"at least {patch} along each axis",
+                                 "take larger tomograms, smaller patches (16) or a finer voxel size")
+        self._grid = [Place(number, (z, y, x), False) for number, view in enumerate(self.views)
+                      for z, y, x in np.ndindex(*(side // patch for side in view.shape))]
+        self._chances = np.array([np.prod([side - patch + 1 for side in view.shape], dtype=np.float64) for view in self.views])
+        self._chances /= self._chances.sum()
+
+    def __len__(self) -> int:
+        """Number of patches of the non-overlapping grid."""
+        return len(self._grid)
+
+    def grid_place(self, number: int) -> Place:
+        """A patch of the non-overlapping grid, as published."""
+        place = self._grid[number % len(self._grid)]
+        return Place(place.volume, tuple(self.patch * step for step in place.corner), False)  # type: ignore[arg-type]
+
+    def random_place(self, generator: np.random.Generator) -> Place:
+        """A patch anywhere, every place of every volume as likely. The half turn keeps the missing wedge, also an asymmetric one."""
+        number = int(generator.choice(len(self.views), p=self._chances))
+        z, y, x = (int(generator.integers(side - self.patch + 1)) for side in self.views[number].shape)
+        return Place(number, (z, y, x), bool(generator.random() < 0.5))
+
+    def cut(self, place: Place) -> np.ndarray:
+        """The patch (1, z, y, x)."""
+        window = tuple(slice(first, first + self.patch) for first in place.corner)
+        patch = self.views[place.volume][window]
+        return np.ascontiguousarray(patch[::-1, :, ::-1] if place.turned else patch)[None]
+
+
+def open_domain(files: Sequence[InputFile], patch: int, voxel_size: float, folder: Path) -> Domain:
+    """Open one set at ``voxel_size``; volumes of another are resampled into ``folder`` first.
+
+    Raises :class:`InputError` for an empty set, unknown voxel sizes, constant volumes and volumes smaller than a patch.
+    """
+    views = [StandardisedView(_at_voxel_size(item, voxel_size, folder), item.contrast) for item in files]
+    return Domain(views, patch, [Path(item.path).name for item in files])
+
+
+def _at_voxel_size(item: InputFile, voxel_size: float, folder: Path) -> Any:
+    volume = open_volume(item.path, item.voxel_size)
+    own = volume.header.voxel_size
+    if not volume.header.voxel_size_is_known:
+        raise InputError(f"{item.path}: the voxel size is unknown", "volumes with a voxel size", "give it with --voxel-size")
+    if abs(own / voxel_size - 1) <= VOXEL_TOLERANCE:
+        return volume.data
+    logger.info("%s: resampled from %.4g to %.4g A", item.path, own, voxel_size)
+    target = folder / f"{item.role}_{Path(item.path).stem}_{voxel_size:g}A.mrc"
+    if not target.exists():
+        write_volume(target, resample(volume.data, own, voxel_size), voxel_size)
+    return open_volume(target).data
+
+
+def contrast_warnings(domain: Domain, names: Sequence[str]) -> list[str]:
+    """Volumes that look as if their contrast was told wrongly: dense structure makes the brighter tail the longer one."""
+    warnings = []
+    for name, view in zip(names, domain.views):
+        asymmetry = _coarse_skew(view)
+        if asymmetry < -CLEAR_SKEW:
+            warnings.append(f"{name}: after turning to bright particles its dark tail is the longer one (skewness {asymmetry:.2f}); "
+                            "check which contrast it has")
+    return warnings
+
+
+def _coarse_skew(view: StandardisedView) -> float:
+    side = max(1, min(SKEW_SAMPLE, min(view.shape)) // 4)
+    depth = view.shape[0] // side * side
+    rows = []
+    for first in range(0, depth, side):
+        slab = view[first:first + side]
+        height, width = (length // side * side for length in slab.shape[1:])
+        rows.append(slab[:, :height, :width].reshape(side, height // side, side, width // side, side).mean(axis=(0, 2, 4)).ravel())
+    return float(skew(np.concatenate(rows)))

@@ -1,0 +1,203 @@
+"""Parameters of DUAL.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic. The paper's supplement with the layer sizes was not
+available; "published" names what the text says, and where it is silent what this project proposes for a GPU.
+"""
+from typing import Literal
+
+from pydantic import field_validator, model_validator
+
+from ..runtime.params import Parameters, parameter
+from ..training.params import TrainingParameters
+
+
+def checked_channels(text: str) -> str:
+    """A list of channels such as '12,24,48' without blanks; raises ValueError, which pydantic turns into its own."""
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() and int(part) > 0 for part in parts) or not 2 <= len(parts) <= 5:
+        raise ValueError("two to five whole numbers with commas, such as 12,24,48")
+    return ",".join(parts)
+
+
+class DualArchitecture(Parameters):
+    """Sizes of the networks, kept in the card of a model."""
+
+    patch_px: int = parameter(32, "Side of the training patches.", unit="voxels", ge=16, le=256, multiple_of=16, published=32)
+    denoiser_channels: str = parameter(
+        "12,24,48", "Feature maps of the denoiser's levels, finest first. The paper does not say them; 32,64,128,128 suits a GPU.",
+        expert=True)
+    generator_channels: str = parameter(
+        "8,16,32", "Feature maps of the structural generator's levels, finest first; 32,64,128,128 suits a GPU.", expert=True)
+    noise_channels: str = parameter(
+        "8,16,32", "Feature maps of the noise encoder's three layers, mirrored in the noise decoder; 32,64,128 suits a GPU.", expert=True)
+    judge_channels: str = parameter(
+        "16,32,64", "Feature maps of the discriminators' layers; 32,64,128 suits a GPU.", expert=True)
+    filter_radius: int = parameter(
+        7, "Radius of the linear filter beside the structural generator's U-Net; 0 leaves it out.", unit="voxels", expert=True, ge=0, le=15,
+        published=0)
+    code: Literal["spatial", "global"] = parameter(
+        "spatial", "Noise code of every eighth voxel, or one for a whole patch.", expert=True, published="global")
+    code_length: int = parameter(8, "Numbers in one noise code.", expert=True, ge=1, le=1024)
+
+    @property
+    def block_px(self) -> int:
+        """Side of the block of noise that one code makes."""
+        return min(self.patch_px, 32)
+
+    _checked = field_validator("denoiser_channels", "generator_channels", "noise_channels", "judge_channels")(checked_channels)
+
+    @model_validator(mode="after")
+    def _shapes_fit(self) -> "DualArchitecture":
+        if len(self.noise_channels.split(",")) != 3:
+            raise ValueError("noise_channels are three numbers, because codes are eight times coarser than tomograms")
+        if self.patch_px % 32 and self.patch_px != 16:
+            raise ValueError("patch_px is 16 or a multiple of 32")
+        return self
+
+
+class TrainDualParameters(TrainingParameters, DualArchitecture):
+    """Unpaired training on noisy tomograms and clean density. The defaults are sized for two processor cores."""
+
+    epochs: int = parameter(20, "Passes over the patches of the noisy tomograms.", ge=1, published=20)
+    iterations: int = parameter(2000, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, published=0)
+    batch_size: int = parameter(4, "Pairs of unrelated patches in one step.", ge=1)
+    learning_rate: float = parameter(5e-4, "Learning rate of all networks.", gt=0, published=1e-4)
+    weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
+    schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
+        "cosine", "How the learning rate moves.", expert=True, published="constant")
+    warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+        "auto", "Arithmetic of the generators; discriminators and losses always use float32.", expert=True)
+    ema_decay: float = parameter(
+        0.995, "Running average of denoiser and structural generator, which then serves; 0 keeps none.", expert=True, ge=0, lt=1,
+        published=0)
+    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0)
+    checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
+    validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0)
+
+    voxel_size: float = parameter(
+        10.0, "Voxel size of the model; other volumes are resampled to it.", unit="A", ge=1.0, le=100.0)
+    crops: Literal["random", "grid"] = parameter(
+        "random", "Patches from random places, half of them turned by 180 degrees about the tilt axis, or the non-overlapping grid.",
+        expert=True, published="grid")
+    cycle_gradient: Literal["restorer", "all"] = parameter(
+        "restorer", "What a cycle loss trains: the network that restores, or also the one before it, which then learns to hide the answer "
+        "in its output; in short trainings that ruins the denoiser within fifty steps.", expert=True, published="all")
+    clean_cycle_weight: float = parameter(1.0, "Weight of L_v: density to tomogram and back.", expert=True, ge=0, published=1)
+    noisy_cycle_weight: float = parameter(1.0, "Weight of L_t: tomogram to density and back.", expert=True, ge=0, published=1)
+    adversarial_weight: float = parameter(1.0, "Weight of the tomogram discriminator for the generators.", expert=True, ge=0, published=1)
+    clean_adversarial_weight: float = parameter(
+        0.1, "Weight of the density discriminator for the denoiser. More gives sharper and less faithful density.", expert=True, ge=0,
+        published=1)
+    code_weight: float = parameter(0.1, "Weight of the regulariser of noise codes.", expert=True, ge=0, published=0.1)
+    code_covariance: Literal["diagonal", "shrinkage", "full"] = parameter(
+        "diagonal", "Covariance in that regulariser; the full one needs more codes in a batch than a code has numbers.", expert=True,
+        published="full")
+    start: Literal["spectrum", "random"] = parameter(
+        "spectrum", "Start the linear filter and the strength of the noise from the power spectra of both sets (no pairs needed), or at "
+        "random.", expert=True, published="random")
+    replay_pool: int = parameter(
+        50, "Earlier synthetic patches shown to the discriminators again; 0 shows new ones only.", expert=True, ge=0, le=10000, published=0)
+    real_label: float = parameter(0.9, "Target of the discriminators for real patches.", expert=True, gt=0.5, le=1.0, published=1)
+    validation_patches: int = parameter(8, "Pairs of patches in one validation.", expert=True, ge=1, le=1000)
+    stuck_limit: int = parameter(
+        10, "Validations in a row with a discriminator that is always right and generators that do not gain, after which training stops; "
+        "0 never stops.", expert=True, ge=0)
+
+    @model_validator(mode="after")
+    def _filter_needs_a_start(self) -> "TrainDualParameters":
+        if self.start == "spectrum" and self.filter_radius == 0:
+            raise ValueError("start 'spectrum' needs a filter_radius above 0")
+        return self
+
+    @classmethod
+    def published(cls) -> "TrainDualParameters":
+        """The training as the paper's text gives it, with the network sizes proposed where it is silent."""
+        return cls(
+            iterations=0, learning_rate=1e-4, schedule="constant", precision="float32", ema_decay=0.0, gradient_clip=0.0, batch_size=16,
+            denoiser_channels="32,64,128,128", generator_channels="32,64,128,128", noise_channels="32,64,128",
+            judge_channels="32,64,128", filter_radius=0, code="global", code_length=128, crops="grid", cycle_gradient="all",
+            clean_adversarial_weight=1.0, start="random", replay_pool=0, real_label=1.0)
+
+
+class ApplyDualParameters(Parameters):
+    """How a trained model runs over whole volumes."""
+
+    tile_px: int = parameter(
+        96, "Side of the tiles without their rims; changes memory and time, not the result.", unit="voxels", expert=True, ge=16, le=1024)
+
+
+class DenoiseParameters(ApplyDualParameters):
+    """Denoising with a trained DUAL."""
+
+
+class SimulateDualParameters(ApplyDualParameters):
+    """Synthetic tomograms from density with a trained DUAL."""
+
+    contrast: Literal["dark", "bright"] = parameter("dark", "How particles look in the written tomogram.")
+
+
+class ConvertParameters(ApplyDualParameters):
+    """Style conversion with a trained DUAL."""
+
+    direction: Literal["to_clean", "to_noisy"] = parameter(
+        "to_clean", "Into the style of the clean set or of the noisy set that the model was trained on.")
+
+
+class WedgeArchitecture(Parameters):
+    """Sizes of the two translators, kept in the card of a model."""
+
+    patch_px: int = parameter(32, "Side of the training patches.", unit="voxels", ge=16, le=256, multiple_of=16, published=32)
+    fill_channels: str = parameter("12,24,48", "Feature maps of the translator that fills, finest first.", expert=True)
+    cut_channels: str = parameter("8,16,32", "Feature maps of the translator that takes the wedge away, finest first.", expert=True)
+    judge_channels: str = parameter("16,32,64", "Feature maps of the discriminators' layers.", expert=True)
+    filter_radius: int = parameter(7, "Radius of the linear filter beside each U-Net.", unit="voxels", expert=True, ge=1, le=15)
+
+    _checked = field_validator("fill_channels", "cut_channels", "judge_channels")(checked_channels)
+
+
+class TiltRangeParameters(Parameters):
+    """What the tilt series measured."""
+
+    tilt_min: float = parameter(-60.0, "First tilt angle.", unit="degrees", ge=-90.0, le=89.0)
+    tilt_max: float = parameter(60.0, "Last tilt angle; the range may be asymmetric.", unit="degrees", ge=-89.0, le=90.0)
+
+    @model_validator(mode="after")
+    def _range_has_a_wedge(self) -> "TiltRangeParameters":
+        if not 0 < self.tilt_max - self.tilt_min < 180:
+            raise ValueError(f"a tilt range of {self.tilt_max - self.tilt_min:g} degrees; it must be more than 0 and less than 180")
+        return self
+
+
+class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchitecture):
+    """Learning to fill the missing wedge from the tomograms alone."""
+
+    iterations: int = parameter(1500, "Optimiser steps; 0 takes the number of epochs instead.", ge=0)
+    batch_size: int = parameter(4, "Pairs of patches in one step.", ge=1)
+    learning_rate: float = parameter(5e-4, "Learning rate of all networks.", gt=0, published=1e-4)
+    weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
+    schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
+        "cosine", "How the learning rate moves.", expert=True, published="constant")
+    warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the translators.", expert=True)
+    ema_decay: float = parameter(0.995, "Running average of the translators; 0 keeps none.", expert=True, ge=0, lt=1, published=0)
+    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0)
+    checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
+    validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0)
+
+    voxel_size: float = parameter(10.0, "Voxel size of the model; other volumes are resampled to it.", unit="A", ge=1.0, le=100.0)
+    cycle_weight: float = parameter(1.0, "Weight of both cycles.", expert=True, ge=0, published=1)
+    adversarial_weight: float = parameter(1.0, "Weight of the discriminators for the translators.", expert=True, ge=0, published=1)
+    replay_pool: int = parameter(50, "Earlier translations shown to the discriminators again.", expert=True, ge=0, le=10000, published=0)
+    real_label: float = parameter(0.9, "Target of the discriminators for real patches.", expert=True, gt=0.5, le=1.0, published=1)
+    validation_patches: int = parameter(8, "Patches in one validation.", expert=True, ge=1, le=1000)
+    stuck_limit: int = parameter(
+        10, "Validations in a row with a discriminator that is always right, without gain, after which training stops; 0 never stops.",
+        expert=True, ge=0)
+
+
+class WedgeParameters(ApplyDualParameters, TiltRangeParameters):
+    """Filling the missing wedge with a trained model."""
+
+    softness_px: float = parameter(
+        2.5, "Width of the edge between measured and filled, inside the wedge.", unit="Fourier voxels", expert=True, ge=0.0, le=20.0)

@@ -1,0 +1,203 @@
+"""Training DUAL: forward equations (spec C2), turns of generators and discriminators, and what is watched meanwhile."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..models.card import ModelCard
+from ..runtime.errors import InputError
+from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..runtime.seeds import numpy_generator, torch_generator
+from ..training.engine import train
+from ..training.params import TrainingParameters
+from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
+from .data import Domain, contrast_warnings, open_domain
+from .losses import accuracy, code_regulariser, correlation, discriminator_loss, generator_loss, reconstruction_loss
+from .model import METHOD, DualNetworks, save_dual, widths
+from .networks import Discriminator, channels_last, orthogonal_start, permute_voxels
+from .params import DualArchitecture, TrainDualParameters
+from .pool import ReplayPool
+from .start import spectral_start
+from .watch import TrainingWatch, spectrum_distance
+
+GENERATORS = ("denoiser", "generator", "encoder", "decoder")
+JUDGES = ("tomogram_judge", "density_judge")
+BETAS, EPSILON = (0.9, 0.999), 1e-8  # spec C4
+
+
+class DualTask(TrainingTask):
+    """The cycle of DUAL as the training loop sees it. ``noisy`` is the domain T, ``clean`` the domain V."""
+
+    selection = Selection("score", "max")
+
+    def __init__(self, noisy: Domain, clean: Domain, parameters: TrainDualParameters, seed: int) -> None:
+        self.noisy, self.clean, self.parameters = noisy, clean, parameters
+        self.dual = build_networks(parameters, noisy, clean, seed)
+        judges = {name: Discriminator(widths(parameters.judge_channels)) for name in JUDGES}
+        self.networks = {**{name: getattr(self.dual, name) for name in GENERATORS}, **judges}
+        self.networks = {name: channels_last(network) for name, network in self.networks.items()}
+        self.pools = {name: ReplayPool(parameters.replay_pool) for name in JUDGES}
+        self.watch = TrainingWatch(parameters.stuck_limit)
+
+    def items(self) -> int:
+        return len(self.noisy)
+
+    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        if self.parameters.crops == "grid":
+            places = self.noisy.grid_place(index), self.clean.grid_place(int(generator.integers(len(self.clean))))
+        else:
+            places = self.noisy.random_place(generator), self.clean.random_place(generator)
+        return {"noisy": self.noisy.cut(places[0]), "clean": self.clean.cut(places[1])}
+
+    def turns(self) -> Sequence[Turn]:
+        """Generators first: the discriminators then judge the same fakes, which saves making them twice."""
+        return [Turn("generators", GENERATORS), Turn("discriminators", JUDGES)]
+
+    def averaged(self) -> Sequence[str]:
+        return ("denoiser", "generator")
+
+    def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
+        return dual_optimiser(weights, parameters)
+
+    def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        if step.turn == "discriminators":
+            return self._judges_loss(networks, batch, step)
+        return self._generators_loss(networks, batch, step)
+
+    def _generators_loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        """L = L_rec + L_G + 0.1 L_KL with the weights of the parameters."""
+        p, noisy, clean = self.parameters, batch["noisy"], batch["clean"]
+        # what a restoring network sees; cut off from what made it unless the whole cycle is trained
+        handed = (lambda volumes: volumes) if p.cycle_gradient == "all" else torch.Tensor.detach
+        density = networks["denoiser"](noisy).float()  # v_f = D(t_r)
+        tomogram = noisy_from(networks, clean, step)  # t_f = G_s(v_r + P[G_n(z)])
+        codes = networks["encoder"](noisy).float()
+        density_back = networks["denoiser"](handed(tomogram)).float()  # v_hat = D(t_f)
+        noisy_back = networks["generator"](handed(density) + networks["decoder"](codes).float()).float()  # t_hat = G_s(v_f + G_n(E(t_r)))
+        step.shared.update(tomogram=tomogram.detach(), density=density.detach())
+        clean_cycle, noisy_cycle = reconstruction_loss(clean, density_back), reconstruction_loss(noisy, noisy_back)
+        fooled_t, fooled_v = (generator_loss(judged(networks[name], fake)) for name, fake in zip(JUDGES, (tomogram, density)))
+        code = code_regulariser(codes, p.code_covariance)
+        loss = (p.clean_cycle_weight * clean_cycle + p.noisy_cycle_weight * noisy_cycle + p.adversarial_weight * fooled_t
+                + p.clean_adversarial_weight * fooled_v + p.code_weight * code)
+        return loss, {"clean_cycle_loss": clean_cycle, "noisy_cycle_loss": noisy_cycle, "tomogram_fooling_loss": fooled_t,
+                      "density_fooling_loss": fooled_v, "code_loss": code,
+                      "clean_cycle_correlation": correlation(clean, density_back).mean(),
+                      "noisy_cycle_correlation": correlation(noisy, noisy_back).mean(),
+                      "contrast": correlation(noisy, density).mean()}
+
+    def _judges_loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        metrics: dict[str, Tensor] = {}
+        losses = []
+        for name, real, fake in zip(JUDGES, ("noisy", "clean"), ("tomogram", "density")):
+            shown = self.pools[name].exchange(step.shared[fake], step)
+            answers = judged(networks[name], batch[real]), judged(networks[name], shown)
+            losses.append(discriminator_loss(*answers, real_label=self.parameters.real_label))
+            metrics[f"{name}_accuracy"] = accuracy(*answers).detach()
+        self.watch.count(metrics)
+        return torch.stack(losses).sum(), metrics
+
+    @torch.no_grad()
+    def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
+        """Cycle correlation, distance of the spectra of synthetic and real tomograms, sign of the contrast; stops a lost training."""
+        device = next(networks["denoiser"].parameters()).device
+        rng = numpy_generator(0, "dual validation")  # the same patches at every validation
+        count = self.parameters.validation_patches
+        noisy, clean = (torch.from_numpy(np.stack([domain.cut(domain.random_place(rng)) for _ in range(count)])).to(device)
+                        for domain in (self.noisy, self.clean))
+        noise_source = torch_generator(int(generator.integers(2**31)), "validation noise", device=str(device))
+        tomogram = networks["generator"](clean + random_noise(networks["decoder"], count, clean.shape[2], noise_source)).float()
+        density = networks["denoiser"](noisy).float()
+        metrics = {"clean_cycle_correlation": float(correlation(clean, networks["denoiser"](tomogram).float()).mean()),
+                   "spectrum_distance": spectrum_distance(tomogram, noisy), "contrast": float(correlation(noisy, density).mean())}
+        metrics["score"] = metrics["clean_cycle_correlation"] - metrics["spectrum_distance"]
+        self.watch.judge(metrics)
+        return metrics
+
+    def state(self) -> Mapping[str, Tensor]:
+        return {f"{name}_{key}": value for name, pool in self.pools.items() for key, value in pool.state().items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        for name, pool in self.pools.items():
+            pool.restore({key.removeprefix(f"{name}_"): value for key, value in state.items() if key.startswith(f"{name}_")})
+
+
+def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain, seed: int) -> DualNetworks:
+    """The networks at their start: orthogonal kernels and, when asked for, filter and noise from the spectra of the two sets."""
+    shape = DualArchitecture(**parameters.model_dump(include=set(DualArchitecture.model_fields)))
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        dual = DualNetworks(shape)
+        orthogonal_start([dual.denoiser, dual.encoder, dual.decoder])
+        if dual.generator.filter is None:
+            orthogonal_start([dual.generator])
+    if parameters.start == "spectrum" and dual.generator.filter is not None:
+        start = spectral_start(noisy, clean, shape.filter_radius, numpy_generator(seed, "dual start"))
+        dual.generator.filter.kernel.data.copy_(torch.from_numpy(start.kernel))
+        dual.decoder.calibrate(start.noise, torch_generator(seed, "noise start"))
+    return dual
+
+
+def noisy_from(networks: Networks, density: Tensor, step: Step) -> Tensor:
+    """t_f = G_s(v_r + P[G_n(z)]), z ~ N(0, I) (DUAL, forward equations)."""
+    decoder = networks["decoder"]
+    codes = step.normal(torch.zeros(decoder.code_shape(len(density)), device=density.device))  # type: ignore[operator]
+    mask = decoder(codes).float()
+    blocks = density.shape[2] // mask.shape[2]
+    if blocks > 1:  # one code makes 32^3 voxels; larger patches repeat its histogram, the permutation hides the repetition
+        mask = mask.repeat(1, 1, blocks, blocks, blocks)
+    return networks["generator"](density + permute_voxels(mask, step.uniform(mask))).float()
+
+
+def random_noise(decoder: nn.Module, count: int, side: int, generator: torch.Generator) -> Tensor:
+    """Permuted noise masks (count, 1, side, side, side) of random codes, as in training."""
+    device = next(decoder.parameters()).device
+    codes = torch.randn(decoder.code_shape(count), generator=generator, device=device)  # type: ignore[operator]
+    mask = decoder(codes).float()
+    mask = mask.repeat(1, 1, *(side // mask.shape[2],) * 3)
+    return permute_voxels(mask, torch.rand(mask.shape, generator=generator, device=device))
+
+
+def dual_optimiser(weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
+    """AdamW as published (spec C4)."""
+    return torch.optim.AdamW(weights, lr=parameters.learning_rate, betas=BETAS, eps=EPSILON, weight_decay=parameters.weight_decay)
+
+
+def judged(judge: nn.Module, volumes: Tensor) -> tuple[Tensor, Tensor]:
+    """A discriminator's answer in float32: in half precision small differences of spectra vanish."""
+    with torch.autocast(volumes.device.type, enabled=False):
+        return judge(volumes.float())
+
+
+def run(job: Job) -> MethodOutcome:
+    """Train on the inputs with the roles ``noisy`` and ``clean``; writes the model folder ``model`` and the training's record."""
+    p = parameters_from(TrainDualParameters, job.parameters)
+    folder = Path(job.output_folder)
+    domains = {role: open_domain(inputs_of(job, role), p.patch_px, p.voxel_size, folder / "resampled") for role in ("noisy", "clean")}
+    task = DualTask(domains["noisy"], domains["clean"], p, job.seed)
+    outcome = train(task, p, folder / "training", job.seed, job.device)
+    outcome.load_best(task.networks)
+    card = ModelCard(method=METHOD, network="dual", network_parameters=task.dual.shape.model_dump(), voxel_size=p.voxel_size,
+                     normalisation="whole volume to mean 0 and deviation 1, particles bright", training={
+                         **outcome.record(), "noisy": [Path(item.path).name for item in job.inputs_of("noisy")],
+                         "clean": [Path(item.path).name for item in job.inputs_of("clean")], "seed": job.seed})
+    save_dual(folder / "model", task.dual, card)
+    warnings = [line for role, domain in domains.items()
+                for line in contrast_warnings(domain, [Path(item.path).name for item in job.inputs_of(role)])]
+    return MethodOutcome(outputs=[Output(kind="model", path="model", voxel_size=p.voxel_size),
+                                  Output(kind="figure", path="training/training_curve.png"),
+                                  Output(kind="table", path="training/metrics.csv")],
+                         metrics=outcome.record(), warnings=[*warnings, *task.watch.warnings])
+
+
+def inputs_of(job: Job, role: str) -> list[InputFile]:
+    """The job's inputs of a role, at least one."""
+    files = job.inputs_of(role)
+    if not files:
+        raise InputError(f"no input has the role '{role}'", "at least one noisy tomogram and one clean volume")
+    return files

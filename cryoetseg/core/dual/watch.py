@@ -1,0 +1,67 @@
+"""What tells that an adversarial training is lost: judges that are always right, inverted contrast, spectra that drift apart."""
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from ..runtime.errors import TrainingError
+
+logger = logging.getLogger(__name__)
+ALWAYS_RIGHT = 0.98
+INVERTED = -0.05  # correlation of tomogram and density below which contrast is upside down
+
+
+class TrainingWatch:
+    """Counts the discriminators' accuracies between validations and judges at each. ``limit`` validations in a row stop the training."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._sums: dict[str, float] = {}
+        self._count = 0
+        self._stuck = 0
+        self._best = -float("inf")
+        self.warnings: list[str] = []
+
+    def count(self, accuracies: Mapping[str, Tensor]) -> None:
+        """Note the accuracies of one step."""
+        self._count += 1
+        for name, value in accuracies.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+
+    def judge(self, metrics: Mapping[str, float]) -> None:
+        """Warn of, or with :class:`TrainingError` end, a training that is lost; the best checkpoint so far is kept on disk."""
+        if metrics["contrast"] < INVERTED:
+            raise TrainingError(f"the cycle has inverted the contrast: tomograms and their density correlate by {metrics['contrast']:.2f}",
+                                "volumes whose contrast is told rightly", "check the contrast of both sets, then train anew")
+        stuck = [name for name, total in self._sums.items() if self._count and total / self._count > ALWAYS_RIGHT]
+        gained = metrics["score"] > self._best + 1e-3
+        self._best = max(self._best, metrics["score"])
+        self._sums, self._count = {}, 0
+        self._stuck = self._stuck + 1 if stuck and not gained else 0
+        if stuck and not self.warnings:
+            self.warnings.append(f"{' and '.join(stuck)} was right in more than {ALWAYS_RIGHT:.0%} of its answers for a while: the "
+                                 "generators may have stopped learning from it")
+            logger.warning(self.warnings[-1])
+        if self._limit and self._stuck >= self._limit:
+            raise TrainingError(f"{' and '.join(stuck)} has always been right for {self._stuck} validations without gain",
+                                "a balance of generators and discriminators",
+                                "lower the learning rate or the discriminators' channels; the best checkpoint is kept")
+
+
+def radial_power(volumes: Tensor) -> Tensor:
+    """Mean power in shells one Fourier voxel wide of cubes (batch, 1, n, n, n): (n / 2,), zero frequency first."""
+    side = volumes.shape[2]
+    power = torch.fft.fftn(volumes.double(), dim=(2, 3, 4)).abs().square().mean(dim=(0, 1))
+    axis = torch.fft.fftfreq(side, device=volumes.device, dtype=torch.float64) * side
+    shell = torch.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2).round().long().flatten()
+    sums = torch.zeros(int(shell.max()) + 1, dtype=torch.float64, device=volumes.device).index_add_(0, shell, power.flatten())
+    return (sums / torch.bincount(shell))[: side // 2]
+
+
+def spectrum_distance(first: Tensor, second: Tensor) -> float:
+    """Mean absolute natural logarithm of the ratio of two sets' radial power spectra."""
+    ratio = torch.log(radial_power(first).clamp_min(1e-12) / radial_power(second).clamp_min(1e-12))
+    return float(ratio[1:].abs().mean())

@@ -1,0 +1,185 @@
+"""Training the filling of the missing wedge: translation between tomograms and their own quarter turn (spec C10).
+
+Domain A holds the tomograms; domain B the same ones turned by 90 degrees about the tilt axis y, whose wedge lies where A was measured.
+It is a turn, because an exchange of x and z would mirror the molecules. ``fill`` translates A to B, ``cut`` B to A. Both domains are
+noisy, so the noise modules are off and the cycle is a plain one; the paper does not say.
+"""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..models.card import ModelCard, load_model, save_model
+from ..runtime.errors import WeightsError
+from ..runtime.job import Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..runtime.seeds import numpy_generator
+from ..training.engine import train
+from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
+from ..volumes.wedge import missing_energy
+from .data import Domain, StandardisedView, open_domain
+from .losses import accuracy, correlation, discriminator_loss, generator_loss, reconstruction_loss
+from .model import widths
+from .networks import Discriminator, StructuralGenerator, channels_last
+from .params import TrainWedgeParameters, WedgeArchitecture
+from .pool import ReplayPool
+from .start import kernel_of, power_spectra
+from .train import dual_optimiser, inputs_of, judged
+from .watch import TrainingWatch, spectrum_distance
+
+METHOD, NETWORK = "train-dual-wedge", "dual-wedge"
+TRANSLATORS, JUDGES = ("fill", "cut"), ("tomogram_judge", "turned_judge")
+
+
+class WedgeNetworks(nn.Module):
+    """``fill`` (A to B) and ``cut`` (B to A): a linear filter with a U-Net beside it, which starts at zero."""
+
+    def __init__(self, shape: WedgeArchitecture) -> None:
+        super().__init__()
+        self.shape = shape
+        self.fill = StructuralGenerator(widths(shape.fill_channels), shape.filter_radius)
+        self.cut = StructuralGenerator(widths(shape.cut_channels), shape.filter_radius)
+
+
+class TurnedView:
+    """A volume view turned by 90 degrees about y: as ``numpy.rot90(volume, axes=(0, 2))``, where it is sliced."""
+
+    def __init__(self, view: Any) -> None:
+        depth, height, width = view.shape
+        self.shape, self.dtype, self._view = (width, height, depth), np.dtype(np.float32), view
+
+    def __getitem__(self, window: Any) -> np.ndarray:
+        rows, middle, columns = (slice(*part.indices(side)[:2]) for part, side in zip(window, self.shape))
+        last = self.shape[0]
+        return np.rot90(self._view[columns, middle, last - rows.stop:last - rows.start], axes=(0, 2))
+
+
+class WedgeTask(TrainingTask):
+    """The plain cycle between tomograms and turned tomograms as the training loop sees it."""
+
+    selection = Selection("score", "max")
+
+    def __init__(self, views: Sequence[StandardisedView], names: Sequence[str], parameters: TrainWedgeParameters, seed: int) -> None:
+        self.parameters = parameters
+        self.measured = Domain(views, parameters.patch_px, names)
+        self.turned = Domain([TurnedView(view) for view in views], parameters.patch_px, names)  # type: ignore[misc]
+        self.pair = self._start(seed)
+        judges = {name: Discriminator(widths(parameters.judge_channels)) for name in JUDGES}
+        networks: dict[str, nn.Module] = {"fill": self.pair.fill, "cut": self.pair.cut, **judges}
+        self.networks = {name: channels_last(network) for name, network in networks.items()}
+        self.pools = {name: ReplayPool(parameters.replay_pool) for name in JUDGES}
+        self.watch = TrainingWatch(parameters.stuck_limit)
+
+    def _start(self, seed: int) -> WedgeNetworks:
+        """``fill`` starts as the identity, ``cut`` as the filter that takes away what the other wedge lacks (known from the spectra)."""
+        shape = WedgeArchitecture(**self.parameters.model_dump(include=set(WedgeArchitecture.model_fields)))
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            pair = WedgeNetworks(shape)
+        spectra = [power_spectra(domain, numpy_generator(seed, "wedge start")).mean for domain in (self.measured, self.turned)]
+        amplitude = np.sqrt(np.clip(spectra[0] / np.maximum(spectra[1], 1e-12), 0, 1))
+        if pair.cut.filter is not None:
+            pair.cut.filter.kernel.data.copy_(torch.from_numpy(kernel_of(amplitude, shape.filter_radius)))
+        return pair
+
+    def items(self) -> int:
+        return len(self.measured)
+
+    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        return {"measured": self.measured.cut(self.measured.random_place(generator)),
+                "turned": self.turned.cut(self.turned.random_place(generator))}
+
+    def turns(self) -> Sequence[Turn]:
+        return [Turn("generators", TRANSLATORS), Turn("discriminators", JUDGES)]
+
+    def averaged(self) -> Sequence[str]:
+        return TRANSLATORS
+
+    def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: Any) -> torch.optim.Optimizer:
+        return dual_optimiser(weights, parameters)
+
+    def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        if step.turn == "generators":
+            return self._translators_loss(networks, batch, step)
+        losses, metrics = [], {}
+        for name, real in zip(JUDGES, ("measured", "turned")):
+            answers = judged(networks[name], batch[real]), judged(networks[name], self.pools[name].exchange(step.shared[real], step))
+            losses.append(discriminator_loss(*answers, real_label=self.parameters.real_label))
+            metrics[f"{name}_accuracy"] = accuracy(*answers).detach()
+        self.watch.count(metrics)
+        return torch.stack(losses).sum(), metrics
+
+    def _translators_loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        p, measured, turned = self.parameters, batch["measured"], batch["turned"]
+        filled, cut = networks["fill"](measured).float(), networks["cut"](turned).float()
+        step.shared.update(measured=cut.detach(), turned=filled.detach())
+        # the restorer alone learns from a cycle, or the first network hides the answer in what it hands on
+        turned_cycle = reconstruction_loss(turned, networks["fill"](cut.detach()).float())
+        measured_cycle = reconstruction_loss(measured, networks["cut"](filled.detach()).float())
+        fooled = [generator_loss(judged(networks[name], fake)) for name, fake in zip(JUDGES, (cut, filled))]
+        loss = p.cycle_weight * (turned_cycle + measured_cycle) + p.adversarial_weight * (fooled[0] + fooled[1])
+        return loss, {"turned_cycle_loss": turned_cycle, "measured_cycle_loss": measured_cycle, "tomogram_fooling_loss": fooled[0],
+                      "turned_fooling_loss": fooled[1], "contrast": correlation(measured, filled).mean()}
+
+    @torch.no_grad()
+    def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
+        """Cycle correlation of the turned tomograms, how much of the wedge is filled, distance of spectra."""
+        device = next(networks["fill"].parameters()).device
+        rng = numpy_generator(0, "wedge validation")
+        measured, turned = (torch.from_numpy(np.stack([domain.cut(domain.random_place(rng))
+                                                       for _ in range(self.parameters.validation_patches)])).to(device)
+                            for domain in (self.measured, self.turned))
+        filled = networks["fill"](measured).float()
+        back = networks["fill"](networks["cut"](turned).float()).float()
+        p = self.parameters
+        energy = float(np.mean([missing_energy(patch, p.tilt_min, p.tilt_max) for patch in filled[:, 0].cpu().numpy()]))
+        metrics = {"turned_cycle_correlation": float(correlation(turned, back).mean()), "filled_energy": energy,
+                   "spectrum_distance": spectrum_distance(filled, turned), "contrast": float(correlation(measured, filled).mean())}
+        metrics["score"] = metrics["turned_cycle_correlation"] - metrics["spectrum_distance"]
+        self.watch.judge(metrics)
+        return metrics
+
+    def state(self) -> Mapping[str, Tensor]:
+        return {f"{name}_{key}": value for name, pool in self.pools.items() for key, value in pool.state().items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        for name, pool in self.pools.items():
+            pool.restore({key.removeprefix(f"{name}_"): value for key, value in state.items() if key.startswith(f"{name}_")})
+
+
+def run(job: Job) -> MethodOutcome:
+    """Train on the inputs with the role ``noisy``; writes the model folder ``model`` and the training's record."""
+    p = parameters_from(TrainWedgeParameters, job.parameters)
+    folder = Path(job.output_folder)
+    files = inputs_of(job, "noisy")
+    domain = open_domain(files, p.patch_px, p.voxel_size, folder / "resampled")
+    names = [Path(item.path).name for item in files]
+    task = WedgeTask(domain.views, names, p, job.seed)
+    outcome = train(task, p, folder / "training", job.seed, job.device)
+    outcome.load_best(task.networks)
+    card = ModelCard(method=METHOD, network=NETWORK, network_parameters=task.pair.shape.model_dump(), voxel_size=p.voxel_size,
+                     normalisation="whole volume to mean 0 and deviation 1, particles bright",
+                     training={**outcome.record(), "noisy": names, "tilt_min": p.tilt_min, "tilt_max": p.tilt_max, "seed": job.seed})
+    save_model(folder / "model", task.pair, card)
+    return MethodOutcome(outputs=[Output(kind="model", path="model", voxel_size=p.voxel_size),
+                                  Output(kind="figure", path="training/training_curve.png"),
+                                  Output(kind="table", path="training/metrics.csv")],
+                         metrics=outcome.record(), warnings=task.watch.warnings)
+
+
+def load_wedge(folder: str | Path, device: torch.device) -> tuple[WedgeNetworks, ModelCard]:
+    """Read a model folder; raises :class:`WeightsError` when it does not fill wedges."""
+
+    def build(card: ModelCard) -> WedgeNetworks:
+        if card.network != NETWORK:
+            raise WeightsError(f"{folder} holds a model of '{card.method}' (network '{card.network}')",
+                               "a model of 'cryoetseg dual train-wedge'", "train one on the tomograms whose wedge is to be filled")
+        return WedgeNetworks(WedgeArchitecture(**card.network_parameters))
+
+    pair, card = load_model(folder, build)
+    return pair.to(device), card

@@ -1,0 +1,84 @@
+"""Losses on values worked out by hand."""
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from cryoetseg.core.dual.losses import accuracy, code_regulariser, correlation, discriminator_loss, generator_loss, reconstruction_loss
+from cryoetseg.core.runtime.errors import ParameterError
+
+
+@pytest.fixture
+def volumes():
+    return torch.randn(3, 1, 8, 8, 8, generator=torch.Generator().manual_seed(0))
+
+
+def test_correlation_is_pearsons(volumes):
+    other = 0.5 * volumes + torch.randn(volumes.shape, generator=torch.Generator().manual_seed(1))
+    expected = [torch.corrcoef(torch.stack([a.flatten(), b.flatten()]))[0, 1] for a, b in zip(volumes, other)]
+    torch.testing.assert_close(correlation(volumes, other), torch.stack(expected))
+
+
+def test_reconstruction_loss_is_log_error_plus_log_of_one_minus_correlation(volumes):
+    noisy = volumes + torch.randn(volumes.shape, generator=torch.Generator().manual_seed(1))
+    error = (volumes - noisy).square().mean()
+    expected = torch.log(error) + torch.log(1 - correlation(volumes, noisy)).mean()
+    torch.testing.assert_close(reconstruction_loss(volumes, noisy), expected, atol=1e-4, rtol=1e-4)
+    assert reconstruction_loss(volumes, noisy) < reconstruction_loss(volumes, -noisy)  # an inverted cycle pays
+
+
+def test_empty_patches_give_no_nan_and_no_gradient_of_correlation():
+    returned = torch.full((2, 1, 4, 4, 4), 0.5, requires_grad=True)
+    loss = reconstruction_loss(torch.zeros(2, 1, 4, 4, 4), returned)
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(math.log(0.25), abs=1e-4)
+    assert torch.isfinite(returned.grad).all()
+
+
+def test_adversarial_losses_of_an_undecided_judge():
+    undecided = (torch.zeros(2, 1, 2, 2, 2), torch.zeros(2, 1, 4, 4, 4))
+    assert float(discriminator_loss(undecided, undecided)) == pytest.approx(2 * math.log(2))
+    assert float(generator_loss(undecided)) == pytest.approx(math.log(2))
+    sure = (torch.full((2, 1), 9.0), torch.full((2, 1), 9.0))
+    wrong = (torch.full((2, 1), -9.0), torch.full((2, 1), -9.0))
+    assert float(accuracy(sure, wrong)) == 1.0
+    assert float(accuracy(wrong, sure)) == 0.0
+    assert float(generator_loss(wrong)) == pytest.approx(9.0, abs=1e-3)  # non-saturating: the gradient stays when the judge is sure
+
+
+def test_label_smoothing_is_one_sided():
+    sure, wrong = (torch.full((1, 1), 30.0),), (torch.full((1, 1), -30.0),)
+    assert float(discriminator_loss(sure, wrong, real_label=0.9)) == pytest.approx(3.0, rel=1e-3)
+    assert float(discriminator_loss(wrong, wrong, real_label=0.9)) == pytest.approx(27.0, rel=1e-3)
+
+
+@pytest.mark.parametrize("form", ["diagonal", "shrinkage", "full"])
+def test_code_regulariser_is_the_divergence_from_the_codes_to_standard_normal(form):
+    codes = 2.0 + 3.0 * torch.randn(20000, 3, generator=torch.Generator().manual_seed(0))
+    mean, covariance = codes.mean(dim=0), torch.cov(codes.T)
+    if form == "diagonal":
+        covariance = torch.diag(covariance.diagonal())
+    if form == "shrinkage":
+        covariance = 0.9 * covariance + 0.1 * torch.eye(3)
+    expected = torch.distributions.kl_divergence(torch.distributions.MultivariateNormal(torch.zeros(3), torch.eye(3)),
+                                                 torch.distributions.MultivariateNormal(mean, covariance))
+    assert float(code_regulariser(codes, form)) == pytest.approx(float(expected), rel=1e-4)
+
+
+def test_spatial_codes_count_every_position():
+    codes = torch.randn(2, 4, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    flat = codes.movedim(1, -1).reshape(-1, 4)
+    torch.testing.assert_close(code_regulariser(codes, "full"), code_regulariser(flat, "full"))
+
+
+def test_the_printed_form_is_refused_where_it_does_not_exist():
+    with pytest.raises(ParameterError, match="no invertible covariance"):
+        code_regulariser(torch.randn(16, 16), "full")
+    assert torch.isfinite(code_regulariser(torch.randn(4, 16), "diagonal"))
+
+
+def test_gradients_reach_codes():
+    codes = nn.Parameter(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)))
+    code_regulariser(codes).backward()
+    assert codes.grad.abs().sum() > 0
