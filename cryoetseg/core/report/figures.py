@@ -52,17 +52,21 @@ def draw_slice(
     voxel_size: Optional[float] = None,
     diameter_px: float = 8.0,
     percentiles: Tuple[float, float] = GREY_RANGE,
+    mask_colours: Sequence[str] = (MASK_COLOUR,),
 ) -> None:
     """Draw a slice (y, x) in grey with a mask (y, x) over it and circles around points (n, 2) in voxels.
 
-    ``voxel_size`` (Angstrom) adds a scale bar in nanometres; ``diameter_px`` is the diameter of the circles in voxels.
+    ``voxel_size`` (Angstrom) adds a scale bar in nanometres; ``diameter_px`` is the diameter of the circles in voxels. Label n of the
+    mask has the n-th of ``mask_colours``, which start again after the last one.
     """
     image = np.asarray(slice2d, dtype=np.float32)
     low, high = np.percentile(image, percentiles)
     axes.imshow(image, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), origin="lower", interpolation="nearest")
     if mask2d is not None:
-        shown = np.ma.masked_equal(np.asarray(mask2d) != 0, False)
-        axes.imshow(shown, cmap=ListedColormap([MASK_COLOUR]), alpha=MASK_OPACITY, origin="lower", interpolation="nearest")
+        labels = np.asarray(mask2d).astype(np.int64)
+        shown = np.ma.masked_where(labels == 0, (labels - 1) % len(mask_colours))
+        axes.imshow(shown, cmap=ListedColormap(list(mask_colours)), vmin=-0.5, vmax=len(mask_colours) - 0.5, alpha=MASK_OPACITY,
+                    origin="lower", interpolation="nearest")  # fmt: skip
     if points_yx is not None and len(points_yx):
         _draw_circles(axes, np.asarray(points_yx, dtype=np.float64), diameter_px)
     if voxel_size:
@@ -103,6 +107,7 @@ def draw_orthogonal(
     centre: Optional[Sequence[int]] = None,
     voxel_size: Optional[float] = None,
     diameter_px: float = 8.0,
+    mask_colours: Sequence[str] = (MASK_COLOUR,),
 ) -> None:
     """Draw the three planes of a volume (z, y, x) through ``centre`` (z, y, x; default the middle), points within a radius shown."""
     z, y, x = (int(index) for index in (centre if centre is not None else [size // 2 for size in volume.shape]))
@@ -119,7 +124,7 @@ def draw_orthogonal(
             image, cover = image.T, None if cover is None else cover.T
         draw_slice(
             figure.add_subplot(grid[row, column]), image, cover, points_near(points_zyx, axis, index, diameter_px / 2, rows_columns),
-            title=title, voxel_size=voxel_size if axis == 0 else None, diameter_px=diameter_px,
+            title=title, voxel_size=voxel_size if axis == 0 else None, diameter_px=diameter_px, mask_colours=mask_colours,
         )  # fmt: skip
 
 

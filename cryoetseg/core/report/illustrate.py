@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,19 @@ def draw_membranes(result: Result, folder: Path) -> list[str]:
     return names
 
 
+def draw_classes(result: Result, folder: Path) -> list[str]:
+    """Each tomogram with the classes found, one colour a class, and the particles, in three planes through the middle."""
+    from ..volumes.io import open_labels
+    from .figures import SERIES
+
+    sources = [source for source in result.job["inputs"] if source["role"] == "tomogram"]
+    names = []
+    for number, (source, output) in enumerate(zip(sources, result.outputs_of("class_mask"))):
+        labels = open_labels(folder / output.path).data
+        names.append(_overview(result, folder, Path(source["path"]), source["voxel_size"], labels, None, number, SERIES))
+    return names
+
+
 def draw_picks(result: Result, folder: Path) -> list[str]:
     """Tomogram with the picked particles."""
     source = result.job["inputs"][0]
@@ -101,6 +114,7 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-slabs": draw_segmentation,
     "simulate": draw_simulation,
     "segment-membranes": draw_membranes,
+    "segment-classes": draw_classes,
     "pick-dog": draw_picks,
     "evaluate-segmentation": draw_evaluation,
     "evaluate-picking": draw_evaluation,
@@ -108,11 +122,12 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
 
 
 def _overview(
-    result: Result, folder: Path, tomogram: Path, voxel_size: float | None, mask: Any, centre: list[int] | None, number: int = 0
+    result: Result, folder: Path, tomogram: Path, voxel_size: float | None, mask: Any, centre: list[int] | None, number: int = 0,
+    colours: Sequence[str] = (),
 ) -> str:
     from ..particles.formats import read_particles
     from ..volumes.io import open_volume
-    from .figures import draw_orthogonal, new_figure, save_figure
+    from .figures import MASK_COLOUR, draw_orthogonal, new_figure, save_figure
 
     volume = open_volume(tomogram, voxel_size)
     size = volume.header.voxel_size
@@ -120,7 +135,8 @@ def _overview(
     points = np.asarray(read_particles(folder / lists[number].path).zyx) if lists else None
     depth, height, width = volume.header.shape
     figure = new_figure(ORTHOGONAL_INCHES, ORTHOGONAL_INCHES * (depth + height) / (depth + width))
-    draw_orthogonal(figure, volume.data, mask, points, centre=centre, voxel_size=size, diameter_px=_diameter(result) / size)
+    draw_orthogonal(figure, volume.data, mask, points, centre=centre, voxel_size=size, diameter_px=_diameter(result) / size,
+                    mask_colours=colours or (MASK_COLOUR,))  # fmt: skip
     name = f"{tomogram.stem}_overview.png"
     save_figure(folder / name, figure)
     return name

@@ -137,3 +137,19 @@ def test_a_figure_that_cannot_be_saved_is_an_output_error(tmp_path, axes):
 def test_viewers_need_neither_torch_nor_a_display():
     program = "import sys, cryoetseg.core.report.figures; print({'torch', 'matplotlib.pyplot', 'tkinter'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.strip() == "set()"
+
+
+def test_every_label_of_a_mask_has_its_own_colour():
+    from cryoetseg.core.report.figures import SERIES, draw_slice, new_figure
+
+    labels = np.zeros((12, 12), np.int8)
+    labels[:4], labels[8:] = 1, 3
+    seen = []
+    for colours in (SERIES, SERIES[:1]):
+        figure = new_figure(2, 2)
+        draw_slice(figure.add_subplot(), np.random.default_rng(0).standard_normal((12, 12)), labels, mask_colours=colours)
+        cover = figure.axes[0].images[1]
+        shown = cover.to_rgba(cover.get_array())[[1, 6, 10], 5]
+        assert shown[1, 3] == 0  # no label, nothing drawn
+        seen.append(np.allclose(shown[0], shown[2]))
+    assert seen == [False, True]

@@ -102,7 +102,7 @@ def test_slabs_give_the_groups_of_the_whole_volume(monkeypatch, by_class):
 def test_blocks_of_mean_shift_give_the_groups_of_the_whole_volume(monkeypatch):
     truth = [(1, (8, 9, 30)), (1, (30, 29, 31)), (2, (20, 45, 45)), (1, (20, 20, 12))]
     whole = mean_shift_groups(class_map_of(truth), None, 4.0, 2)
-    monkeypatch.setattr(clustering, "BLOCK", 10)
+    monkeypatch.setattr(clustering, "BLOCK", 24)
     pieces = mean_shift_groups(class_map_of(truth), None, 4.0, 2)
     assert len(whole) == len(pieces) == len(truth)
     assert len(match_points(whole.zyx, pieces.zyx, 0.3).distance) == len(truth)
