@@ -58,7 +58,7 @@ TemplateOption = Annotated[
 def train(
     target: TargetOption,
     out: FolderOption,
-    voxel_size_of_target: VoxelSizeOption = None,
+    voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
     source: SourceOption = None,
     source_masks: SourceMasksOption = None,
@@ -70,7 +70,7 @@ def train(
     settings: Settings,
 ) -> None:
     """Adapt a network from labelled source subtomograms to your unlabelled target. Writes OUT/model."""
-    inputs = [input_file(path, "target", voxel_size_of_target, contrast) for path in target]
+    inputs = [input_file(path, "target", voxel_size, contrast) for path in target]
     inputs += [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
     inputs += [input_file(path, "source_mask") for path in source_masks or []]
     if not source:
@@ -130,7 +130,7 @@ def ablation(
         Optional[list[Path]],
         typer.Option("--target-masks", metavar="PATH", help="Masks of the target where they lie elsewhere.", show_default=False),
     ] = None,
-    voxel_size_of_target: VoxelSizeOption = None,
+    voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
     source: SourceOption = None,
     source_masks: SourceMasksOption = None,
@@ -145,7 +145,7 @@ def ablation(
 
     Trainings that are done are not repeated: the same command goes on where it was interrupted.
     """
-    inputs = [input_file(path, "target", voxel_size_of_target, contrast) for path in target]
+    inputs = [input_file(path, "target", voxel_size, contrast) for path in target]
     inputs += [input_file(path, "target_mask") for path in target_masks or []]
     inputs += [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
     inputs += [input_file(path, "source_mask") for path in source_masks or []]

@@ -52,7 +52,7 @@ def run(job: Job) -> MethodOutcome:
     """Compare on the inputs ``source`` and ``target``, both with masks; the target's serve the scores and the supervised row alone."""
     p = parameters_from(VoxUdaAblationParameters, job.parameters)
     rows = checked_rows(p.rows)
-    source, target = read_domains(job, p.size, p.voxel_size, p.mask_threshold)
+    source, target = read_domains(job, p.size, p.common_voxel_size, p.mask_threshold)
     if target.masks is None:
         raise InputError("the target has no masks, so nothing can be scored", "a mask for each target subtomogram",
                          "simulate the target, or train without comparison")
@@ -153,7 +153,7 @@ def as_csv(table: Mapping[str, Mapping[str, Any]]) -> str:
     writer.writerow(["row", "seeds", *COLUMNS, *(f"dice_{name}" for name in classes), "published_dice", "published_iou"])
     for row, entry in table.items():
         numbers = [entry[name] for name in COLUMNS] + [entry["class_dice"][name] for name in classes]
-        published = [value / 100 for value in PUBLISHED.get(row, ())] or ["", ""]
+        published = [round(value / 100, 3) for value in PUBLISHED.get(row, ())] or ["", ""]
         writer.writerow([row, entry["seeds"], *(f"{number:.4f}" for number in numbers), *published])
     return text.getvalue()
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from ..inference.network import network_function
 from ..inference.tiled import TileFunction, apply_tiled
@@ -41,7 +42,7 @@ class VoxUdaModel:
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
         """Windows (n, z, y, x) with bright particles, each standardised here as in training, to (n, z, y, x) in [0, 1]."""
         standard = np.stack([standardise(window) for window in windows])
-        return 1 / (1 + np.exp(-self._logits(standard)[:, 0]))
+        return expit(self._logits(standard)[:, 0])
 
     def tile_function(self, contrast: str) -> TileFunction:
         """:meth:`probabilities` for windows whose particles look as ``contrast`` says."""

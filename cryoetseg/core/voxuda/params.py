@@ -35,7 +35,7 @@ class TrainVoxUdaParameters(TrainingParameters):
 
     # Subtomograms
     size: int = parameter(32, "Side of the subtomograms that the network sees.", unit="voxels", ge=16, le=128, multiple_of=8, published=32)
-    voxel_size: float = parameter(
+    common_voxel_size: float = parameter(
         0.0, "Voxel size to which source and target are brought; 0 takes that of the target.", unit="A", ge=0, le=100)
     mask_threshold: float = parameter(
         0.5, "A source mask's voxels above this are foreground. 0.5 suits masks of 0 and 1; grey masks in Da/nm3 want the published value, "

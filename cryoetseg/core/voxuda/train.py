@@ -230,7 +230,7 @@ def save(network: VoxResNet, folder: Path, parameters: TrainVoxUdaParameters, vo
 def run(job: Job) -> MethodOutcome:
     """Adapt from the inputs ``source`` (with masks) to the inputs ``target``; writes a model folder, the curve and the table."""
     p = parameters_from(TrainVoxUdaParameters, job.parameters)
-    source, target = read_domains(job, p.size, p.voxel_size, p.mask_threshold)
+    source, target = read_domains(job, p.size, p.common_voxel_size, p.mask_threshold)
     folder = Path(job.output_folder)
     network, outcome, warnings = fit(source, target, p, folder / "training", job.seed, job.device)
     metrics = {"source_subtomograms": len(source), "target_subtomograms": len(target), "voxel_size": target.voxel_size, **outcome.record()}

@@ -1,0 +1,109 @@
+"""Using a model: each subtomogram in its own grid, whole tomograms by windows, scores where the truth is known."""
+import mrcfile
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cryoetseg.core.runtime.errors import InputError, JobError
+from cryoetseg.core.runtime.job import InputFile, Job
+from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.core.voxuda.apply import VoxUdaModel, _unboxed, run, segment_subtomograms
+from cryoetseg.core.voxuda.data import boxed
+from cryoetseg.core.voxuda.network import VoxResNet
+from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
+from cryoetseg.core.voxuda.train import save
+
+
+class Threshold(nn.Module):
+    """A network whose answer is known: foreground where the standardised voxel is above 1."""
+
+    def forward(self, volumes):
+        return 20 * (volumes - 1)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save(VoxResNet(4), tmp_path / "model", TrainVoxUdaParameters(width=4, size=16), 10.0, {})
+    return tmp_path / "model"
+
+
+@pytest.fixture
+def known(monkeypatch):
+    """Model folders give a network with a known answer."""
+    def load(path, build):
+        from cryoetseg.core.models.card import read_card
+
+        return Threshold(), read_card(path)
+
+    monkeypatch.setattr("cryoetseg.core.voxuda.apply.load_model", load)
+
+
+def cube(side, ball, voxel_size=1.0):
+    grid = np.stack(np.meshgrid(*[np.arange(side) - (side - 1) / 2] * 3, indexing="ij")) * voxel_size
+    return (((grid**2).sum(axis=0) < ball**2) * 3 + np.random.default_rng(0).normal(size=(side,) * 3) * 0.05).astype(np.float32)
+
+
+def job(folder, tmp_path, **inputs):
+    files = [InputFile(path=str(path), role=role, contrast="dark") for role, path in inputs.items()]
+    model = InputFile(path=str(folder), role="model")
+    return Job(method="segment-subtomograms", inputs=[model, *files], output_folder=str(tmp_path / "out"), device="cpu")
+
+
+def test_the_saved_network_is_the_loaded_one(tmp_path):
+    torch.manual_seed(1)
+    network = VoxResNet(4).eval()
+    save(network, tmp_path / "m", TrainVoxUdaParameters(width=4, size=16), 10.0, {})
+    volume = torch.randn(1, 1, 16, 16, 16)
+    with torch.inference_mode():
+        torch.testing.assert_close(VoxUdaModel(tmp_path / "m", "cpu").network(volume), network(volume))
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (10, 10, 10), (24, 20, 13)])
+def test_the_middle_comes_back_where_it_was(shape):
+    volume = np.random.default_rng(0).normal(size=shape).astype(np.float32)
+    back = _unboxed(boxed(volume, 16, fill=0.0), shape)
+    assert back.shape == shape
+    inner = tuple(slice(max(0, (n - 16) // 2), max(0, (n - 16) // 2) + min(n, 16)) for n in shape)
+    assert back[inner] == pytest.approx(volume[inner])
+
+
+@pytest.mark.parametrize(("side", "voxel_size"), [(16, 10.0), (32, 5.0), (12, 20.0)])
+def test_masks_are_in_the_grid_of_the_subtomogram(folder, known, side, voxel_size):
+    volume = cube(side, 50.0, voxel_size)
+    (probability,) = segment_subtomograms([volume], voxel_size, VoxUdaModel(folder, "cpu"))
+    assert probability.shape == volume.shape
+    mask, truth = probability > 0.5, volume > 1.5
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.8
+
+
+def test_a_job_segments_and_scores_subtomograms(folder, known, tmp_path):
+    for number in range(3):
+        write_volume(tmp_path / "in" / f"s{number}.mrc", -cube(16, 5), 10.0)
+        write_volume(tmp_path / "in" / f"s{number}_mask.mrc", (cube(16, 5) > 1.5).astype(np.int8), 10.0)
+    outcome = run(job(folder, tmp_path, subtomogram=tmp_path / "in"))
+    assert outcome.metrics["scores"]["dice"] == pytest.approx(1, abs=0.01)
+    assert [output.kind for output in outcome.outputs] == ["mask", "probability"] * 3
+    written = mrcfile.read(tmp_path / "out" / "s0_mask.mrc")
+    assert (written.dtype, written.max()) == (np.int8, 1)
+
+
+@pytest.mark.parametrize("voxel_size", [10.0, 5.0])
+def test_a_job_slides_over_a_tomogram(folder, known, tmp_path, voxel_size):
+    tomogram = np.full((20, 40, 44), 0.0, np.float32)
+    tomogram[4:16, 14:26, 14:26] -= cube(12, 5)
+    write_volume(tmp_path / "t.mrc", tomogram, voxel_size)
+    outcome = run(job(folder, tmp_path, tomogram=tmp_path / "t.mrc"))
+    mask, truth = mrcfile.read(tmp_path / "out" / "t_mask.mrc") > 0, tomogram < -1.5
+    assert mask.shape == tomogram.shape
+    assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.75
+    assert outcome.metrics["t"]["foreground_share"] == pytest.approx(mask.mean())
+
+
+def test_nothing_to_do_and_foreign_sets_are_told(folder, tmp_path):
+    with pytest.raises(JobError, match="1 models and 0 inputs"):
+        run(job(folder, tmp_path))
+    for number, side in enumerate((16, 18)):
+        write_volume(tmp_path / "mixed" / f"s{number}.mrc", cube(side, 5), 10.0)
+    with pytest.raises(InputError, match="differ in size"):
+        run(job(folder, tmp_path, subtomogram=tmp_path / "mixed"))

@@ -1,0 +1,158 @@
+"""The training on balls in noise: every loss counts, the teacher moves, statistics stay apart, pseudo-labels come from the teacher."""
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from cryoetseg.core.models.card import read_card
+from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.runtime.job import InputFile, Job
+from cryoetseg.core.training.task import Step
+from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.core.voxuda import evaluate
+from cryoetseg.core.voxuda.network import VoxResNet
+from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
+from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit, run, same_wedge
+
+SMALL = {"size": 16, "width": 4, "iterations": 2, "batch_size": 4, "precision": "float32", "noise_samples": 4}
+
+
+def parameters(**changed):
+    return TrainVoxUdaParameters(**{**SMALL, **changed})
+
+
+def step(teacher, number=0):
+    return Step(number, 0, "all", torch.Generator().manual_seed(3), {"student": teacher})
+
+
+def batch_of(task):
+    rng = np.random.default_rng(0)
+    items = [task.item(index, rng) for index in range(4)]
+    return {name: torch.from_numpy(np.stack([item[name] for item in items])) for name in items[0]}
+
+
+def loss_of(task, teacher=None, number=0):
+    return task.loss({name: network.train() for name, network in task.networks.items()}, batch_of(task),
+                     step(teacher or VoxResNet(4).eval(), number))
+
+
+def test_all_four_losses_are_summed(source, target):
+    total, metrics = loss_of(VoxUdaTask(source, target, parameters(), 0))
+    parts = [metrics[name] for name in ("segmentation_loss", "consistency_loss", "adversarial_loss", "pseudo_loss")]
+    assert all(torch.isfinite(part) for part in parts)
+    torch.testing.assert_close(total, sum(parts))
+
+
+@pytest.mark.parametrize(("part", "loss"), [("consistency", "consistency_loss"), ("adversarial", "adversarial_loss"),
+                                            ("pseudo_labels", "pseudo_loss")])
+def test_each_part_can_be_switched_off(source, target, part, loss):
+    task = VoxUdaTask(source, target, parameters(**{part: False}), 0)
+    assert loss not in loss_of(task)[1]
+    assert ("discriminator" in task.networks) == (part != "adversarial")
+
+
+class SureTeacher(torch.nn.Module):
+    """Logit 10 where the volume is above 1, -10 where it is below -1, undecided between."""
+
+    def forward(self, volumes):
+        return torch.where(volumes.abs() > 1, 10 * volumes.sign(), 0.0)
+
+
+def test_pseudo_labels_count_only_where_the_teacher_is_sure(source, target):
+    task = VoxUdaTask(source, target, parameters(denoiser="none"), 0)
+    _, metrics = loss_of(task, SureTeacher())
+    volumes = batch_of(task)["target"]
+    assert float(metrics["kept"]) == pytest.approx(float((volumes.abs() > 1).float().mean()))
+    assert float(metrics["kept_foreground"]) == pytest.approx(float((volumes > 1).float().mean()))
+
+
+def test_pseudo_labels_may_start_later(source, target):
+    task = VoxUdaTask(source, target, parameters(iterations=10, pseudo_start=0.5), 0)
+    assert loss_of(task, SureTeacher(), number=4)[1]["pseudo_loss"] == 0
+    assert loss_of(task, SureTeacher(), number=5)[1]["pseudo_loss"] > 0
+
+
+@pytest.mark.parametrize("statistics", ["target", "all"])
+def test_whose_statistics_the_normalisation_keeps(source, target, statistics):
+    shifted = target.__class__(target.volumes + 100, target.masks, target.names, target.classes, target.voxel_size)
+    task = VoxUdaTask(shifted, target, parameters(statistics=statistics), 0)
+    loss_of(task)
+    mean = task.networks["student"].conv1b[0].running_mean.abs().max()
+    assert (mean < 1) == (statistics == "target")
+
+
+def test_the_teacher_of_background_is_warned_of_once(source, target, monkeypatch):
+    monkeypatch.setattr("cryoetseg.core.voxuda.train.BACKGROUND_ONLY_STEPS", 3)
+    task = VoxUdaTask(source, target, parameters(denoiser="none"), 0)
+    for _ in range(7):
+        task._watch(0.0)
+    assert len(task.warnings) == 1
+    assert "sure of no foreground" in task.warnings[0]
+
+
+def test_a_degenerate_filter_is_told(source, target):
+    task = VoxUdaTask(source, target, parameters(range_feature="sobel"), 0)
+    loss_of(task)
+    assert "changes nothing" in task.warnings[0]
+
+
+def test_augmentation_keeps_the_wedge_of_tilts_about_y():
+    from numpy.fft import fftn
+
+    rng = np.random.default_rng(0)
+    kz, kx = np.fft.fftfreq(16)[:, None, None], np.fft.fftfreq(16)
+    measured = (np.degrees(np.arctan2(kz, kx)) + 90) % 180 - 90 > -50  # lopsided, as -50 to +90
+    volume = np.fft.ifftn(fftn(rng.normal(size=(16,) * 3)) * np.broadcast_to(measured, (16,) * 3)).real
+    power = [np.abs(fftn(same_wedge(volume, turn)))[1:, :, 1:] > 1e-3 for turn in range(4)]
+    # rows of the highest frequency are their own mirror images and belong to both sides
+    assert all((np.delete(np.delete(found, 7, 0), 7, 2) == np.delete(np.delete(power[0], 7, 0), 7, 2)).all() for found in power)
+    assert len({same_wedge(volume, turn).tobytes() for turn in range(4)}) == 4
+
+
+def test_same_seed_same_model_and_the_teacher_moves(source, target, tmp_path):
+    networks = [fit(source, target, parameters(), tmp_path / name, 5, "cpu")[0] for name in ("a", "b")]
+    first, second = (network.state_dict() for network in networks)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    start = VoxUdaTask(source, target, parameters(), 5).networks["student"].state_dict()
+    assert not torch.equal(start["conv1a.weight"], first["conv1a.weight"])
+
+
+@pytest.mark.slow
+def test_it_learns_to_segment_balls(source, target, tmp_path):
+    network, _, _ = fit(source, target, parameters(iterations=40, learning_rate=3e-3, pseudo_start=0.5), tmp_path, 0, "cpu")
+    assert evaluate.score(network, target.volumes, target.masks, target.classes)["dice"] > 0.6
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,1,1,-1"])
+def test_feature_weights_are_checked(text):
+    with pytest.raises(ParameterError, match="feature weights"):
+        feature_weights(text)
+
+
+def test_pseudo_labels_need_a_teacher(source, target, tmp_path):
+    with pytest.raises(ParameterError, match="running average is the teacher"):
+        fit(source, target, parameters(ema_decay=0.0), tmp_path)
+
+
+def test_the_published_values_are_at_hand():
+    p = TrainVoxUdaParameters.published()
+    assert (p.epochs, p.batch_size, p.learning_rate, p.step_every, p.step_factor) == (300, 16, 1e-3, 100, 0.1)
+    assert (p.noise_samples, p.noise_share, p.pseudo_threshold, p.domain_sigma, p.range_sigma) == (10, 0.244, 0.85, 120, 1.2)
+    assert p.feature_weights == "0.2,0.2,0.3,0.3"
+
+
+def test_a_job_writes_a_model_with_its_record(source, target, tmp_path):
+    inputs = []
+    for role, part in (("source", source), ("target", target)):
+        for name, volume, mask in zip(part.names, part.volumes, part.masks):
+            write_volume(tmp_path / role / f"{name}.mrc", volume, 10.0)
+            if role == "source":
+                write_volume(tmp_path / role / f"{name}_mask.mrc", mask.astype(np.int8), 10.0)
+        inputs.append(InputFile(path=str(tmp_path / role), role=role, contrast="bright"))
+    job = Job(method="train-voxuda", parameters=parameters().model_dump(), inputs=inputs, output_folder=str(tmp_path / "out"), device="cpu")
+    outcome = run(job)
+    card = read_card(tmp_path / "out" / "model")
+    assert (card.voxel_size, card.network_parameters) == (10.0, {"width": 4, "size": 16})
+    assert json.loads(json.dumps(outcome.metrics))["steps"] == 2
+    assert all((tmp_path / "out" / output.path).exists() for output in outcome.outputs)
