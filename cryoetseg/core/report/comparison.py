@@ -70,6 +70,9 @@ def _pick_scores(picks: np.ndarray, truth: np.ndarray, radius_px: float) -> dict
 
 def mean_scores(tables: list[Scores]) -> Scores:
     """The mean of each method's scores over several tomograms; scores that do not exist (NaN) are left out."""
-    return {
-        method: {name: float(np.nanmean([table[method][name] for table in tables])) for name in row} for method, row in tables[0].items()
-    }
+    return {method: {name: _mean([table[method][name] for table in tables]) for name in row} for method, row in tables[0].items()}
+
+
+def _mean(values: list[float]) -> float:
+    existing = [value for value in values if not np.isnan(value)]
+    return float(np.mean(existing)) if existing else float("nan")

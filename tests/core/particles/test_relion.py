@@ -1,4 +1,6 @@
 """RELION STAR files of each generation against hand-computed positions."""
+import time
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,12 @@ def test_mixed_pixel_sizes_and_rotated_subtomograms_are_refused(tmp_path):
     turned.write_text(header + "_rlnPixelSize #4\n_rlnOriginXAngst #5\n_rlnTomoSubtomogramRot #6\n1 2 3 10 5 90\n1 2 3 10 0 0\n")
     with pytest.raises(InputError, match="rlnTomoSubtomogramRot"):
         read_particles(turned)
+
+
+def test_equal_lists_give_equal_bytes_at_any_time(tmp_path):
+    table = ParticleTable.from_points([[1.0, 2, 3]], voxel_size=10.0, tilt_series_id="a")
+    write_particles(table, tmp_path / "list.star")
+    first = (tmp_path / "list.star").read_bytes()
+    time.sleep(1.1)  # times are written in seconds
+    write_particles(table, tmp_path / "list.star")
+    assert (tmp_path / "list.star").read_bytes() == first

@@ -1,0 +1,96 @@
+"""The chain on two small tomograms: what it writes, what it repeats, and that one bad tomogram costs only itself."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cryoetseg.core.methods import run_job
+from cryoetseg.core.particles.formats import read_particles
+from cryoetseg.core.pipeline.bounds import ORACLE, PSEUDO, RATIO, STUDENT
+from cryoetseg.core.report.comparison import AS_MANY
+from cryoetseg.core.runtime.errors import JobError
+from cryoetseg.core.runtime.job import InputFile, Job, read_result
+from cryoetseg.core.volumes.io import open_labels, write_volume
+
+SCENE = {"size_z": 32, "size_y": 64, "size_x": 64, "voxel_size": 26.0, "particles": "ribosome_80s", "vesicle_count": 1, "sheet_count": 0,
+         "ellipsoid_count": 0, "tube_count": 0, "actin_count": 0, "vesicle_radius_min": 400.0, "vesicle_radius_max": 500.0, "snr": 2.0,
+         "tilt_step": 6.0, "occupancy": 0.2}
+STEPS = {
+    "train-membranes": {"iterations": 4, "rounds": 0, "batch_size": 2, "crop_px": 32},
+    "train-picker": {"iterations": 4, "batch_size": 2, "patch_px": 16, "width": 4, "validation_crops": 2},
+    "segment-membranes": {"smallest_component": 0.0},
+    "pick-deepet": {"tile_px": 48, "height_threshold": 0.0, "count": 20},
+}
+
+
+def simulated(folder, name, seed):
+    """A tomogram with its truth."""
+    result = run_job(Job(method="simulate", parameters=SCENE, output_folder=str(folder / name), seed=seed))
+    roles = {"tomogram": "tomogram", "membrane_mask": "truth_mask", "particles": "truth_particles"}
+    return [InputFile(path=str(folder / name / result.outputs_of(kind)[0].path), role=role, tilt_series_id=name)
+            for kind, role in roles.items()]
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory):
+    """Two tomograms; the truth is known of the first, which is the training tomogram."""
+    folder = tmp_path_factory.mktemp("chain")
+    inputs = [*simulated(folder, "first", 3), simulated(folder, "second", 4)[0]]
+    return Job(method="pipeline", parameters={"z_start": 12, "z_end": 20, "particle_diameter": 280.0, "steps": STEPS}, inputs=inputs,
+               output_folder=str(folder / "out"), seed=1)
+
+
+@pytest.fixture(scope="module")
+def result(job):
+    return run_job(job)
+
+
+def test_each_tomogram_has_a_mask_and_coordinates_of_its_own_size(job, result):
+    folder = Path(job.output_folder)
+    for name in ("first", "second"):
+        header = open_labels(folder / f"{name}_membranes.mrc").header
+        assert (header.shape, header.voxel_size) == ((32, 64, 64), pytest.approx(26.0))
+        table = read_particles(folder / f"{name}_particles.star")
+        assert 0 < len(table) <= 20
+        assert table.voxel_size == pytest.approx(26.0)
+        assert ((table.zyx > -0.5) & (table.zyx < np.array([32, 64, 64]) - 0.5)).all()
+    assert {(output.kind, output.tilt_series_id) for output in result.outputs if output.tilt_series_id} == {
+        (kind, name) for kind in ("membrane_mask", "particles") for name in ("first", "second")}
+
+
+def test_scores_stand_between_their_bounds_where_the_truth_is_known(job, result):
+    scores = json.loads((Path(job.output_folder) / "scores.json").read_text())
+    assert scores["second"]["scores"] == {}
+    assert {STUDENT, ORACLE, AS_MANY} <= scores["first"]["scores"].keys()
+    assert {PSEUDO, STUDENT, ORACLE} <= scores["first"]["labelled_scores"].keys()
+    assert result.metrics["scores"][STUDENT] == scores["first"]["scores"][STUDENT]
+    report = (Path(job.output_folder) / "report.html").read_text()
+    for words in ("first", "second", ORACLE, RATIO, "slices 12 to 19"):
+        assert words in report
+
+
+def test_the_oracle_learned_from_the_truth_of_the_same_slices(job, result):
+    inputs = {folder: read_result(Path(job.output_folder) / folder / "membranes" / "result.json").job for folder in ("students", "oracle")}
+    labels = {folder: [item["path"] for item in record["inputs"] if item["role"] == "labels"] for folder, record in inputs.items()}
+    assert labels["oracle"] == [item.path for item in job.inputs_of("truth_mask")]
+    assert labels["students"] != labels["oracle"]
+    assert inputs["students"]["parameters"] == inputs["oracle"]["parameters"]
+    list_of_truth = Path(job.inputs_of("truth_particles")[0].path).stem
+    truth = read_particles(Path(job.output_folder) / "oracle" / "labels" / f"{list_of_truth}_training.star")
+    assert ((truth.zyx[:, 0] >= 11.5) & (truth.zyx[:, 0] < 19.5)).all()
+
+
+def test_what_is_done_is_not_repeated_and_a_bad_tomogram_costs_only_itself(job, result, tmp_path):
+    folder = Path(job.output_folder)
+    kept = {path: path.stat().st_mtime_ns for path in folder.glob("*/**/result.json")}
+    broken = tmp_path / "broken.mrc"
+    write_volume(broken, np.random.default_rng(0).normal(size=(32, 64, 64)).astype(np.float32), 26.0)
+    broken.write_bytes(broken.read_bytes()[:5000])
+    more = job.model_copy(update={"inputs": [*job.inputs, InputFile(path=str(broken), tilt_series_id="broken")]})
+    with pytest.raises(JobError, match=r"1 of 3 tomograms failed.*broken"):
+        run_job(more)
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert "Not finished" in (folder / "report.html").read_text()
+    assert (folder / "second_membranes.mrc").exists()
