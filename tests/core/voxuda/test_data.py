@@ -75,7 +75,8 @@ def test_box_and_its_middle():
 
 
 @pytest.mark.parametrize(("change", "message"), [
-    ("size", "differ in size"), ("voxel_size", "differ in voxel size"), ("empty", "holds no subtomograms"), ("no_masks", "source has no masks"),
+    ("size", "differ in size"), ("voxel_size", "differ in voxel size"), ("empty", "holds no subtomograms"),
+    ("no_masks", "source has no masks"),
     ("some_masks", "have no mask"), ("one", "has one subtomogram"), ("empty_masks", "masks of the source are empty")])
 def test_bad_sets_are_refused_with_advice(folder, change, message):
     source, target = folder("source", masks=change != "no_masks"), folder("target", masks=False, count=1 if change == "one" else 3)
