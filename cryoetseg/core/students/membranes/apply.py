@@ -21,9 +21,9 @@ from ...volumes.resampling import resample_into
 from ..scale import at_model_scale, temporary_volume
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .components import without_small_components
-from .data import slice_scales, volume_scales
 from .network import MembraneModel, load_membrane_model
 from .params import SegmentMembranesParameters
+from .view import SliceView
 
 TILE_PLANES = 16  # planes of a tile; those at its ends lack neighbours and weigh little in the average
 MIRRORS: tuple[list[int], ...] = ([], [2], [3], [2, 3])
@@ -36,21 +36,18 @@ class SegmentedMembranes(NamedTuple):
     probability: np.ndarray
 
 
-class _Standardised:
-    """A (z, y, x) view of a student volume whose slices are standardised as the network was trained."""
+class _Window:
+    """The slices ``first`` to ``last`` of a view as an array that is read where it is sliced."""
 
-    def __init__(self, volume: StudentVolume, first: int, last: int, normalisation: str) -> None:
-        self._volume, self._first = volume, first
-        self._scales = slice_scales(volume) if normalisation == "slice" else volume_scales(volume)
-        self.shape = (last - first, *volume.header.shape[1:])
-        self._mmap, self.mode = getattr(volume.data, "_mmap", None), getattr(volume.data, "mode", "c")  # lets release_pages reach the map
+    def __init__(self, view: SliceView, first: int, last: int) -> None:
+        self._view, self._first = view, first
+        self.shape = (last - first, *view.shape[1:])
+        data = view.volume.data
+        self._mmap, self.mode = getattr(data, "_mmap", None), getattr(data, "mode", "c")  # lets release_pages reach the map
 
     def __getitem__(self, window: tuple[slice, ...]) -> np.ndarray:
-        start = [part.start for part in window]
-        start[0] += self._first
-        block = self._volume.crop(start, [part.stop - part.start for part in window])
-        scales = self._scales[start[0]:start[0] + len(block)]
-        return (block - scales[:, 0, None, None]) * scales[:, 1, None, None]
+        z, y, x = (part.start for part in window)
+        return self._view.crop((z + self._first, y, x), [part.stop - part.start for part in window])
 
 
 def segment_membranes(
@@ -144,7 +141,7 @@ def membrane_probability(
     # slices beside the span are seen too; at the ends of the volume the last one is repeated
     reach = model.slices // 2
     first, last = max(0, span[0] - reach), min(volume.header.shape[0], span[1] + reach)
-    view = _Standardised(volume, first, last, model.card.normalisation)
+    view = _Window(SliceView.of(volume, model.preparation), first, last)
     side, overlap = parameters.tile_px, min(parameters.overlap_px, parameters.tile_px // 2)
     apply_tiled(stack_function(model, device, parameters.test_flips), view, target[first:last], (TILE_PLANES, side, side),
                 (2 * reach, overlap, overlap), 1, "cosine", tile_multiple=DIVISOR, description="membranes")

@@ -10,14 +10,14 @@ import numpy as np
 from scipy import ndimage
 
 from ...runtime.errors import InputError, ParameterError
-from ...volumes.normalisation import mean_and_deviation
 from ...volumes.streaming import release_pages
 from ..volumes import StudentVolume, labelled_range
 from .params import TrainMembranesParameters
+from .view import Preparation, SliceView
 
 FEWEST_SLICES = 8  # labelled slices below which nothing is held out
 CENTRES = 100_000  # labelled voxels kept as centres of crops, from each tomogram
-MEMBRANE, BACKGROUND = 1, 0
+MEMBRANE_FROM = 0.5  # probability from which a student's answer becomes a membrane label
 
 
 class Target(NamedTuple):
@@ -75,8 +75,8 @@ class ProbabilityTargets:
         p = np.zeros(tuple(shape_yx), dtype=np.float32)
         p[y.start - start_yx[0]:y.stop - start_yx[0], x.start - start_yx[1]:x.stop - start_yx[1]] = self.probability[z, y, x]
         sure = np.abs(2 * p - 1)
-        weights = np.where(sure > self.confidence, sure, 0) * _inside(shape[1:], start_yx, shape_yx)
-        return Target((p >= 0.5).astype(np.float32), weights.astype(np.float32))
+        weights = (sure > self.confidence) & _inside(shape[1:], start_yx, shape_yx)
+        return Target((p >= MEMBRANE_FROM).astype(np.float32), weights.astype(np.float32))
 
 
 def _inside(sizes: Sequence[int], start: Sequence[int], shape: Sequence[int]) -> np.ndarray:
@@ -87,23 +87,20 @@ def _inside(sizes: Sequence[int], start: Sequence[int], shape: Sequence[int]) ->
 @dataclass(frozen=True)
 class LabelledTomogram:
     """A tomogram, its labelled slices and its targets. ``training`` and ``held_out`` are slice numbers; ``centres`` (n, 3) are
-    labelled voxels in training slices; ``scales`` (z, 2) are offset and factor that standardise each slice."""
+    labelled voxels in training slices; ``view`` is what the network sees of the tomogram."""
 
     volume: StudentVolume
     targets: Targets
     training: np.ndarray
     held_out: np.ndarray
     centres: np.ndarray
-    scales: np.ndarray
+    view: SliceView
 
     def stack(self, z: int, start_yx: Sequence[int], shape_yx: Sequence[int], slices: int) -> np.ndarray:
-        """Float32 (slices, y, x) around slice ``z``, standardised; at the ends of the volume the last slice is repeated."""
-        numbers = np.clip(np.arange(z - slices // 2, z + slices // 2 + 1), 0, self.volume.header.shape[0] - 1)
+        """Float32 (slices, y, x) around slice ``z`` as the network sees it; at the ends of the volume the last slice is repeated."""
+        numbers = np.clip(np.arange(z - slices // 2, z + slices // 2 + 1), 0, self.view.shape[0] - 1)
         first, last = int(numbers[0]), int(numbers[-1])
-        block = self.volume.crop((first, *start_yx), (last - first + 1, *shape_yx))
-        block -= self.scales[first:last + 1, 0, None, None]
-        block *= self.scales[first:last + 1, 1, None, None]
-        return block[numbers - first]
+        return self.view.crop((first, *start_yx), (last - first + 1, *shape_yx))[numbers - first]
 
 
 def open_labelled(volumes: Sequence[StudentVolume], parameters: TrainMembranesParameters) -> list[LabelledTomogram]:
@@ -125,8 +122,9 @@ def _open(volume: StudentVolume, parameters: TrainMembranesParameters) -> Labell
     held_out = first + held_out_block(counts, parameters.held_out)
     reach = parameters.slices // 2  # a training stack must not see a slice that is held out
     training = np.array([z for z in range(first, last) if not len(held_out) or z < held_out[0] - reach or z > held_out[-1] + reach])
-    scales = slice_scales(volume) if parameters.normalisation == "slice" else volume_scales(volume)
-    return LabelledTomogram(volume, targets, training, held_out, _centres(volume, training, counts[training - first], parameters), scales)
+    centres = _centres(volume, training, counts[training - first], parameters)
+    view = SliceView.of(volume, Preparation(parameters.normalisation, parameters.smoothing_px))
+    return LabelledTomogram(volume, targets, training, held_out, centres, view)
 
 
 def labelled_slices(volume: StudentVolume, parameters: TrainMembranesParameters) -> tuple[int, int]:
@@ -169,17 +167,3 @@ def _centres(volume: StudentVolume, training: np.ndarray, counts: np.ndarray, pa
         yx = np.argwhere(_membrane(volume, z, parameters.membrane_class))[::every]
         points.append(np.column_stack([np.full(len(yx), z), yx]))
     return np.concatenate(points)
-
-
-def volume_scales(volume: StudentVolume) -> np.ndarray:
-    """Offsets 0 and factors 1: crops are standardised by the volume already."""
-    return np.tile(np.array([0, 1], dtype=np.float32), (volume.header.shape[0], 1))
-
-
-def slice_scales(volume: StudentVolume) -> np.ndarray:
-    """Mean and inverse deviation (z, 2) of each slice, on the scale of the standardised volume (Uddin26 1.9)."""
-    scales = volume_scales(volume)
-    for z in range(len(scales)):
-        mean, deviation = mean_and_deviation(volume.crop((z, 0, 0), (1, *volume.header.shape[1:])))
-        scales[z] = mean, 1 / deviation if deviation > 0 else 0
-    return scales

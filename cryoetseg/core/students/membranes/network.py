@@ -9,6 +9,7 @@ import torch
 from ...models.card import ModelCard, load_model
 from ...models.unet2d import UNet2d
 from ...runtime.errors import WeightsError
+from .view import Preparation
 
 METHOD, NETWORK = "membranes", "UNet2d"
 CLASSES = {0: "background", 1: "membrane"}
@@ -25,6 +26,11 @@ class MembraneModel(NamedTuple):
         """Neighbouring slices the network sees."""
         return int(self.card.network_parameters["inputs"])
 
+    @property
+    def preparation(self) -> Preparation:
+        """What was done to the grey values in training."""
+        return Preparation(self.card.normalisation, float(self.card.network_parameters.get("smoothing_px", 0)))
+
 
 def build_network(slices: int) -> UNet2d:
     """The published U-Net with ``slices`` input channels. Weights are drawn from torch's global stream."""
@@ -38,8 +44,9 @@ def load_membrane_model(folder: str | Path) -> MembraneModel:
 
 
 def _build(card: ModelCard) -> UNet2d:
-    inputs = card.network_parameters.get("inputs")
-    if card.method != METHOD or card.network != NETWORK or not isinstance(inputs, int) or not 1 <= inputs <= 15:
+    inputs, smoothing = card.network_parameters.get("inputs"), card.network_parameters.get("smoothing_px", 0)
+    fits = isinstance(inputs, int) and 1 <= inputs <= 15 and isinstance(smoothing, (int, float)) and 0 <= smoothing <= 5
+    if card.method != METHOD or card.network != NETWORK or card.normalisation not in ("volume", "slice") or not fits:
         raise WeightsError(f"a model of the method '{card.method}' with the network '{card.network}'", f"{METHOD} with {NETWORK}",
                            "name a folder written by the training of membranes")
-    return build_network(inputs)
+    return build_network(int(inputs))  # type: ignore[arg-type]

@@ -49,6 +49,9 @@ class TrainMembranesParameters(TrainingParameters):
         multiple_of=16, published=1024)
     normalisation: Literal["volume", "slice"] = parameter(
         "volume", "Grey values are standardised by mean and deviation of the tomogram, or of each slice.", expert=True, published="slice")
+    smoothing_px: float = parameter(
+        1.0, "Width of the Gaussian that smooths each slice before the network, so that it need not learn to; 0 smooths nothing.",
+        label="Smoothing", unit="voxel", ge=0, le=5, published=0.0)
     augmentation: Literal["extended", "published"] = parameter(
         "extended", "Random changes of training crops: turns by 90 degrees, flips, rotations up to 20 degrees; the extended ones turn "
         "every crop and also flip along z, change contrast and add noise.", published="published")
@@ -62,8 +65,9 @@ class TrainMembranesParameters(TrainingParameters):
         1, "Rounds of self-training: after each the student labels the training slices anew, and the next learns from where it was "
         "confident.", label="Rounds of self-training", ge=0, le=5, published=0)
     confidence: float = parameter(
-        0.5, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this; they count by that value.",
-        expert=True, ge=0, lt=1)
+        0.2, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this.", expert=True, ge=0, lt=1)
+    smallest_component: float = parameter(
+        1e6, "Connected membranes of a smaller volume become background in self-training.", unit="A^3", expert=True, ge=0)
     held_out: float = parameter(
         0.15, "Share of the labelled slices kept for validation, one block of neighbours. The paper draws single slices, whose "
         "neighbours are trained on.", expert=True, ge=0, le=0.5, published=0.2)

@@ -1,6 +1,7 @@
 """Training the membrane student: from labels, then in rounds of self-training from its own confident answers."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +16,11 @@ from ...runtime.job import Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
 from ...runtime.seeds import stream_seed
 from ...training.engine import TrainingOutcome, train
+from ..scale import temporary_volume
 from ..volumes import StudentVolume, open_student_volumes
 from .apply import membrane_probability
-from .data import LabelledTomogram, ProbabilityTargets, open_labelled
+from .components import without_small_components
+from .data import MEMBRANE_FROM, LabelledTomogram, ProbabilityTargets, open_labelled
 from .network import CLASSES, METHOD, NETWORK, MembraneModel
 from .params import SegmentMembranesParameters, TrainMembranesParameters
 from .task import MembraneTask
@@ -58,6 +61,8 @@ def train_membranes(
         if model is not None:
             tomograms = [_relabelled(tomogram, model, parameters, here, device) for tomogram in tomograms]
         task = MembraneTask(tomograms, parameters, stream_seed(seed, "weights", number))
+        if model is not None:  # goes on from what it knows: half the steps of a fresh start
+            task.networks["unet"].load_state_dict(model.network.state_dict())
         rounds.append(train(task, parameters, here, stream_seed(seed, "round", number), device))
         rounds[-1].load_best(task.networks)
         model = MembraneModel(task.networks["unet"].eval(), _card(volumes, parameters, rounds, seed))  # type: ignore[arg-type]
@@ -77,10 +82,19 @@ def _relabelled(
         slices = [*tomogram.training, *tomogram.held_out]
         with atomic_path(path) as part:
             target = np.lib.format.open_memmap(part, "w+", np.float16, tomogram.volume.header.shape)
-            membrane_probability(tomogram.volume, model, target, (min(slices), max(slices) + 1), SegmentMembranesParameters(),
-                                 choose_device(device))
+            membrane_probability(tomogram.volume, model, target, (min(slices), max(slices) + 1),
+                                 SegmentMembranesParameters(test_flips=True), choose_device(device))
+            _clear_small_components(target, parameters.smallest_component / tomogram.volume.header.voxel_size**3)
             target.flush()
     return replace(tomogram, targets=ProbabilityTargets(np.load(path, mmap_mode="r"), parameters.confidence))
+
+
+def _clear_small_components(probability: np.ndarray, minimum_voxels: float) -> None:
+    """Make background of what the student took for membrane in pieces too small to be one: particles, mostly."""
+    kept = temporary_volume(probability.shape, np.int8)
+    without_small_components(probability, MEMBRANE_FROM, math.ceil(minimum_voxels), kept)
+    for plane, mask in zip(probability, kept):
+        plane[(plane >= MEMBRANE_FROM) & (mask == 0)] = 0
 
 
 def _card(
@@ -90,7 +104,8 @@ def _card(
         "parameters": parameters.model_dump(mode="json"), "seed": seed, "rounds": [outcome.record() for outcome in rounds],
         "tomograms": [volume.name for volume in volumes]}
     return ModelCard(
-        method=METHOD, network=NETWORK, network_parameters={"inputs": parameters.slices},
+        method=METHOD, network=NETWORK,
+        network_parameters={"inputs": parameters.slices, "smoothing_px": parameters.smoothing_px},
         voxel_size=float(np.mean([volume.header.voxel_size for volume in volumes])), normalisation=parameters.normalisation,
         classes=CLASSES, training=record)
 
