@@ -25,7 +25,7 @@ setup(
     long_description_content_type="text/markdown",
     license="GPL-3.0-or-later",
     packages=find_packages(include=["cryoetseg", "cryoetseg.*"]),
-    package_data={"cryoetseg": ["protocols.conf", "*.png", "templates/*.json", "core/foundation/weights/*/*",
+    package_data={"cryoetseg": ["protocols.conf", "*.png", "templates/*.template", "core/foundation/weights/*/*",
                                 "core/foundation/weights/*/*/*", "core/report/*.html"]},
     python_requires=">=3.8",
     install_requires=base,
