@@ -1,0 +1,65 @@
+"""The two domains: contrast, scale, voxel size, patches."""
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from cryoetseg.core.dual.data import Domain, Place, StandardisedView, contrast_warnings, open_domain
+from cryoetseg.core.runtime.errors import InputError
+from cryoetseg.core.runtime.job import InputFile
+from cryoetseg.core.volumes.io import write_volume
+
+
+def noise(shape=(20, 24, 28), seed=0):
+    return np.random.default_rng(seed).normal(3.0, 2.0, shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("contrast", ["dark", "bright"])
+def test_views_are_standard_and_bright_and_lead_back(contrast):
+    volume = noise()
+    view = StandardisedView(volume, contrast)
+    whole = view[:, :, :]
+    assert abs(whole.mean()) < 1e-4
+    assert whole.std() == pytest.approx(1, abs=1e-4)
+    assert np.corrcoef(whole.ravel(), volume.ravel())[0, 1] == pytest.approx(1 if contrast == "bright" else -1)
+    np.testing.assert_allclose(view.restored(whole), volume, atol=1e-4)
+
+
+def test_patches_of_grid_and_random_places():
+    volume = noise((33, 48, 64))
+    domain = Domain([StandardisedView(volume, "bright")], 16)
+    assert len(domain) == 2 * 3 * 4
+    assert domain.grid_place(len(domain) - 1).corner == (16, 32, 48)
+    generator = np.random.default_rng(0)
+    places = [domain.random_place(generator) for _ in range(50)]
+    assert {place.turned for place in places} == {True, False}
+    assert all(0 <= first <= side - 16 for place in places for first, side in zip(place.corner, volume.shape))
+    straight, turned = (domain.cut(Place(0, (1, 2, 3), half)) for half in (False, True))
+    assert straight.shape == (1, 16, 16, 16)
+    np.testing.assert_array_equal(turned, straight[:, ::-1, :, ::-1])  # half a turn about y
+
+
+def test_other_voxel_sizes_are_resampled(tmp_path):
+    write_volume(tmp_path / "fine.mrc", gaussian_filter(noise((40, 40, 40)), 2), 5.0)
+    write_volume(tmp_path / "right.mrc", noise((20, 20, 20)), 10.0)
+    files = [InputFile(path=str(tmp_path / name), role="noisy") for name in ("fine.mrc", "right.mrc")]
+    domain = open_domain(files, 16, 10.0, tmp_path / "resampled")
+    assert [view.shape for view in domain.views] == [(20, 20, 20)] * 2
+
+
+def test_bad_volumes_are_told(tmp_path):
+    write_volume(tmp_path / "small.mrc", noise((12, 40, 40)), 10.0)
+    write_volume(tmp_path / "flat.mrc", np.ones((20, 20, 20), np.float32), 10.0)
+    with pytest.raises(InputError, match=r"small\.mrc has \(12, 40, 40\) voxels"):
+        open_domain([InputFile(path=str(tmp_path / "small.mrc"))], 16, 10.0, tmp_path)
+    with pytest.raises(InputError, match="every voxel has the value 1"):
+        open_domain([InputFile(path=str(tmp_path / "flat.mrc"))], 16, 10.0, tmp_path)
+    with pytest.raises(InputError, match="constant"):
+        StandardisedView(np.ones((4, 4, 4)), "dark")
+
+
+def test_wrongly_told_contrast_is_noticed(domains):
+    noisy, clean = domains
+    assert contrast_warnings(clean, ["a", "b"]) == []
+    inverted = Domain([StandardisedView(view.volume, "dark") for view in clean.views], 16)
+    assert "check which contrast" in contrast_warnings(inverted, ["a", "b"])[0]
+    assert contrast_warnings(noisy, ["a", "b"]) == []

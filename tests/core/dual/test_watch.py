@@ -1,0 +1,65 @@
+"""What stops or warns of a lost training, and the pool."""
+import numpy as np
+import pytest
+import torch
+
+from cryoetseg.core.dual.pool import ReplayPool
+from cryoetseg.core.dual.watch import TrainingWatch, radial_power, spectrum_distance
+from cryoetseg.core.runtime.errors import TrainingError
+from cryoetseg.core.training.task import Step
+
+GOOD = {"contrast": 0.4, "score": 0.5}
+
+
+def step(number):
+    return Step(number, 0, "discriminators", torch.Generator().manual_seed(number), {})
+
+
+def test_inverted_contrast_stops():
+    with pytest.raises(TrainingError, match="inverted the contrast"):
+        TrainingWatch(3).judge({"contrast": -0.2, "score": 0.9})
+
+
+def test_judges_that_are_always_right_stop_after_the_limit():
+    watch = TrainingWatch(2)
+    watch.judge(GOOD)
+    for validation in range(2):
+        for _ in range(5):
+            watch.count({"tomogram_judge_accuracy": torch.tensor(1.0), "density_judge_accuracy": torch.tensor(0.7)})
+        if validation == 0:
+            watch.judge(GOOD)
+            assert "tomogram_judge_accuracy was right" in watch.warnings[0]
+        else:
+            with pytest.raises(TrainingError, match="always been right for 2 validations"):
+                watch.judge(GOOD)
+
+
+def test_gain_and_balance_reset_the_count():
+    watch = TrainingWatch(1)
+    for score in (0.1, 0.2, 0.3):
+        watch.count({"a_accuracy": torch.tensor(1.0)})
+        watch.judge({"contrast": 0.4, "score": score})
+    watch.count({"a_accuracy": torch.tensor(0.6)})
+    watch.judge({"contrast": 0.4, "score": 0.0})
+
+
+def test_radial_power_of_white_noise_is_flat_and_of_doubled_noise_four_times_as_large():
+    noise = torch.from_numpy(np.random.default_rng(0).normal(size=(4, 1, 16, 16, 16)))
+    power = radial_power(noise)
+    assert power.shape == (8,)
+    assert float((power[2:] / power[2:].mean() - 1).abs().max()) < 0.2
+    assert spectrum_distance(2 * noise, noise) == pytest.approx(np.log(4), rel=1e-6)
+    assert spectrum_distance(noise, noise) == 0
+
+
+def test_pool_keeps_fakes_and_shows_them_again():
+    pool = ReplayPool(4)
+    first = torch.arange(4.0).reshape(4, 1, 1, 1, 1)
+    torch.testing.assert_close(pool.exchange(first, step(0)), first)  # fills up
+    shown = torch.cat([pool.exchange(10.0 * number + first, step(number)) for number in range(1, 9)])
+    assert (shown < 10).any()
+    assert len(pool.state()["pool"]) == 4
+    copy = ReplayPool(4)
+    copy.restore({"pool": pool.state()["pool"].clone()})
+    torch.testing.assert_close(copy.exchange(first, step(9)), pool.exchange(first, step(9)))
+    assert ReplayPool(0).exchange(first, step(0)) is first

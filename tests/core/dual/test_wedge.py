@@ -1,0 +1,70 @@
+"""Filling the wedge: geometry of the turn, what was measured stays, energy comes in."""
+import numpy as np
+import pytest
+import torch
+
+from cryoetseg.core.dual.data import StandardisedView
+from cryoetseg.core.dual.params import TrainWedgeParameters, WedgeArchitecture, WedgeParameters
+from cryoetseg.core.dual.wedge import fill_wedge, join
+from cryoetseg.core.dual.wedge_train import TurnedView, WedgeNetworks, WedgeTask
+from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.runtime.params import parameters_from
+from cryoetseg.core.volumes.wedge import measured_plane, missing_energy
+
+SIZES = {"fill_channels": "2,4", "cut_channels": "2,4", "judge_channels": "2,4", "filter_radius": 5, "patch_px": 16}
+
+
+def wedged(seed=0, shape=(32, 40, 36), tilts=(-60, 60)):
+    noise = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+    plane = measured_plane(shape[0], shape[2], *tilts)
+    return noise, np.fft.irfft2(np.fft.rfft2(noise, axes=(0, 2)) * plane[:, None], s=(shape[0], shape[2]), axes=(0, 2)).astype(np.float32)
+
+
+def test_turned_views_are_rotations():
+    volume = np.random.default_rng(0).normal(size=(5, 6, 7)).astype(np.float32)
+    turned = TurnedView(volume)
+    expected = np.rot90(volume, axes=(0, 2))
+    assert turned.shape == expected.shape
+    np.testing.assert_array_equal(turned[0:7, 0:6, 0:5], expected)
+    np.testing.assert_array_equal(turned[2:5, 1:4, 1:5], expected[2:5, 1:4, 1:5])
+
+
+@pytest.mark.parametrize("tilts", [(-60, 60), (-50, 70)])
+def test_measured_coefficients_are_kept_and_the_wedge_is_filled(tilts):
+    truth, measured = wedged(tilts=tilts)
+    joined = np.empty_like(measured)
+    join(measured, 0.5 * truth, joined, *tilts, softness_px=2.0)
+    plane = measured_plane(32, 36, *tilts)
+    before, after = (np.fft.rfft2(volume, axes=(0, 2))[:, :, :] * plane[:, None] for volume in (measured, joined))
+    assert np.abs(after - before).max() < 1e-3 * np.abs(before).max()
+    assert missing_energy(measured, *tilts) < 1e-6
+    # the translation had half the amplitude; the rings of what is known bring it back
+    hard = np.empty_like(measured)
+    join(measured, 0.5 * truth, hard, *tilts, softness_px=0.0)
+    np.testing.assert_allclose(hard, truth, atol=0.35)
+    assert missing_energy(hard, *tilts) == pytest.approx(1.0, abs=0.15)
+
+
+def test_untrained_networks_change_nothing(tmp_path):
+    _, measured = wedged()
+    view = StandardisedView(measured, "dark")
+    pair = WedgeNetworks(WedgeArchitecture(**SIZES))
+    target = np.empty_like(measured)
+    fill_wedge(pair, view, target, WedgeParameters(), tmp_path / "scratch.mrc", torch.device("cpu"))
+    np.testing.assert_allclose(target, measured, atol=1e-2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_cut_starts_by_taking_the_wedge_away():
+    _, measured = wedged(shape=(48, 48, 48))
+    task = WedgeTask([StandardisedView(measured, "bright")], ["a"], TrainWedgeParameters(**SIZES), seed=0)
+    turned = np.ascontiguousarray(np.rot90(measured, axes=(0, 2)))
+    with torch.no_grad():
+        cut = task.pair.cut(torch.from_numpy(turned)[None, None])[0, 0].numpy()
+    assert missing_energy(cut, -60, 60) < 0.3 * missing_energy(turned, -60, 60)
+
+
+@pytest.mark.parametrize("tilts", [(0.0, 0.0), (-90.0, 90.0), (30.0, -30.0)])
+def test_impossible_tilt_ranges(tilts):
+    with pytest.raises(ParameterError, match="tilt range"):
+        parameters_from(WedgeParameters, {"tilt_min": tilts[0], "tilt_max": tilts[1]})
