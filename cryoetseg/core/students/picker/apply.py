@@ -23,6 +23,7 @@ from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .model import PickerModel, load_picker
 from .nms import find_peaks, pooling_passes, published_distance, suppress
 from .params import PickDeepetParameters
+from .ranking import contrast_at, ranked
 
 
 class Standardised:
@@ -60,8 +61,11 @@ def pick_volume(volume: StudentVolume, model: PickerModel, parameters: PickDeepe
     write_probabilities(scaled, model, probabilities, parameters, device)
     diameters = [diameter / voxel_size for diameter in model.diameters]
     cut = parameters.cut if parameters.peaks == "published" else None
-    peaks = find_peaks(probabilities, pooling_passes(max(diameters)), parameters.score_threshold, cut)
-    peaks = suppress(peaks, parameters.distance / voxel_size or published_distance(diameters), parameters.count or None)
+    peaks = find_peaks(probabilities, pooling_passes(max(diameters)), parameters.height_threshold, cut)
+    peaks = suppress(peaks, parameters.distance / voxel_size or published_distance(diameters))
+    if parameters.ranking == "combined":
+        peaks = ranked(peaks, contrast_at(scaled, peaks.zyx, np.array(diameters)[peaks.class_id - 1]))
+    peaks = peaks.first(parameters.count or None)
     place = peaks.class_id - 1
     table = ParticleTable.from_points(
         peaks.zyx, voxel_size=voxel_size, tilt_series_id=volume.name, class_id=np.array(model.numbers)[place], score=peaks.score,

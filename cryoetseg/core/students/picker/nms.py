@@ -32,6 +32,10 @@ class Peaks(NamedTuple):
     class_id: np.ndarray
     score: np.ndarray
 
+    def first(self, count: int | None) -> Peaks:
+        """The best ``count``; all for None."""
+        return Peaks(self.zyx[:count], self.class_id[:count], self.score[:count])
+
 
 def pooling_passes(diameter_px: float) -> int:
     """How often to pool for particles of a (largest) diameter: int(ocp / (k - 1) + 1), 6 for 23 voxels (DeepETPicker 2.6)."""
@@ -90,14 +94,14 @@ def published_distance(diameters_px: Sequence[float]) -> int:
     return min(int(diameter) // 2 + 1 for diameter in diameters_px)
 
 
-def suppress(peaks: Peaks, distance_px: float, count: int | None = None) -> Peaks:
-    """Of peaks nearer to each other than ``distance_px``, whatever their class, the higher stays; at most ``count``."""
+def suppress(peaks: Peaks, distance_px: float) -> Peaks:
+    """Of peaks nearer to each other than ``distance_px``, whatever their class, the higher stays (DeepETPicker 2.6)."""
     tree = cKDTree(peaks.zyx)
     reach = np.nextafter(distance_px, 0.0)  # the query includes its radius
     dropped = np.zeros(len(peaks.zyx), dtype=bool)
     kept: list[int] = []
     for index in range(len(peaks.zyx)):
-        if dropped[index] or (count is not None and len(kept) == count):
+        if dropped[index]:
             continue
         kept.append(index)
         if reach > 0:

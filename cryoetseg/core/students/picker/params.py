@@ -73,9 +73,12 @@ class PickDeepetParameters(Parameters):
     peaks: Literal["soft", "published"] = parameter(
         "soft", "soft pools the probabilities themselves, which ranks doubtful picks; published cuts them at 0.5 first.",
         label="Peaks", published="published")
-    score_threshold: float = parameter(
-        0.1, "Smallest score: the height of the peak after pooling. One label all alone scores up to 0.3 to 0.7 by its size.",
-        label="Smallest score", ge=0.0, le=1.0, published=0.1)
+    height_threshold: float = parameter(
+        0.1, "Smallest height of a peak after pooling. One label all alone reaches 0.3 to 0.7 by its size.",
+        label="Smallest height", ge=0.0, le=1.0, published=0.1)
+    ranking: Literal["combined", "height"] = parameter(
+        "combined", "Order and score of the picks: height is that of the peak; combined is the mean of two quantiles, of the height and of "
+        "the contrast at particle size, which orders the picks the network is sure of.", published="height")
     count: int = parameter(0, "Number of best picks kept in each tomogram; 0 keeps all.", label="Number of picks", ge=0, le=10000000)
     distance: float = parameter(
         0.0, "Picks are at least so far apart, over all classes; 0 takes half the smallest particle diameter and one voxel, as published.",

@@ -90,5 +90,6 @@ def test_duplicates_go_across_classes_and_the_higher_stays():
     assert kept.zyx[:, 2].tolist() == [0, 5]
     assert kept.class_id.tolist() == [1, 1]
     assert suppress(peaks, 3).zyx[:, 2].tolist() == [0, 3]  # nearer than 3 goes, at 3 stays; 5 is nearer than 3 to the second
-    assert len(suppress(peaks, 0, count=2).zyx) == 2
+    assert len(suppress(peaks, 0).zyx) == 3
+    assert peaks.first(1).zyx.tolist() == [[0, 0, 0]]
     assert len(maxima(np.zeros((5, 5, 5)), 0.1)) == 0

@@ -39,7 +39,7 @@ def test_crops_jitter_around_the_particle_and_stay_inside():
         labels = source.draw(0, np.random.default_rng(seed))[1]
         middle = np.argwhere(labels[0] == 1).mean(axis=0)
         assert np.abs(middle - 8).max() <= 16 // 5
-        assert (source.draw(1, np.random.default_rng(seed))[1] == 1).sum() == 23  # an eighth of a label of 5 voxels: 3 x 3 x 3 without the corner
+        assert (source.draw(1, np.random.default_rng(seed))[1] == 1).sum() == 23  # 3 x 3 x 3 without the corner
     assert crop_start((0, 39, 20), 16, SHAPE) == (0, 24, 12)
     assert crop_start((3, 3, 3), 16, (10, 16, 40)) == (-3, 0, 0)
 
