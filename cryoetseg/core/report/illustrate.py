@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime.job import RESULT_FILE, Output, Result, write_result
+from .illustrate_voxuda import draw_comparison, draw_segmented
 
 ORTHOGONAL_INCHES = 9.0
 EIGENIMAGE_INCHES, EIGENIMAGE_COLUMNS = 2.0, 6
@@ -116,6 +117,8 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-membranes": draw_membranes,
     "segment-classes": draw_classes,
     "pick-dog": draw_picks,
+    "segment-subtomograms": draw_segmented,
+    "voxuda-ablation": draw_comparison,
     "evaluate-segmentation": draw_evaluation,
     "evaluate-picking": draw_evaluation,
 }

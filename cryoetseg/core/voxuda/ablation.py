@@ -153,8 +153,8 @@ def as_csv(table: Mapping[str, Mapping[str, Any]]) -> str:
     writer.writerow(["row", "seeds", *COLUMNS, *(f"dice_{name}" for name in classes), "published_dice", "published_iou"])
     for row, entry in table.items():
         numbers = [entry[name] for name in COLUMNS] + [entry["class_dice"][name] for name in classes]
-        published = [round(value / 100, 3) for value in PUBLISHED.get(row, ())] or ["", ""]
-        writer.writerow([row, entry["seeds"], *(f"{number:.4f}" for number in numbers), *published])
+        published = [f"{value / 100:.3f}" for value in PUBLISHED.get(row, ())]
+        writer.writerow([row, entry["seeds"], *(f"{number:.4f}" for number in numbers), *(published or ["", ""])])
     return text.getvalue()
 
 
@@ -169,7 +169,7 @@ def mapped_features(
     maps = {}
     for row in MAPPED_ROWS:
         network, _ = load_model(folder / "rows" / f"{row}_{seed}" / MODEL, lambda card: VoxResNet(card.network_parameters["width"]))
-        features = [pooled_features(network, part.volumes) for part in (source, target)]
-        positions = feature_map(*features, seed)
-        maps[row] = {"source": positions[0].tolist(), "target": positions[1].tolist(), "separation": domain_separation(*features, seed)}
+        own, other = (pooled_features(network, part.volumes) for part in (source, target))
+        positions = feature_map(own, other, seed)
+        maps[row] = {"source": positions[0].tolist(), "target": positions[1].tolist(), "separation": domain_separation(own, other, seed)}
     return {"maps": maps, "classes": target.classes}

@@ -78,14 +78,14 @@ def _segment_subtomograms(
     entries: list[Entry], model: VoxUdaModel, p: SegmentSubtomogramsParameters, folder: Path, outcome: MethodOutcome,
 ) -> None:
     voxel_size = check_alike(entries, "input")
-    scores, shares = [], []
+    scores, shares, names = [], [], output_names(entries)
     for start in track(range(0, len(entries), p.batch_size), "subtomograms"):
         group = entries[start:start + p.batch_size]
         volumes = [particles_bright(read_volume(entry.path, entry.voxel_size)[0], entry.contrast) for entry in group]
-        for entry, probability in zip(group, segment_subtomograms(volumes, voxel_size, model)):
+        for name, entry, probability in zip(names[start:], group, segment_subtomograms(volumes, voxel_size, model)):
             mask = probability > p.threshold
             shares.append(float(mask.mean()))
-            outcome.outputs += _write(folder, entry, mask, probability, voxel_size, p.probabilities)
+            outcome.outputs += _write(folder, name, mask, probability, voxel_size, p.probabilities)
             if entry.mask is not None:
                 truth = read_mask(entry.mask, mask.shape) > 0
                 scores.append([float(value[0]) for value in sample_scores(mask[None], truth[None])])
@@ -115,8 +115,13 @@ def _unboxed(cube: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return large[tuple(slice(start, start + side) for start, side in zip(starts, shape))]
 
 
-def _write(folder: Path, entry: Entry, mask: np.ndarray, probability: np.ndarray, voxel_size: float, both: bool) -> list[Output]:
-    stem = entry.path.stem
+def output_names(entries: list[Entry]) -> list[str]:
+    """The files' stems; with a number in front where files of different folders share one."""
+    stems = [entry.path.stem for entry in entries]
+    return stems if len(set(stems)) == len(stems) else [f"{number:06d}_{stem}" for number, stem in enumerate(stems, start=1)]
+
+
+def _write(folder: Path, stem: str, mask: np.ndarray, probability: np.ndarray, voxel_size: float, both: bool) -> list[Output]:
     written = [("mask", f"{stem}_mask.mrc", mask.astype(np.int8))]
     if both:
         written.append(("probability", f"{stem}_probability.mrc", probability.astype(np.float16)))

@@ -236,5 +236,5 @@ def run(job: Job) -> MethodOutcome:
     metrics = {"source_subtomograms": len(source), "target_subtomograms": len(target), "voxel_size": target.voxel_size, **outcome.record()}
     save(network, folder / MODEL, p, target.voxel_size, {**metrics, "parameters": p.model_dump(), "seed": job.seed})
     return MethodOutcome(outputs=[
-        Output(kind="model", path=MODEL, voxel_size=target.voxel_size), Output(kind="curve", path="training/training_curve.png"),
+        Output(kind="model", path=MODEL, voxel_size=target.voxel_size), Output(kind="figure", path="training/training_curve.png"),
         Output(kind="table", path="training/metrics.csv")], metrics=metrics, warnings=warnings)
