@@ -8,8 +8,7 @@ from scipy.spatial import cKDTree
 
 from ...particles.table import ParticleTable
 from ...runtime.errors import InputError
-
-LARGEST_CLASS = 127
+from .data import LARGEST_CLASS
 
 
 class BallLabels:

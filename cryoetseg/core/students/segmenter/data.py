@@ -13,7 +13,7 @@ from ...volumes.streaming import z_slabs
 from ..volumes import StudentVolume
 
 MOST_PLACES = 20000  # of one class in one tomogram
-BACKGROUND = 0
+BACKGROUND, LARGEST_CLASS = 0, 127
 Augmentation = Literal["none", "tilt_axis", "three_axes"]
 Zyx = tuple[int, int, int]
 HALF_TURNS: dict[str, Zyx] = {"z": (1, -1, -1), "y": (-1, 1, -1), "x": (-1, -1, 1)}  # sign of each axis (z, y, x)
@@ -77,6 +77,9 @@ def check_classes(places: Mapping[int, Places], names: Sequence[str]) -> tuple[i
     present = [value for value in places if value > BACKGROUND]
     if any(value < 0 for value in places):
         raise InputError(f"the labels hold the number {min(places)}", "0 for background and 1, 2, ... for the classes")
+    if max(places) > LARGEST_CLASS:
+        raise InputError(f"the labels hold the number {max(places)}", f"classes from 1 to {LARGEST_CLASS}",
+                         "number the classes anew; numbers of single objects are no classes")
     if not present:
         raise InputError("there is no label in the part of the tomograms that is trained on", "voxels of at least one class",
                          "give other labels, or set held_out to 0 when all of them lie in the held-out block")

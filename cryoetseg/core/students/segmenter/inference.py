@@ -48,7 +48,7 @@ def segment_classes(
     """
     parameters = parameters or SegmentClassesParameters()
     chosen = choose_device(device)
-    network = network.to(chosen).eval()
+    network = network.to(chosen).to(memory_format=torch.channels_last_3d).eval()  # type: ignore[call-overload]  # a sixth faster on a processor
     classes = classes_of(network)
     results = into or ClassVolumes.in_memory(volume.shape, classes, parameters.probabilities)
     function = _probabilities(network, chosen, scaling or (*mean_and_deviation(volume), 1.0))

@@ -75,7 +75,7 @@ class SegmentClassesParameters(Parameters):
         64, "Side of the tiles that go through the network; larger is faster and takes more memory.", label="Tile size", unit="voxel",
         ge=16, le=512, multiple_of=4, published=192)
     overlap_px: int = parameter(
-        24, "Smallest overlap of neighbouring tiles.", label="Tile overlap", unit="voxel", expert=True, ge=0, le=256, published=55)
+        16, "Smallest overlap of neighbouring tiles.", label="Tile overlap", unit="voxel", expert=True, ge=0, le=256, published=55)
     batch_size: int = parameter(1, "Tiles through the network at once.", expert=True, ge=1)
     probabilities: bool = parameter(False, "Write the probability of every class too, in percent.")
     coordinates: bool = parameter(True, "Turn the class map into coordinates for each class.")

@@ -79,11 +79,11 @@ def test_strips_and_tiles_give_the_classes_of_one_piece(monkeypatch):
 
 
 def test_strips_cover_the_volume_once_within_the_memory_limit():
-    pieces = strips((1000, 960, 928), 96, 24, 16)
+    pieces = strips((1000, 960, 928), 64, 16, 16)
     assert pieces[0][0] == 0
     assert pieces[-1][1] == 960
     assert all(left[1] == right[0] and right[0] % 4 == 0 for left, right in zip(pieces, pieces[1:]))
-    assert max(b - a + 48 for a, b in pieces) * 4 * 16 * 96 * 928 < 1.5e9
+    assert max(b - a + 32 for a, b in pieces) * 4 * 16 * 64 * 928 < 0.7e9
     assert strips((64, 100, 100), 64, 24, 3) == [(0, 100)]
 
 

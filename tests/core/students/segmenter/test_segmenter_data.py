@@ -91,6 +91,8 @@ def test_a_missing_class_is_named():
     assert classes == 3
     assert len(warnings) == 1
     assert "class 2" in warnings[0]
+    with pytest.raises(InputError, match="300"):
+        check_classes({0: places[0], 300: places[1]}, [])
     with pytest.raises(InputError, match="no label"):
         check_classes(find_places([volume_with()], np.random.default_rng(0)), [])
 
