@@ -164,6 +164,7 @@ def test_class_masks_and_coordinates_of_classes(project, imported, segmenter):
     run = finished(project, ProtCryoEtSegSegmentClasses, useGpu=False, **tiny, **pointers)
     mask = run.classMasks.getFirstItem()
     assert mask.getDim() == imported.Tomograms.getFirstItem().getDim()
+    assert (run.confidences.getFirstItem().getTsId(), run.confidences.getFirstItem().getDim()) == ("sim_001", mask.getDim())
     assert set(np.unique(mrcfile.read(mask.getFileName()))) <= set(segmenter.model.getClasses())
 
 
