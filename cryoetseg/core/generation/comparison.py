@@ -47,7 +47,8 @@ def hollowness(profile: np.ndarray) -> float:
 def correlations(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Pearson correlation of every cube of ``first`` with every one of ``second``, (n, m)."""
     if first.shape[1:] != second.shape[1:]:
-        raise InputError(f"cubes of shapes {first.shape[1:]} and {second.shape[1:]}", "equal shapes", "cut real particles with the model's box")
+        raise InputError(f"cubes of shapes {first.shape[1:]} and {second.shape[1:]}", "equal shapes",
+                         "cut real particles with the model's box")
     return _unit(first) @ _unit(second).T
 
 

@@ -75,7 +75,8 @@ def compare(generated: Generated, real: np.ndarray, kinds: np.ndarray, training:
         deviation, shells = comparison.largest_deviation(power, real_power, parameters.least_power)
         rows[name] = {
             "count": len(own), "correlation_own": float(table[number, number]),
-            "correlation_best_other": float(np.delete(table[number], number).max(initial=-1)), "best_class": names[int(table[number].argmax())],
+            "correlation_best_other": float(np.delete(table[number], number).max(initial=-1)),
+            "best_class": names[int(table[number].argmax())],
             "fsc_half_angstrom": comparison.means_resolution(means[number], real_means[number], voxel_size),
             "spectrum_deviation": deviation, "spectrum_shells_over_25": shells,
             "nearest_training": float(comparison.nearest(own, trained).max()),
@@ -83,7 +84,8 @@ def compare(generated: Generated, real: np.ndarray, kinds: np.ndarray, training:
             "pair_correlation": comparison.mean_pair_correlation(own, parameters.largest_pairs),
             "pair_correlation_real": comparison.mean_pair_correlation(known, parameters.largest_pairs),
             "power": power.tolist(), "power_real": real_power.tolist(),
-            "profile": comparison.radial_profile(means[number]).tolist(), "profile_real": comparison.radial_profile(real_means[number]).tolist(),
+            "profile": comparison.radial_profile(means[number]).tolist(),
+            "profile_real": comparison.radial_profile(real_means[number]).tolist(),
         }
     return rows
 
@@ -130,7 +132,7 @@ def run(job: Job) -> MethodOutcome:
         metrics |= clean_errors(generator, real, [generator.classes.index(generated.classes[kind]) for kind in particles.kinds],
                                 particles.positions())
     folder = Path(job.output_folder)
-    write_json(folder / "scores.json", {"voxel_size": size, "classes": rows, **metrics})
+    write_json(folder / "scores.json", {"voxel_size": size, "by_class": rows, **metrics})
     write_text(folder / "scores.csv", _csv(rows))
     _write_means(folder / "means.npz", generated, real, particles.kinds)
     outputs = [Output(kind="table", path="scores.csv"), Output(kind="report", path="scores.json"), Output(kind="means", path="means.npz")]
@@ -150,7 +152,8 @@ def _of_classes(particles: Particles, classes: list[str]) -> Particles:
 
 
 def _training(job: Job, classes: list[str]) -> Particles | None:
-    renamed = [item.model_copy(update={"role": item.role.removeprefix("training_")}) for item in job.inputs if item.role.startswith("training_")]
+    renamed = [item.model_copy(update={"role": item.role.removeprefix("training_")}) for item in job.inputs
+               if item.role.startswith("training_")]
     return _of_classes(open_particles(job.model_copy(update={"inputs": renamed}), LEAST_TO_COMPARE), classes) if renamed else None
 
 

@@ -27,7 +27,7 @@ VALIDATION_BATCH = 8
 class GeneratorTask(TrainingTask):
     """Learning to take noise off particle cubes, as the training loop sees it."""
 
-    selection = Selection("validation_loss", "min")
+    selection = Selection("loss", "min")
 
     def __init__(self, training: Particles, held_out: Particles, parameters: TrainGeneratorParameters) -> None:
         self._training, self._held_out, self._parameters = training, held_out, parameters
@@ -66,7 +66,7 @@ class GeneratorTask(TrainingTask):
     def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
         """Mean squared errors on held-out particles, always the same ones with the same noise, at noise steps spread evenly.
 
-        ``validation_loss`` is what training minimises; ``validation_clean_error`` that of the clean volume, which the paper logs;
+        ``loss`` is what training minimises; ``clean_error`` that of the clean volume, which the paper logs;
         ``schedule_bound`` what the latter would be for a guess that knows the schedule alone.
         """
         rows, steps, noises = self._validation_draws()
@@ -76,7 +76,7 @@ class GeneratorTask(TrainingTask):
             loss, error = self._validation_errors(networks, rows[part], steps[part], noises[part])
             losses.append(loss)
             errors.append(error)
-        return {"validation_loss": float(np.concatenate(losses).mean()), "validation_clean_error": float(np.concatenate(errors).mean()),
+        return {"loss": float(np.concatenate(losses).mean()), "clean_error": float(np.concatenate(errors).mean()),
                 "schedule_bound": self._bound}
 
     def _validation_draws(self) -> tuple[np.ndarray, Tensor, Tensor]:
