@@ -64,3 +64,10 @@ def test_scores_become_bars(tmp_path, segmentation):
 def test_a_method_without_pictures_is_left_alone(segmentation):
     training = segmentation.model_copy(update={"method": "train-backbone"})
     assert illustrate(training) is training
+
+
+def test_membranes_without_particles_are_drawn_for_each_tomogram(tmp_path, segmentation):
+    inputs = [{**segmentation.job["inputs"][0], "role": "model", "path": "model"}, *segmentation.job["inputs"]]
+    membranes = segmentation.model_copy(
+        update={"method": "segment-membranes", "outputs": segmentation.outputs[:1], "job": {**segmentation.job, "inputs": inputs}})
+    assert [output.path for output in illustrate(membranes).outputs_of("figure")] == ["tomo_overview.png"]
