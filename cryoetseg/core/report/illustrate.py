@@ -98,6 +98,13 @@ def draw_picks(result: Result, folder: Path) -> list[str]:
     return [_overview(result, folder, Path(source["path"]), source["voxel_size"], None, None)]
 
 
+def draw_learned_picks(result: Result, folder: Path) -> list[str]:
+    """Each tomogram with the particles that a trained picker found."""
+    sources = [source for source in result.job["inputs"] if source["role"] == "tomogram"]
+    return [_overview(result, folder, Path(source["path"]), source["voxel_size"], None, None, number)
+            for number, source in enumerate(sources)]  # fmt: skip
+
+
 def draw_evaluation(result: Result, folder: Path) -> list[str]:
     """The scores between 0 and 1 as bars."""
     from .figures import draw_bars, new_figure, save_figure
@@ -117,6 +124,7 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-membranes": draw_membranes,
     "segment-classes": draw_classes,
     "pick-dog": draw_picks,
+    "pick-deepet": draw_learned_picks,
     "segment-subtomograms": draw_segmented,
     "voxuda-ablation": draw_comparison,
     "evaluate-segmentation": draw_evaluation,
@@ -146,7 +154,8 @@ def _overview(
 
 
 def _diameter(result: Result) -> float:
-    return float(result.job["parameters"].get("particle_diameter") or DEFAULT_DIAMETER)
+    known = result.job["parameters"].get("particle_diameter") or result.metrics.get("particle_diameter")
+    return float(known or DEFAULT_DIAMETER)
 
 
 def _middle_of_range(parameters: dict[str, Any], depth: int) -> int:

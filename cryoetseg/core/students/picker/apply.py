@@ -119,7 +119,7 @@ def run(job: Job) -> MethodOutcome:
     if len(models) != 1 or not tomograms:
         raise JobError(f"{len(models)} models and {len(tomograms)} tomograms", "one model and at least one tomogram")
     model, device, folder = load_picker(models[0].path), choose_device(job.device), Path(job.output_folder)
-    outcome = MethodOutcome(metrics={"particles": 0})
+    outcome = MethodOutcome(metrics={"particles": 0, "particle_diameter": max(model.diameters)})
     for item in tomograms:
         volume = open_student_volume(item)
         table, warnings = pick_volume(volume, model, parameters, device)

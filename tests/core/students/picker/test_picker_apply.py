@@ -170,7 +170,8 @@ def test_jobs_train_two_classes_from_coords_and_pick_into_star_and_coords(tmp_pa
     assert (trained.numbers, trained.outputs, trained.labels_px) == ((1, 2), 3, (5, 5))
     parameters = {**TILES, "coords": True, "height_threshold": 0.0, "count": 7}
     inputs = [InputFile(path=str(tmp_path / "out"), role="model"), job.inputs[0]]
-    picked = picking.run(Job(method="pick-deepet", parameters=parameters, inputs=inputs, output_folder=str(tmp_path / "picks"), device="cpu"))
+    folder = str(tmp_path / "picks")
+    picked = picking.run(Job(method="pick-deepet", parameters=parameters, inputs=inputs, output_folder=folder, device="cpu"))
     star, coords = (read_particles(tmp_path / "picks" / output.path, tilt_series_id="one") for output in picked.outputs)
     assert len(star) == 7
     np.testing.assert_allclose(star.zyx, coords.zyx, atol=1e-3)
