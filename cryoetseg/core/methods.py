@@ -32,6 +32,7 @@ METHODS = {
     "train-generator": Method("generation.params:TrainGeneratorParameters", "generation.train:run"),
     "generate-particles": Method("generation.params:SampleParameters", "generation.sample:run"),
     "evaluate-generation": Method("generation.params:EvaluateGenerationParameters", "generation.evaluate:run"),
+    "simulate-voxuda-source": Method("voxuda.params:VoxUdaSourceParameters", "voxuda_recipe:run"),
     "train-voxuda": Method("voxuda.params:TrainVoxUdaParameters", "voxuda.train:run"),
     "segment-subtomograms": Method("voxuda.params:SegmentSubtomogramsParameters", "voxuda.apply:run"),
     "voxuda-ablation": Method("voxuda.params:VoxUdaAblationParameters", "voxuda.ablation:run"),

@@ -8,26 +8,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from .runtime.errors import ParameterError
-from .runtime.job import InputFile, Job
-from .runtime.params import Parameters, parameter
+from .runtime.job import InputFile, Job, MethodOutcome, Output
+from .runtime.params import parameters_from
 from .runtime.record import recorded_run
 from .simulation import subtomograms
 from .simulation.params import SubtomogramParameters
+from .voxuda.params import VoxUdaSourceParameters
 
 
-class SourceParameters(Parameters):
-    """The simulated source of a Vox-UDA training."""
-
-    count: int = parameter(300, "Number of simulated subtomograms, over all signal-to-noise ratios.", ge=2, published=3000)
-    particles: str = parameter(
-        "rubisco, beta_galactosidase, thyroglobulin", "Macromolecules of the source: built-in ones, or 'none' with templates.",
-        published="PDB 1bxn, 1f1b and 1yg6")
-    snrs: str = parameter("0.03,0.05", "Signal-to-noise ratios of the source.", published="0.03,0.05")
-    size: int = parameter(32, "Side of a subtomogram.", unit="voxels", ge=16, le=128)
-    voxel_size: float = parameter(10.0, "Voxel size.", unit="A", ge=2, le=64, published=10)
+def run(job: Job) -> MethodOutcome:
+    """Simulate a source into the job's folder; inputs with the role ``template`` are its molecules, beside the built-in ones named."""
+    p = parameters_from(VoxUdaSourceParameters, job.parameters)
+    folder = Path(job.output_folder)
+    made = write_source(folder, p, job.inputs_of("template"), job.seed)
+    return MethodOutcome(outputs=[Output(kind="subtomograms", path=Path(item.path).name, voxel_size=p.voxel_size) for item in made],
+                         metrics={"subtomograms": p.count})
 
 
-def write_source(folder: Path, parameters: SourceParameters, templates: Sequence[InputFile] = (), seed: int = 0) -> list[InputFile]:
+def write_source(folder: Path, parameters: VoxUdaSourceParameters, templates: Sequence[InputFile] = (), seed: int = 0) -> list[InputFile]:
     """Simulate the source with its masks where ``folder`` does not hold it yet; returns the inputs of the training job."""
     ratios = _ratios(parameters.snrs)
     inputs = []

@@ -81,14 +81,15 @@ def train(
 
 
 def _simulated(folder: Path, count: Optional[int], templates: list[Path], settings: Settings) -> list[InputFile]:
-    from ..voxuda_recipe import SourceParameters, write_source
+    from ..voxuda.params import VoxUdaSourceParameters
+    from ..voxuda_recipe import write_source
 
-    given = {"count": count, "size": settings.parameters.get("size")}
-    given = {name: value for name, value in given.items() if value is not None}
+    wanted = {"count": count, "size": settings.parameters.get("size")}
+    given = {name: value for name, value in wanted.items() if value is not None}
     if templates:
         given["particles"] = "none"
     maps = [input_file(path, "template", contrast="bright") for path in templates]
-    return write_source(folder, parameters_from(SourceParameters, given), maps, settings.seed or 0)
+    return write_source(folder, parameters_from(VoxUdaSourceParameters, given), maps, settings.seed or 0)
 
 
 @app.command(cls=SectionedCommand)

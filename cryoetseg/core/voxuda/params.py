@@ -120,3 +120,15 @@ class VoxUdaAblationParameters(TrainVoxUdaParameters):
         0.5, "Share of the target kept out of all trainings and used for the scores. 0 scores on the training target itself, as the paper "
         "seems to; the supervised row then knows the answers.", ge=0, lt=1)
     draw_features: bool = parameter(True, "Map the features of source and target by t-SNE, without and with adaptation.", expert=True)
+
+
+class VoxUdaSourceParameters(Parameters):
+    """The simulated source of a Vox-UDA training."""
+
+    count: int = parameter(300, "Number of simulated subtomograms, over all signal-to-noise ratios.", ge=2, published=3000)
+    particles: str = parameter(
+        "rubisco, beta_galactosidase, thyroglobulin", "Macromolecules of the source: built-in ones, or 'none' with templates.",
+        published="PDB 1bxn, 1f1b and 1yg6")
+    snrs: str = parameter("0.03,0.05", "Signal-to-noise ratios of the source.", published="0.03,0.05")
+    size: int = parameter(32, "Side of a subtomogram.", unit="voxels", ge=16, le=128)
+    voxel_size: float = parameter(10.0, "Voxel size.", unit="A", ge=2, le=64, published=10)

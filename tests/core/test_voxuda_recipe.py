@@ -1,0 +1,28 @@
+"""The simulated source: classes in turn at both signal-to-noise ratios, with masks, not made twice."""
+import pytest
+
+from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.runtime.job import Job
+from cryoetseg.core.voxuda.data import read_subtomograms
+from cryoetseg.core.voxuda.params import VoxUdaSourceParameters
+from cryoetseg.core.voxuda_recipe import write_source
+
+SMALL = VoxUdaSourceParameters(count=5, particles="rubisco, nucleosome", size=16, voxel_size=16.0)
+
+
+def test_the_source_is_ready_for_training_and_made_once(tmp_path):
+    inputs = write_source(tmp_path, SMALL, seed=3)
+    job = Job(method="train-voxuda", inputs=inputs, output_folder=str(tmp_path))
+    source = read_subtomograms(job, "source", 16, 0.0)
+    assert (len(source), source.voxel_size) == (5, 16.0)
+    assert source.masks.any(axis=(1, 2, 3)).all()
+    assert source.volumes[source.masks].mean() > 0.5  # bright inside, whatever the files' contrast
+    times = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.mrc")}
+    write_source(tmp_path, SMALL, seed=3)
+    assert times == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.mrc")}
+
+
+@pytest.mark.parametrize("snrs", ["0.1,x", "-1", "0"])
+def test_ratios_are_checked(tmp_path, snrs):
+    with pytest.raises(ParameterError, match="signal-to-noise"):
+        write_source(tmp_path, SMALL.model_copy(update={"snrs": snrs}))
