@@ -11,7 +11,7 @@ from ...training.params import TrainingParameters
 class TrainMembranesParameters(TrainingParameters):
     """A 2D U-Net on one or several neighbouring slices, from membrane masks of any origin (Uddin26 1.9)."""
 
-    iterations: int = parameter(500, "Optimiser steps of each round; 0 takes the number of epochs instead.", ge=0, published=30000)
+    iterations: int = parameter(800, "Optimiser steps of each round; 0 takes the number of epochs instead.", ge=0, published=30000)
     batch_size: int = parameter(8, "Crops in one optimiser step, over all processes together.", ge=1, published=8)
     learning_rate: float = parameter(
         2e-3, "Largest learning rate. The supplement has 0.1 with SGD, the released program 0.01.", gt=0, published=0.1)
@@ -42,10 +42,10 @@ class TrainMembranesParameters(TrainingParameters):
     resample_labels: bool = parameter(
         False, "Bring labels of another shape or voxel size onto the tomogram's grid, the nearest label for each voxel.")
     slices: int = parameter(
-        3, "Neighbouring slices the network sees at once to label the middle one, an odd number.", unit="slices", ge=1, le=15,
+        5, "Neighbouring slices the network sees at once to label the middle one, an odd number.", unit="slices", ge=1, le=15,
         published=1)
     crop_px: int = parameter(
-        128, "Side of a training crop, at most the slice itself. The paper trains on whole slices.", unit="voxel", ge=16, le=4096,
+        96, "Side of a training crop, at most the slice itself. The paper trains on whole slices.", unit="voxel", ge=16, le=4096,
         multiple_of=16, published=1024)
     normalisation: Literal["volume", "slice"] = parameter(
         "volume", "Grey values are standardised by mean and deviation of the tomogram, or of each slice.", expert=True, published="slice")
@@ -62,8 +62,8 @@ class TrainMembranesParameters(TrainingParameters):
         1, "Voxels on either side of a label's border that are not learned from, because pseudo-labels are least certain there.",
         label="Ignored border", unit="voxel", ge=0, le=10, published=0)
     rounds: int = parameter(
-        1, "Rounds of self-training: after each the student labels the training slices anew, and the next learns from where it was "
-        "confident.", label="Rounds of self-training", ge=0, le=5, published=0)
+        0, "Rounds of self-training: the student labels the training slices anew and goes on learning from where it was confident. "
+        "Measured so far, a round gains less than it costs in time.", label="Rounds of self-training", ge=0, le=5, published=0)
     confidence: float = parameter(
         0.2, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this.", expert=True, ge=0, lt=1)
     smallest_component: float = parameter(

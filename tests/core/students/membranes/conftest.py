@@ -9,7 +9,7 @@ from cryoetseg.core.students.volumes import volume_from_array
 
 SHAPE = (12, 48, 64)
 VOXEL_SIZE = 10.0
-QUICK = {"iterations": 40, "batch_size": 4, "crop_px": 32, "rounds": 0, "validation_interval": 20, "learning_rate": 3e-3,
+QUICK = {"iterations": 40, "batch_size": 4, "crop_px": 32, "slices": 3, "rounds": 0, "validation_interval": 20, "learning_rate": 3e-3,
          "ema_decay": 0.8, "ignore_band_px": 0}
 
 
