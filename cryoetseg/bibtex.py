@@ -94,4 +94,21 @@
   year = {2020},
   doi = {10.48550/arXiv.1911.03044}
 }
+@article{Li2024,
+  title = {Vox-UDA: Voxel-wise Unsupervised Domain Adaptation for Cryo-Electron Subtomogram Segmentation with Denoised Pseudo-Labeling},
+  author = {Li, Haoran and others},
+  journal = {arXiv},
+  pages = {2406.18610},
+  year = {2024},
+  doi = {10.48550/arXiv.2406.18610}
+}
+@article{Chen2018,
+  title = {VoxResNet: Deep voxelwise residual networks for brain segmentation from 3D MR images},
+  author = {Chen, Hao and Dou, Qi and Yu, Lequan and Qin, Jing and Heng, Pheng-Ann},
+  journal = {NeuroImage},
+  volume = {170},
+  pages = {446--455},
+  year = {2018},
+  doi = {10.1016/j.neuroimage.2017.04.041}
+}
 """

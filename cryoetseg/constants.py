@@ -17,6 +17,8 @@ PICK_DOG = "pick-dog"
 TRAIN_MEMBRANES, SEGMENT_MEMBRANES = "train-membranes", "segment-membranes"
 TRAIN_PICKER, PICK_DEEPET = "train-picker", "pick-deepet"
 TRAIN_SEGMENTER, SEGMENT_CLASSES = "train-segmenter", "segment-classes"
+TRAIN_VOXUDA, SEGMENT_SUBTOMOGRAMS = "train-voxuda", "segment-subtomograms"
+SIMULATE_VOXUDA_SOURCE = "simulate-voxuda-source"
 
 # What a model serves, as in its card
 MEMBRANES, PICKER, SEGMENTER = "membranes", "picker", "segmenter"

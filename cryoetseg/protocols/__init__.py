@@ -7,11 +7,14 @@ from .protocol_pick_particles import ProtCryoEtSegPickParticles
 from .protocol_segment_classes import ProtCryoEtSegSegmentClasses
 from .protocol_segment_membranes import ProtCryoEtSegSegmentMembranes
 from .protocol_segment_slabs import ProtCryoEtSegSegmentSlabs
+from .protocol_segment_subtomograms import ProtCryoEtSegSegmentSubtomograms
+from .protocol_segment_voxuda import ProtCryoEtSegSegmentVoxUda
 from .protocol_select_by_score import ProtCryoEtSegSelectByScore
 from .protocol_simulate_tomograms import ProtCryoEtSegSimulateTomograms
 from .protocol_train_membranes import ProtCryoEtSegTrainMembranes
 from .protocol_train_picker import ProtCryoEtSegTrainPicker
 from .protocol_train_segmenter import ProtCryoEtSegTrainSegmenter
+from .protocol_train_voxuda import ProtCryoEtSegTrainVoxUda
 
 __all__ = [
     "ProtCryoEtSegEvaluatePicking",
@@ -23,9 +26,12 @@ __all__ = [
     "ProtCryoEtSegSegmentClasses",
     "ProtCryoEtSegSegmentMembranes",
     "ProtCryoEtSegSegmentSlabs",
+    "ProtCryoEtSegSegmentSubtomograms",
+    "ProtCryoEtSegSegmentVoxUda",
     "ProtCryoEtSegSelectByScore",
     "ProtCryoEtSegSimulateTomograms",
     "ProtCryoEtSegTrainMembranes",
     "ProtCryoEtSegTrainPicker",
     "ProtCryoEtSegTrainSegmenter",
+    "ProtCryoEtSegTrainVoxUda",
 ]

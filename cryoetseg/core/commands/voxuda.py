@@ -74,18 +74,22 @@ def train(
     inputs += [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
     inputs += [input_file(path, "source_mask") for path in source_masks or []]
     if not source:
-        inputs += _simulated(out.absolute() / "source", source_count, template or [], settings)
+        inputs += _simulated(out.absolute() / "source", source_count, template or [], inputs, settings)
     elif template or source_count:
         raise ParameterError("a source together with options of a simulated one", "one of them", "leave out --template and --source-count")
     run_and_show(build_job("train-voxuda", inputs, out, settings), settings)
 
 
-def _simulated(folder: Path, count: Optional[int], templates: list[Path], settings: Settings) -> list[InputFile]:
+def _simulated(folder: Path, count: Optional[int], templates: list[Path], targets: list[InputFile], settings: Settings) -> list[InputFile]:
+    """A source at the target's voxel size, so that it fills its boxes."""
+    from ..voxuda.data import check_alike, find_entries
     from ..voxuda.params import VoxUdaSourceParameters
     from ..voxuda_recipe import write_source
 
-    wanted = {"count": count, "size": settings.parameters.get("size")}
-    given = {name: value for name, value in wanted.items() if value is not None}
+    entries = find_entries([item for item in targets if item.role == "target"], [], "target")
+    voxel_size = settings.parameters.get("common_voxel_size") or check_alike(entries, "target")
+    wanted = {"count": count, "size": settings.parameters.get("size"), "voxel_size": voxel_size}
+    given: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
     if templates:
         given["particles"] = "none"
     maps = [input_file(path, "template", contrast="bright") for path in templates]
@@ -151,5 +155,5 @@ def ablation(
     inputs += [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
     inputs += [input_file(path, "source_mask") for path in source_masks or []]
     if not source:
-        inputs += _simulated(out.absolute() / "source", source_count, template or [], settings)
+        inputs += _simulated(out.absolute() / "source", source_count, template or [], inputs, settings)
     run_and_show(build_job("voxuda-ablation", inputs, out, settings), settings)

@@ -1,0 +1,147 @@
+"""Adaptation of a segmenter to subtomograms without labels."""
+import os
+from typing import Any, Dict, List
+
+from pwem.objects import AtomStruct, SetOfVolumes, Volume
+from pyworkflow.object import Pointer
+from pyworkflow.protocol import EnumParam, Form, IntParam, MultiPointerParam, PointerParam
+from pyworkflow.utils import Message
+
+from cryoetseg._plugin import Plugin
+from cryoetseg.constants import SIMULATE_VOXUDA_SOURCE, TRAIN_VOXUDA
+from cryoetseg.convert import fileOf
+from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_result, write_job
+from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
+
+from .form_builder import addGroups, fieldsByBase
+from .protocol_base import CONTRASTS
+from .protocol_tomograms_base import tellingWarnings
+from .protocol_train_base import LOOP_GROUP, MODEL, ProtCryoEtSegTrainBase
+from .subtomogram_sets import checkSubtomograms, subtomogramFiles
+
+SOURCE = "source"
+
+
+class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
+    """Train a network to segment your subtomograms without any label of them (Vox-UDA).
+
+    It learns from labelled subtomograms of other molecules, simulated on the fly or given as a set with masks, and adapts to yours:
+    noise like that of your data is added to the source, a discriminator keeps the features of both alike, and a slowly moving teacher
+    labels your denoised subtomograms. The target may come from any extraction: this plugin's, RELION's, Dynamo's, or imported.
+
+    Output: a model for *segment subtomograms* and for whole tomograms. *Analyze Results* shows the training curve, also while it runs.
+    """
+
+    _label = "train Vox-UDA"
+    _method = TRAIN_VOXUDA
+    _model = TrainVoxUdaParameters
+
+    # --------------------------- form --------------------------------------
+    def _defineParams(self, form: Form) -> None:
+        groups = fieldsByBase(self._model)
+        form.addSection(label=Message.LABEL_INPUT)
+        self._addTarget(form)
+        self._addSource(form)
+        addGroups(form, self._model, [("Adaptation", names) for title, names in groups if title != LOOP_GROUP])
+        form.addSection(label=LOOP_GROUP)
+        addGroups(form, self._model, [("Length, speed, care", names) for title, names in groups if title == LOOP_GROUP])
+        self._addSeed(form)
+        self._addGpu(form)
+        form.addParallelSection(threads=1, mpi=0, binThreads=os.cpu_count() or 1,
+                                binThreadsHelp="Processor cores that the training uses.")
+
+    def _addTarget(self, form: Form) -> None:
+        form.addParam("inTarget", PointerParam, pointerClass="SetOfSubTomograms, SetOfVolumes", important=True, label="Target",
+                      help="Subtomograms to adapt to, all of one size and voxel size. No labels are needed.")
+        self._addContrast(form)
+
+    def _addSource(self, form: Form) -> None:
+        form.addParam("inSource", PointerParam, pointerClass="SetOfSubTomograms, SetOfVolumes", allowsNull=True, label="Labelled source",
+                      help="Subtomograms with masks to learn from. Left empty, they are simulated.")
+        form.addParam("inSourceMasks", PointerParam, pointerClass="SetOfSubTomograms, SetOfVolumes", condition="inSource",
+                      allowsNull=True, label="Masks of the source", help="One mask for each source subtomogram, in their order.")
+        form.addParam("sourceContrast", EnumParam, choices=list(CONTRASTS), default=0, condition="inSource",
+                      display=EnumParam.DISPLAY_HLIST, label="Source particles look")
+        form.addParam("sourceCount", IntParam, default=VoxUdaSourceParameters().count, condition="not inSource",
+                      label="Simulated subtomograms", help="Number of simulated source subtomograms. The paper took 3000.")
+        form.addParam("templates", MultiPointerParam, pointerClass="Volume, SetOfVolumes, AtomStruct", allowsNull=True,
+                      condition="not inSource", label="Molecules of the source",
+                      help="Density maps or atomic models to simulate the source from, other ones than the target's. Left empty, "
+                           "built-in molecules are taken.")
+
+    # --------------------------- jobs --------------------------------------
+    def _isSimulated(self) -> bool:
+        return self.inSource.get() is None
+
+    def _writeInputs(self, tsId: str) -> None:
+        """Simulate the source, where none is given, by a job of its own in ``extra/source``."""
+        if not self._isSimulated() or os.path.exists(self._getItemFile(SOURCE, RESULT_FILE)):
+            return
+        # at the target's voxel size, so that the source fills its boxes
+        voxelSize = self.commonVoxelSize.get() or self.inTarget.get().getSamplingRate()
+        parameters = VoxUdaSourceParameters(count=self.sourceCount.get(), size=self.size.get(), particles=self._particles(),
+                                            voxel_size=voxelSize).model_dump()
+        write_job(self._getItemFile(SOURCE, JOB_FILE), Job(
+            method=SIMULATE_VOXUDA_SOURCE, parameters=parameters, inputs=self._templateFiles(), output_folder=self._getItemFile(SOURCE),
+            seed=self._getSeed(SOURCE), device="cpu"))
+        Plugin.runCore(self, self._getItemFile(SOURCE, JOB_FILE))
+
+    def _particles(self) -> str:
+        return "none" if self._templateFiles() else VoxUdaSourceParameters().particles
+
+    def _templateFiles(self) -> List[InputFile]:
+        return [_templateFile(item) for pointer in self.templates for item in _single(pointer.get())]
+
+    def _getInputs(self, tsId: str) -> List[InputFile]:
+        files = subtomogramFiles(self.inTarget.get(), "target", CONTRASTS[self.contrast.get()])
+        if not self._isSimulated():
+            files += subtomogramFiles(self.inSource.get(), SOURCE, CONTRASTS[self.sourceContrast.get()])
+            if self.inSourceMasks.get() is not None:
+                files += subtomogramFiles(self.inSourceMasks.get(), "source_mask")
+            return files
+        if not os.path.exists(self._getItemFile(SOURCE, RESULT_FILE)):
+            return files
+        made = read_result(self._getItemFile(SOURCE, RESULT_FILE)).outputs_of("subtomograms")
+        return files + [InputFile(path=self._getItemFile(SOURCE, item.path), role=SOURCE, voxel_size=item.voxel_size) for item in made]
+
+    # --------------------------- outputs -----------------------------------
+    def _sources(self) -> List[Pointer]:
+        return [self.inTarget] if self._isSimulated() else [self.inTarget, self.inSource]
+
+    # --------------------------- information -------------------------------
+    def _validateInputs(self) -> List[str]:
+        errors = checkSubtomograms(self.inTarget, "Target", least=2)
+        if not self._isSimulated():
+            errors += checkSubtomograms(self.inSource, "Labelled source", least=2)
+            masks = self.inSourceMasks.get()
+            if masks is not None and masks.getSize() != self.inSource.get().getSize():
+                errors.append(f"*Masks of the source* holds {masks.getSize()} masks for {self.inSource.get().getSize()} subtomograms. "
+                              "Allowed: one each.")
+        return errors
+
+    def _summarise(self, results: Dict[str, Result]) -> List[str]:
+        (result,) = results.values()
+        metrics = result.metrics
+        lines = [f"*{metrics['steps']}* steps on *{metrics['source_subtomograms']}* labelled and *{metrics['target_subtomograms']}* "
+                 f"unlabelled subtomograms in {result.seconds / 60:.1f} minutes."]
+        if hasattr(self, MODEL):
+            lines.append(f"Model: {self.model.describe()}.")
+        return lines + tellingWarnings(results)
+
+    def _methods(self) -> List[str]:
+        if not hasattr(self, MODEL):
+            return []
+        return [f"A VoxResNet was adapted from labelled to unlabelled subtomograms by Vox-UDA [Li2024] (seed {self.seed.get()})."]
+
+    def _citations(self) -> List[str]:
+        return ["Li2024", "Chen2018"]
+
+
+def _single(item: Any) -> List[Any]:
+    return [volume.clone() for volume in item.iterItems()] if isinstance(item, SetOfVolumes) else [item]
+
+
+def _templateFile(item: Any) -> InputFile:
+    if isinstance(item, AtomStruct) and not isinstance(item, Volume):
+        return InputFile(path=item.getFileName(), role="template", contrast="bright")
+    return InputFile(path=fileOf(item), role="template", voxel_size=item.getSamplingRate(), contrast="bright")
