@@ -25,7 +25,7 @@ from cryoetseg.core.students.segmenter.train import TrainedSegmenter, train_segm
 from cryoetseg.core.volumes.io import read_labels, read_volume
 
 VOXEL, CLASSES, RADIUS_PX = 10.0, 9, 5.0
-DIAMETER = 130.0  # of the particles on average, Angstrom
+SIGMA_PX = 13 / 12**0.5  # to which a ball of 13 voxels, the mean size of the particles, answers most strongly
 Answer = Callable[[int], tuple[np.ndarray, ParticleTable]]
 
 
@@ -53,7 +53,7 @@ def scores(data: Data, tests: Sequence[int], answer: Answer) -> dict[str, list[f
         maps.append(class_map)
         found.append(table)
         truth.append(data.particles(number))
-    whole, exact = np.stack(maps), np.stack([data.labels(number) for number in tests])
+    whole, exact = np.concatenate(maps), np.concatenate([data.labels(number) for number in tests])
     f1 = [_f1([table.select(table.class_id == value) for table in found], [table.select(table.class_id == value) for table in truth])
           for value in range(1, CLASSES + 1)]
     return {"Dice": [dice(whole == value, exact == value) for value in range(1, CLASSES + 1)] + [dice(whole > 0, exact > 0)],
@@ -80,14 +80,15 @@ def answers(data: Data, trained: TrainedSegmenter) -> dict[str, Answer]:
 
     def blobs(number: int, value: int) -> tuple[np.ndarray, ParticleTable]:
         volume = data.volume(number)
-        picks = difference_of_gaussians(volume, DIAMETER / VOXEL / 12**0.5, 3 * DIAMETER / VOXEL / 12**0.5, count=27)
+        picks = difference_of_gaussians(volume, SIGMA_PX, exclusion_px=3 * SIGMA_PX, count=27)
         class_map = np.where(volume > np.quantile(volume, 1 - 0.0245), value, 0)  # as many voxels as the particles of a tomogram have
         return class_map, ParticleTable.from_points(picks.points, voxel_size=VOXEL, class_id=value)
 
+    trivial: dict[str, Answer] = {f"27 best DoG picks, all of class {value}": lambda number, value=value: blobs(number, value)  # type: ignore[misc]
+                                  for value in dict.fromkeys((most, largest))}  # the most frequent class, the largest
     return {"network, components": lambda number: network(number, "components"),
             "network, mean shift": lambda number: network(number, "mean_shift"),
-            f"27 best DoG picks, all of class {most} (most frequent)": lambda number: blobs(number, most),
-            f"27 best DoG picks, all of class {largest} (largest)": lambda number: blobs(number, largest)}
+            **trivial}
 
 
 def main() -> None:
