@@ -16,15 +16,15 @@ FLOORS = {
     "volumes": 0, "particles": 0, "runtime": 0,
     "models": 1, "training": 1, "inference": 1, "metrics": 1,
     "simulation": 2, "foundation": 2, "students": 2, "dual": 2, "voxuda": 2, "generation": 2, "picking": 2,
-    "report": 3, "backbone_recipe": 3, "voxuda_recipe": 3, "commands": 3, "cli": 3, "methods": 3, "pipeline": 3, "__main__": 3,
-    "__init__": 3,
+    "report": 3, "backbone_recipe": 3, "voxuda_recipe": 3, "dual_chain": 3,
+    "commands": 3, "cli": 3, "methods": 3, "pipeline": 3, "__main__": 3, "__init__": 3,
 }  # fmt: skip
 METHOD_FLOOR, ROOF = 2, 3
 SCIPION_PYTHON = (3, 8)
 LONGEST_FILE = 300
 SOURCES = sorted(CORE.rglob("*.py"))
 SCIPION_SIDE = sorted(path for path in PACKAGE.rglob("*.py") if CORE not in path.parents)
-DRAWN_BY_SCIPION = [CORE / "report" / name for name in ("figures.py", "scatter.py", "slab_file.py")]
+DRAWN_BY_SCIPION = [CORE / "report" / name for name in ("figures.py", "generation.py", "scatter.py", "slab_file.py")]
 DRAWN_BY_SCIPION += [CORE / "training" / name for name in ("curve.py", "log.py")]
 READ_BY_SCIPION = sorted(CORE.rglob("params.py")) + [CORE / "runtime" / f"{name}.py" for name in ("errors", "params", "job", "files")]
 

@@ -19,7 +19,7 @@ from typer.core import TyperGroup
 from .runtime.errors import CryoetsegError, MemoryLimitError
 
 logger = logging.getLogger(__name__)
-COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "train", "voxuda", "generate", "weights", "run", "info")
+COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "train", "voxuda", "dual", "generate", "weights", "run", "info")
 INTERRUPTED, TERMINATED, UNEXPECTED = 130, 143, 70
 
 

@@ -17,7 +17,7 @@ from scipy.stats import skew
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile
 from ..volumes.contrast import particles_bright
-from ..volumes.io import open_volume, write_volume
+from ..volumes.io import open_volume, read_header, write_volume
 from ..volumes.normalisation import mean_and_deviation
 from ..volumes.resampling import resample
 
@@ -101,6 +101,16 @@ def open_domain(files: Sequence[InputFile], patch: int, voxel_size: float, folde
     """
     views = [StandardisedView(_at_voxel_size(item, voxel_size, folder), item.contrast) for item in files]
     return Domain(views, patch, [Path(item.path).name for item in files])
+
+
+def voxel_size_of(wanted: float, files: Sequence[InputFile]) -> float:
+    """The model's voxel size: the one wanted, or, for 0, that of the first volume."""
+    if wanted > 0:
+        return wanted
+    header = read_header(files[0].path, files[0].voxel_size)
+    if not header.voxel_size_is_known:
+        raise InputError(f"{files[0].path}: the voxel size is unknown", "volumes with a voxel size", "give it with --voxel-size")
+    return header.voxel_size
 
 
 def _at_voxel_size(item: InputFile, voxel_size: float, folder: Path) -> Any:

@@ -75,8 +75,9 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
     validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0)
 
-    voxel_size: float = parameter(
-        10.0, "Voxel size of the model; other volumes are resampled to it.", unit="A", ge=1.0, le=100.0)
+    model_voxel_size: float = parameter(
+        10.0, "Voxel size of the model, to which volumes of another one are resampled; 0 takes that of the first noisy tomogram.",
+        unit="A", ge=0.0, le=100.0)
     crops: Literal["random", "grid"] = parameter(
         "random", "Patches from random places, half of them turned by 180 degrees about the tilt axis, or the non-overlapping grid.",
         expert=True, published="grid")
@@ -185,7 +186,9 @@ class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchite
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
     validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0)
 
-    voxel_size: float = parameter(10.0, "Voxel size of the model; other volumes are resampled to it.", unit="A", ge=1.0, le=100.0)
+    model_voxel_size: float = parameter(
+        10.0, "Voxel size of the model, to which volumes of another one are resampled; 0 takes that of the first tomogram.", unit="A",
+        ge=0.0, le=100.0)
     cycle_weight: float = parameter(1.0, "Weight of both cycles.", expert=True, ge=0, published=1)
     adversarial_weight: float = parameter(1.0, "Weight of the discriminators for the translators.", expert=True, ge=0, published=1)
     replay_pool: int = parameter(50, "Earlier translations shown to the discriminators again.", expert=True, ge=0, le=10000, published=0)

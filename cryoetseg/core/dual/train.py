@@ -12,11 +12,11 @@ from ..models.card import ModelCard
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
-from ..runtime.seeds import numpy_generator, torch_generator
+from ..runtime.seeds import numpy_generator, stream_seed, torch_generator
 from ..training.engine import train
 from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
-from .data import Domain, contrast_warnings, open_domain
+from .data import Domain, contrast_warnings, open_domain, voxel_size_of
 from .losses import accuracy, code_regulariser, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from .model import METHOD, DualNetworks, save_dual, widths
 from .networks import Discriminator, channels_last, orthogonal_start, permute_voxels
@@ -38,7 +38,7 @@ class DualTask(TrainingTask):
     def __init__(self, noisy: Domain, clean: Domain, parameters: TrainDualParameters, seed: int) -> None:
         self.noisy, self.clean, self.parameters = noisy, clean, parameters
         self.dual = build_networks(parameters, noisy, clean, seed)
-        judges = {name: Discriminator(widths(parameters.judge_channels)) for name in JUDGES}
+        judges = build_judges(JUDGES, parameters.judge_channels, seed)
         self.networks = {**{name: getattr(self.dual, name) for name in GENERATORS}, **judges}
         self.networks = {name: channels_last(network) for name, network in self.networks.items()}
         self.pools = {name: ReplayPool(parameters.replay_pool) for name in JUDGES}
@@ -143,6 +143,13 @@ def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain
     return dual
 
 
+def build_judges(names: Sequence[str], channels: str, seed: int) -> dict[str, nn.Module]:
+    """Discriminators whose first weights depend on the seed alone."""
+    with torch.random.fork_rng():
+        torch.manual_seed(stream_seed(seed, "judges"))
+        return {name: Discriminator(widths(channels)) for name in names}
+
+
 def noisy_from(networks: Networks, density: Tensor, step: Step) -> Tensor:
     """t_f = G_s(v_r + P[G_n(z)]), z ~ N(0, I) (DUAL, forward equations)."""
     decoder = networks["decoder"]
@@ -178,18 +185,20 @@ def run(job: Job) -> MethodOutcome:
     """Train on the inputs with the roles ``noisy`` and ``clean``; writes the model folder ``model`` and the training's record."""
     p = parameters_from(TrainDualParameters, job.parameters)
     folder = Path(job.output_folder)
-    domains = {role: open_domain(inputs_of(job, role), p.patch_px, p.voxel_size, folder / "resampled") for role in ("noisy", "clean")}
+    files = {role: inputs_of(job, role) for role in ("noisy", "clean")}
+    voxel_size = voxel_size_of(p.model_voxel_size, files["noisy"])
+    domains = {role: open_domain(files[role], p.patch_px, voxel_size, folder / "resampled") for role in files}
     task = DualTask(domains["noisy"], domains["clean"], p, job.seed)
     outcome = train(task, p, folder / "training", job.seed, job.device)
     outcome.load_best(task.networks)
-    card = ModelCard(method=METHOD, network="dual", network_parameters=task.dual.shape.model_dump(), voxel_size=p.voxel_size,
+    card = ModelCard(method=METHOD, network="dual", network_parameters=task.dual.shape.model_dump(), voxel_size=voxel_size,
                      normalisation="whole volume to mean 0 and deviation 1, particles bright", training={
                          **outcome.record(), "noisy": [Path(item.path).name for item in job.inputs_of("noisy")],
                          "clean": [Path(item.path).name for item in job.inputs_of("clean")], "seed": job.seed})
     save_dual(folder / "model", task.dual, card)
     warnings = [line for role, domain in domains.items()
-                for line in contrast_warnings(domain, [Path(item.path).name for item in job.inputs_of(role)])]
-    return MethodOutcome(outputs=[Output(kind="model", path="model", voxel_size=p.voxel_size),
+                for line in contrast_warnings(domain, [Path(item.path).name for item in files[role]])]
+    return MethodOutcome(outputs=[Output(kind="model", path="model", voxel_size=voxel_size),
                                   Output(kind="figure", path="training/training_curve.png"),
                                   Output(kind="table", path="training/metrics.csv")],
                          metrics=outcome.record(), warnings=[*warnings, *task.watch.warnings])

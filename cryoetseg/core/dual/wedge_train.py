@@ -22,14 +22,14 @@ from ..runtime.seeds import numpy_generator
 from ..training.engine import train
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
 from ..volumes.wedge import missing_energy
-from .data import Domain, StandardisedView, open_domain
+from .data import Domain, StandardisedView, open_domain, voxel_size_of
 from .losses import accuracy, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from .model import widths
-from .networks import Discriminator, StructuralGenerator, channels_last
+from .networks import StructuralGenerator, channels_last
 from .params import TrainWedgeParameters, WedgeArchitecture
 from .pool import ReplayPool
 from .start import kernel_of, power_spectra
-from .train import dual_optimiser, inputs_of, judged
+from .train import build_judges, dual_optimiser, inputs_of, judged
 from .watch import TrainingWatch, spectrum_distance
 
 METHOD, NETWORK = "train-dual-wedge", "dual-wedge"
@@ -69,7 +69,7 @@ class WedgeTask(TrainingTask):
         self.measured = Domain(views, parameters.patch_px, names)
         self.turned = Domain([TurnedView(view) for view in views], parameters.patch_px, names)  # type: ignore[misc]
         self.pair = self._start(seed)
-        judges = {name: Discriminator(widths(parameters.judge_channels)) for name in JUDGES}
+        judges = build_judges(JUDGES, parameters.judge_channels, seed)
         networks: dict[str, nn.Module] = {"fill": self.pair.fill, "cut": self.pair.cut, **judges}
         self.networks = {name: channels_last(network) for name, network in networks.items()}
         self.pools = {name: ReplayPool(parameters.replay_pool) for name in JUDGES}
@@ -157,16 +157,17 @@ def run(job: Job) -> MethodOutcome:
     p = parameters_from(TrainWedgeParameters, job.parameters)
     folder = Path(job.output_folder)
     files = inputs_of(job, "noisy")
-    domain = open_domain(files, p.patch_px, p.voxel_size, folder / "resampled")
+    voxel_size = voxel_size_of(p.model_voxel_size, files)
+    domain = open_domain(files, p.patch_px, voxel_size, folder / "resampled")
     names = [Path(item.path).name for item in files]
     task = WedgeTask(domain.views, names, p, job.seed)
     outcome = train(task, p, folder / "training", job.seed, job.device)
     outcome.load_best(task.networks)
-    card = ModelCard(method=METHOD, network=NETWORK, network_parameters=task.pair.shape.model_dump(), voxel_size=p.voxel_size,
+    card = ModelCard(method=METHOD, network=NETWORK, network_parameters=task.pair.shape.model_dump(), voxel_size=voxel_size,
                      normalisation="whole volume to mean 0 and deviation 1, particles bright",
                      training={**outcome.record(), "noisy": names, "tilt_min": p.tilt_min, "tilt_max": p.tilt_max, "seed": job.seed})
     save_model(folder / "model", task.pair, card)
-    return MethodOutcome(outputs=[Output(kind="model", path="model", voxel_size=p.voxel_size),
+    return MethodOutcome(outputs=[Output(kind="model", path="model", voxel_size=voxel_size),
                                   Output(kind="figure", path="training/training_curve.png"),
                                   Output(kind="table", path="training/metrics.csv")],
                          metrics=outcome.record(), warnings=task.watch.warnings)

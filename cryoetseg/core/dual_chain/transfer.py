@@ -1,0 +1,61 @@
+"""Function five of DUAL (spec C11): synthetic tomograms, whose classes are known, train the segmenter of the real ones.
+
+Three recorded jobs in folders of their own, so that a chain that was interrupted goes on where it stopped.
+"""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..methods import run_job
+from ..runtime.errors import JobError
+from ..runtime.job import InputFile, Job, MethodOutcome, Output, Result
+from ..runtime.params import parameters_from
+from .params import TransferParameters
+
+SYNTHETIC, TRAINING, SEGMENTED = "synthetic", "segmenter", "segmented"
+
+
+def run(job: Job) -> MethodOutcome:
+    """Inputs: ``model`` (a trained DUAL), ``grand_model`` and ``labels`` (their class masks, in the same order), ``tomogram``.
+
+    Outputs: the synthetic tomograms, the segmenter's ``model`` and what it finds in the tomograms.
+    """
+    p = parameters_from(TransferParameters, job.parameters)
+    models, labels = job.inputs_of("grand_model"), job.inputs_of("labels")
+    if not models or len(models) != len(labels):
+        raise JobError(f"{len(models)} grand models and {len(labels)} class masks", "one class mask for each, at least one pair")
+    if not job.inputs_of("tomogram"):
+        raise JobError("no input has the role 'tomogram'", "the tomograms to segment")
+    folder = Path(job.output_folder)
+    pairs = [pair for copy in range(p.copies) for pair in _synthetic_pairs(job, copy)]
+    trained = _run(job, "train-segmenter", pairs, folder / TRAINING, p.model_dump(mode="json", exclude={"copies"}))
+    network = InputFile(path=str(folder / TRAINING / trained.outputs_of("model")[0].path), role="model")
+    segmented = _run(job, "segment-classes", [network, *job.inputs_of("tomogram")], folder / SEGMENTED, {})
+    outputs = [Output(kind="synthetic_tomogram", path=str(Path(item.path).relative_to(folder)), voxel_size=item.voxel_size,
+                      tilt_series_id=item.tilt_series_id) for item in pairs if item.role == "tomogram"]
+    outputs += _below(TRAINING, trained.outputs) + _below(SEGMENTED, segmented.outputs)
+    return MethodOutcome(outputs=outputs, metrics={"training": trained.metrics, **segmented.metrics},
+                         warnings=[*trained.warnings, *segmented.warnings])
+
+
+def _synthetic_pairs(job: Job, copy: int) -> list[InputFile]:
+    """Synthetic tomograms of one draw of the noise, each with its class mask."""
+    folder = Path(job.output_folder) / SYNTHETIC / f"draw{copy + 1}"
+    models, labels = job.inputs_of("grand_model"), job.inputs_of("labels")
+    made = _run(job, "simulate-dual", [*job.inputs_of("model"), *models], folder, {}, seed=job.seed + copy * len(models))
+    pairs = []
+    for output, mask in zip(made.outputs_of("tomogram"), labels):
+        name = f"{Path(output.path).stem}_{copy + 1}"
+        pairs += [InputFile(path=str(folder / output.path), role="tomogram", voxel_size=output.voxel_size, tilt_series_id=name),
+                  mask.model_copy(update={"role": "labels", "tilt_series_id": name})]
+    return pairs
+
+
+def _run(job: Job, method: str, inputs: list[InputFile], folder: Path, parameters: dict[str, Any], seed: int | None = None) -> Result:
+    return run_job(Job(method=method, parameters=parameters, inputs=inputs, output_folder=str(folder),
+                       seed=job.seed if seed is None else seed, device=job.device))
+
+
+def _below(folder: str, outputs: list[Output]) -> list[Output]:
+    return [output.model_copy(update={"path": f"{folder}/{output.path}"}) for output in outputs]

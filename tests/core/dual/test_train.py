@@ -1,0 +1,107 @@
+"""Training end to end on a phantom: losses move, the cycle learns, contrast stays, a killed training goes on."""
+import numpy as np
+import pytest
+import torch
+
+from cryoetseg.core.dual.apply import run_denoise
+from cryoetseg.core.dual.params import TrainDualParameters, TrainWedgeParameters
+from cryoetseg.core.dual.train import DualTask, run
+from cryoetseg.core.dual.wedge_train import run as run_wedge_training
+from cryoetseg.core.runtime.errors import InputError, ParameterError
+from cryoetseg.core.runtime.job import InputFile, Job
+from cryoetseg.core.runtime.params import parameters_from
+from cryoetseg.core.training.engine import train
+from cryoetseg.core.training.task import Step
+from cryoetseg.core.volumes.io import write_volume
+
+QUICK = {"iterations": 16, "batch_size": 4, "learning_rate": 3e-3, "validation_interval": 16, "log_interval": 4, "precision": "float32",
+         "schedule": "constant", "ema_decay": 0.0, "validation_patches": 4, "replay_pool": 4}
+
+
+@pytest.fixture
+def quick(small):
+    return {**small, **QUICK}
+
+
+def test_the_cycle_learns_and_the_contrast_stays(domains, quick, tmp_path):
+    task = DualTask(*domains, TrainDualParameters(**quick), seed=0)
+    outcome = train(task, task.parameters, tmp_path, 0, "cpu")
+    rows = [row for row in outcome.rows if "clean_cycle_correlation" in row]
+    assert rows[-1]["clean_cycle_correlation"] > rows[0]["clean_cycle_correlation"] + 0.1
+    assert rows[-1]["clean_cycle_loss"] < rows[0]["clean_cycle_loss"]
+    checks = [row for row in outcome.rows if "validation_contrast" in row]
+    assert checks[-1]["validation_contrast"] > 0.1
+    assert {"tomogram_judge_accuracy", "density_judge_accuracy"} <= set(rows[0])
+
+
+def test_training_goes_on_where_it_was_killed(domains, quick, tmp_path):
+    weights = []
+    for name, lengths in (("whole", [4]), ("parts", [2, 4])):
+        for length in lengths:
+            task = DualTask(*domains, TrainDualParameters(**{**quick, "iterations": length}), seed=0)
+            train(task, task.parameters, tmp_path / name, 0, "cpu")
+        weights.append({key: value.clone() for part in task.networks.values() for key, value in part.state_dict().items()})
+    for key, value in weights[0].items():
+        torch.testing.assert_close(weights[1][key], value, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(("gradient", "reached"), [("restorer", False), ("all", True)])
+def test_which_networks_a_cycle_trains(domains, quick, gradient, reached):
+    settings = {**quick, "cycle_gradient": gradient, "adversarial_weight": 0.0, "clean_adversarial_weight": 0.0, "noisy_cycle_weight": 0.0}
+    task = DualTask(*domains, TrainDualParameters(**settings), seed=0)
+    batch = {key: torch.from_numpy(np.stack([task.item(0, np.random.default_rng(n))[key] for n in range(2)])) for key in ("noisy", "clean")}
+    loss, _ = task.loss(task.networks, batch, Step(0, 0, "generators", torch.Generator().manual_seed(0), {}))
+    loss.backward()
+    kernel = task.networks["generator"].filter.kernel.grad
+    assert (kernel is not None and bool(kernel.abs().sum() > 0)) == reached
+    assert task.networks["denoiser"].head.weight.grad.abs().sum() > 0
+
+
+def job(folder, **parameters):
+    files = []
+    for role, seeds, contrast in (("noisy", (0, 1), "dark"), ("clean", (2, 3), "bright")):
+        for seed in seeds:
+            path = folder / f"{role}{seed}.mrc"
+            write_volume(path, np.random.default_rng(seed).normal(size=(16, 20, 24)).astype(np.float32), 10.0)
+            files.append(InputFile(path=str(path), role=role, contrast=contrast))
+    return Job(method="train-dual", parameters=parameters, inputs=files, output_folder=str(folder / "out"), device="cpu")
+
+
+def test_a_job_writes_a_model_that_denoises(quick, tmp_path):
+    outcome = run(job(tmp_path, **{**quick, "iterations": 2}))
+    assert [output.kind for output in outcome.outputs] == ["model", "figure", "table"]
+    inputs = [InputFile(path=str(tmp_path / "out" / "model"), role="model"), InputFile(path=str(tmp_path / "noisy0.mrc"))]
+    (output,) = run_denoise(Job(method="denoise-dual", inputs=inputs, output_folder=str(tmp_path), device="cpu")).outputs
+    assert (tmp_path / output.path).exists()
+
+
+def test_a_wedge_model_is_trained_from_tomograms_alone(tmp_path):
+    sizes = {"fill_channels": "2,4", "cut_channels": "2,4", "judge_channels": "2,4", "filter_radius": 3, "patch_px": 16}
+    outcome = run_wedge_training(job(tmp_path, iterations=2, batch_size=2, validation_patches=2, precision="float32", **sizes))
+    assert (tmp_path / "out" / "model" / "card.json").exists()
+    assert outcome.metrics["steps"] == 2
+    assert TrainWedgeParameters(**sizes).cycle_weight == 1
+
+
+def test_both_sets_are_needed(quick, tmp_path):
+    lonely = job(tmp_path, **quick)
+    lonely.inputs = lonely.inputs_of("noisy")
+    with pytest.raises(InputError, match="role 'clean'"):
+        run(lonely)
+
+
+@pytest.mark.parametrize(("values", "message"), [
+    ({"denoiser_channels": "12;24"}, "two to five whole numbers"), ({"patch_px": 48}, "multiple of 32"),
+    ({"noise_channels": "8,16"}, "three numbers"), ({"filter_radius": 0}, "needs a filter_radius"),
+])
+def test_settings_that_cannot_be(values, message):
+    with pytest.raises(ParameterError, match=message):
+        parameters_from(TrainDualParameters, values)
+
+
+def test_the_published_settings():
+    p = TrainDualParameters.published()
+    assert (p.learning_rate, p.weight_decay, p.epochs, p.iterations, p.patch_px) == (1e-4, 1e-6, 20, 0, 32)
+    assert (p.clean_cycle_weight, p.noisy_cycle_weight, p.adversarial_weight, p.clean_adversarial_weight) == (1, 1, 1, 1)
+    assert p.code_weight == 0.1
+    assert (p.start, p.cycle_gradient, p.filter_radius, p.replay_pool, p.real_label, p.ema_decay) == ("random", "all", 0, 0, 1.0, 0.0)
