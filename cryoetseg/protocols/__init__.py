@@ -1,4 +1,5 @@
 """Scipion finds the protocols that are imported here."""
+from .protocol_compare_voxuda import ProtCryoEtSegCompareVoxUda
 from .protocol_evaluate_picking import ProtCryoEtSegEvaluatePicking
 from .protocol_evaluate_segmentation import ProtCryoEtSegEvaluateSegmentation
 from .protocol_models import ProtCryoEtSegExportModel, ProtCryoEtSegImportModel
@@ -17,6 +18,7 @@ from .protocol_train_segmenter import ProtCryoEtSegTrainSegmenter
 from .protocol_train_voxuda import ProtCryoEtSegTrainVoxUda
 
 __all__ = [
+    "ProtCryoEtSegCompareVoxUda",
     "ProtCryoEtSegEvaluatePicking",
     "ProtCryoEtSegEvaluateSegmentation",
     "ProtCryoEtSegExportModel",

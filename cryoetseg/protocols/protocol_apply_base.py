@@ -9,7 +9,6 @@ from cryoetseg.core.runtime.errors import CryoetsegError
 from cryoetseg.core.runtime.job import InputFile
 from cryoetseg.model_folder import checkModel
 
-from .form_builder import addGroups, fieldsByBase
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, listed
 
 ALIKE_VOXEL_SIZE = 0.05  # larger differences make the core resample the tomogram to the model's voxel size
@@ -31,7 +30,7 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
         form.addParam("inModel", PointerParam, pointerClass="CryoEtSegModel", important=True, label="Model",
                       help="A trained model, or one imported with *import model*, best trained on tomograms like these. Tomograms of "
                            "another voxel size are resampled to the model's and the results brought back.")
-        addGroups(form, self._model, fieldsByBase(self._model))
+        self._addParameters(form)
         self._addOwnParams(form)
         self._addGpu(form)
         self._addParallel(form)

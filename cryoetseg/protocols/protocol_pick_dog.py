@@ -9,7 +9,6 @@ from cryoetseg.constants import PICK_DOG
 from cryoetseg.core.picking.params import DogParameters
 from cryoetseg.core.runtime.job import Result
 
-from .form_builder import addGroups, fieldsByBase
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, tellingWarnings
 
 COORDINATES = "coordinates"
@@ -34,7 +33,7 @@ class ProtCryoEtSegPickDog(ProtCryoEtSegTomogramsBase):
     def _defineParams(self, form: Form) -> None:
         form.addSection(label=Message.LABEL_INPUT)
         self._addTomograms(form)
-        addGroups(form, self._model, fieldsByBase(self._model))
+        self._addParameters(form)
         self._addParallel(form)
 
     def _registerResult(self, tsId: str, result: Result) -> None:

@@ -8,6 +8,7 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks, Tomogram
 from cryoetseg.convert import byTsId, coordinatesOf, inputFile, maskLike, readParticles, tsIdsOf
 from cryoetseg.core.runtime.job import InputFile, Result
 
+from .form_builder import addFields
 from .protocol_base import CONTRASTS, ProtCryoEtSegBase, checkTomograms, evenBox
 
 BOX_PER_DIAMETER = 1.5
@@ -28,6 +29,10 @@ class ProtCryoEtSegTomogramsBase(ProtCryoEtSegBase):
         form.addParam("inTomos", PointerParam, pointerClass="SetOfTomograms", important=True, label="Tomograms",
                       help=self._inputHelp)
         self._addContrast(form)
+
+    def _addParameters(self, form: Form) -> None:
+        """All parameters of the core under one heading, called as the protocol."""
+        addFields(form.addGroup(self._label[0].upper() + self._label[1:]), self._model, self._model.model_fields)
 
     # --------------------------- jobs --------------------------------------
     def _getItemIds(self) -> List[str]:

@@ -48,7 +48,7 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
         self._addSeed(form)
         self._addGpu(form)
         form.addParallelSection(threads=1, mpi=0, binThreads=os.cpu_count() or 1,
-                                binThreadsHelp="Processor cores that the training uses. It is one step: one GPU, one place in a queue.")
+                                binThreadsHelp="Processor cores of the training. It is one step on one GPU, the first of those named.")
 
     def _addLabels(self, form: Form) -> None:
         raise TypeError(f"{self.getClassName()} must say which labels it learns from")

@@ -26,7 +26,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegTrainPicker,
     ProtCryoEtSegTrainSegmenter,
 )
-from cryoetseg.viewers import CryoEtSegScoresViewer
+from cryoetseg.viewers import CryoEtSegPicksViewer, CryoEtSegScoresViewer
 
 SHORT = {"iterations": 4, "batchSize": 2, "checkpointInterval": 2, "validationInterval": 2, "logInterval": 1, "useGpu": False}
 
@@ -192,6 +192,21 @@ def test_the_threshold_of_the_histogram_makes_a_run(project, dog):
     run = project.getRuns(refresh=True)[-1]
     assert isinstance(run, ProtCryoEtSegSelectByScore)
     assert sorted(item.getScore() for item in run.selected.iterItems()) == scores[15:]
+    window.close()
+
+
+def test_membranes_of_the_project_are_offered_for_the_picture_in_3d(project, simulated, dog):
+    viewer = CryoEtSegPicksViewer(project=project)
+    viewer.setProtocol(dog)
+    names = [name for name, _ in viewer.maskSets()]
+    place = next(number for number, name in enumerate(names) if name.endswith("membraneMasks") and simulated.getObjLabel() in name)
+    viewer.masks.set(place + 1)
+    (window,) = viewer._scatter()
+    membranes, particles = window.axes.collections
+    assert len(particles._offsets3d[0]) == 20
+    mask = mrcfile.read(simulated.membraneMasks.getFirstItem().getFileName())
+    x, y, z = (np.rint(np.asarray(values) / 1.3).astype(int) for values in membranes._offsets3d)
+    assert mask[z, y, x].all()
     window.close()
 
 
