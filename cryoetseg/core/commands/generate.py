@@ -97,6 +97,22 @@ def import_(
     typer.echo(f"model            {out}: {len(card.classes)} classes")
 
 
+@app.command(cls=SectionedCommand)
+@with_settings()
+def export(
+    model: ModelArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="File to write, .safetensors.", show_default=False)],
+    *,
+    settings: Settings,
+) -> None:
+    """Write the weights of a model under the names of the published program, data only."""
+    from ..generation.model import load_generator
+    from ..generation.published import export_published
+
+    export_published(out, load_generator(model).network)
+    typer.echo(f"weights          {out}")
+
+
 def real_inputs(tomograms: list[Path], particles: list[Path], voxel_size: Optional[float], contrast: str) -> list[InputFile]:
     """Tomograms and the lists of their particles."""
     lists = [InputFile(path=str(path.absolute()), role="particles", tilt_series_id=path.stem) for path in particles]

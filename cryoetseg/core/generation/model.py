@@ -15,6 +15,7 @@ from .network import ConditionalUNet3d
 from .params import TrainGeneratorParameters
 from .published import import_published
 
+METHOD = "generator"
 NETWORK = "conditional_unet3d"
 NORMALISATION = "each cube to mean 0 and standard deviation 1"
 KEPT_POSITIONS = 512  # enough to draw from, small enough for a card
@@ -51,7 +52,7 @@ def generator_card(particles: Particles, parameters: TrainGeneratorParameters, s
     places = particles.positions()
     kept = places[np.linspace(0, len(places) - 1, min(len(places), KEPT_POSITIONS)).round().astype(int)]
     return ModelCard(
-        method="train-generator", network=NETWORK, network_parameters={"classes": len(particles.classes), "channels": parameters.channels},
+        method=METHOD, network=NETWORK, network_parameters={"classes": len(particles.classes), "channels": parameters.channels},
         voxel_size=particles.sources[0].voxel_size, contrast="bright", normalisation=NORMALISATION,
         classes=dict(enumerate(particles.classes)),
         training={"diffusion": schedule.record(), "box_px": parameters.box_px, "class_dropout": parameters.class_dropout,
@@ -89,7 +90,7 @@ def import_checkpoint_as_model(path: str | Path, folder: str | Path, classes: li
     if len(classes) != known:
         raise ParameterError(f"{len(classes)} class names", f"{known}, as many as the checkpoint knows")
     parameters = {"classes": known, "channels": network.head.in_channels}
-    card = ModelCard(method="train-generator", network=NETWORK, network_parameters=parameters, voxel_size=voxel_size, contrast="dark",
+    card = ModelCard(method=METHOD, network=NETWORK, network_parameters=parameters, voxel_size=voxel_size, contrast="dark",
                      normalisation=NORMALISATION, classes=dict(enumerate(classes)),
                      training={"diffusion": NoiseSchedule().record(), "box_px": box, "class_dropout": 0.0,
                                "imported_from": Path(path).name})

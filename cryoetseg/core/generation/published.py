@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import torch
+from safetensors.torch import save
 from torch import Tensor
 
 from ..models.foreign import import_checkpoint
@@ -44,9 +44,10 @@ def import_published(path: str | Path) -> ConditionalUNet3d:
 
 
 def export_published(path: str | Path, network: ConditionalUNet3d) -> None:
-    """Write weights alone, under the published names, as torch's own format, for the authors' program (key ``model_state``)."""
+    """Write weights under the published names, in the published layout, as safetensors: data only, which any program may read."""
     with atomic_path(path) as part:
-        torch.save({"model_state": to_published(network.state_dict())}, part)
+        # not save_file: it writes under a random name of its own, which a kill would leave behind
+        part.write_bytes(save({name: tensor.cpu().contiguous() for name, tensor in to_published(network.state_dict()).items()}))
 
 
 def from_published(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -9,11 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from ..models.card import save_model
+from ..runtime.files import atomic_path
 from ..runtime.job import Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator, stream_seed, torch_generator
 from ..training.engine import train
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask
+from .comparison import radial_power
 from .data import Particles, open_particles, split, turned
 from .diffusion import NoiseSchedule, clean_from_answer
 from .model import generator_card
@@ -21,6 +23,8 @@ from .network import ConditionalUNet3d
 from .params import TrainGeneratorParameters
 
 ANYWHERE = 0.5
+EXAMPLES = "examples.npz"
+SHOWN_EXAMPLES, SPECTRUM_EXAMPLES = 3, 64
 VALIDATION_BATCH = 8
 
 
@@ -126,11 +130,25 @@ def run(job: Job) -> MethodOutcome:
     folder = Path(job.output_folder)
     outcome = train(task, parameters, folder / "training", job.seed, job.device)
     outcome.load_best(task.networks)
+    write_examples(folder / EXAMPLES, training, parameters)
     save_model(folder / "model", task.networks["unet"], generator_card(training, parameters, task.schedule, outcome.record()))
     return MethodOutcome(
         outputs=[Output(kind="model", path="model", voxel_size=particles.sources[0].voxel_size),
+                 Output(kind="examples", path=EXAMPLES),
                  Output(kind="figure", path="training/training_curve.png"), Output(kind="table", path="training/metrics.csv")],
         metrics={**outcome.record(), "particles": training.counts(), "held_out": len(held_out)}, warnings=_warnings(particles, parameters))
+
+
+def write_examples(path: Path, training: Particles, parameters: TrainGeneratorParameters) -> None:
+    """A few real cubes (class, example, z, y, x) and the mean radial power of each class, to show generated ones beside them."""
+    cubes, power = [], []
+    for number in range(len(training.classes)):
+        rows = np.flatnonzero(training.kinds == number)[:SPECTRUM_EXAMPLES]
+        chosen = training.select(rows).patches(parameters.box_px, parameters.padding)
+        cubes.append(chosen[np.arange(SHOWN_EXAMPLES) % len(chosen)])
+        power.append(radial_power(chosen))
+    with atomic_path(path) as part:
+        np.savez_compressed(part, classes=np.array(training.classes), cubes=np.stack(cubes).astype(np.float16), power=np.stack(power))
 
 
 def _warnings(particles: Particles, parameters: TrainGeneratorParameters) -> list[str]:

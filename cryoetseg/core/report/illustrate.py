@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime.job import RESULT_FILE, Output, Result, write_result
+from .illustrate_generation import draw_generated, draw_scores
 from .illustrate_voxuda import draw_comparison, draw_segmented
 
 ORTHOGONAL_INCHES = 9.0
@@ -125,6 +126,8 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-classes": draw_classes,
     "pick-dog": draw_picks,
     "pick-deepet": draw_learned_picks,
+    "generate-particles": draw_generated,
+    "evaluate-generation": draw_scores,
     "segment-subtomograms": draw_segmented,
     "voxuda-ablation": draw_comparison,
     "evaluate-segmentation": draw_evaluation,

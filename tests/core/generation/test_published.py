@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cryoetseg.core.generation.network import ConditionalUNet3d
 from cryoetseg.core.generation.published import export_published, import_published, to_published
@@ -17,11 +18,13 @@ def network():
 
 
 def test_export_and_import_give_the_same_network_under_published_names(tmp_path, network):
-    export_published(tmp_path / "theirs.pth", network)
-    stored = torch.load(tmp_path / "theirs.pth", weights_only=True)["model_state"]
+    export_published(tmp_path / "ours.safetensors", network)
+    stored = load_file(tmp_path / "ours.safetensors")
+    torch.save({"model_state": stored, "epoch": 99, "idx_to_class": {0: "a"}}, tmp_path / "theirs.pth")  # as the authors' program does
     assert set(stored) >= NAMES
     assert len(stored) == len(network.state_dict())
     again = import_published(tmp_path / "theirs.pth")
+    assert torch.equal(again.head.weight, import_published(tmp_path / "ours.safetensors").head.weight)
     arguments = torch.randn(1, 1, 16, 16, 16), torch.tensor([40]), torch.eye(3)[:1], torch.tensor([[0.1, 0.5, 0.9]])
     with torch.no_grad():
         torch.testing.assert_close(again(*arguments), network(*arguments))

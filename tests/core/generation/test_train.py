@@ -131,11 +131,11 @@ def test_guidance_out_of_range_is_refused(learnt, tmp_path):
 
 def test_a_published_checkpoint_becomes_a_model_of_dark_particles(tmp_path):
     network = ConditionalUNet3d(2, 8)
-    export_published(tmp_path / "theirs.pth", network)
-    import_checkpoint_as_model(tmp_path / "theirs.pth", tmp_path / "model", ["a", "b"], 10.0, box=16)
+    export_published(tmp_path / "theirs.safetensors", network)
+    import_checkpoint_as_model(tmp_path / "theirs.safetensors", tmp_path / "model", ["a", "b"], 10.0, box=16)
     generator = load_generator(tmp_path / "model")
     assert (generator.contrast, generator.schedule.answer, generator.knows_no_class) == ("dark", "sample", False)
     with pytest.raises(ParameterError, match="3 class names"):
-        import_checkpoint_as_model(tmp_path / "theirs.pth", tmp_path / "other", ["a", "b", "c"], 10.0)
+        import_checkpoint_as_model(tmp_path / "theirs.safetensors", tmp_path / "other", ["a", "b", "c"], 10.0)
     with pytest.raises(WeightsError, match="not a model folder"):
         load_generator(tmp_path / "nothing")
