@@ -66,8 +66,8 @@ class TrainPickerParameters(TrainingParameters):
     def published(cls) -> "TrainPickerParameters":
         """The training of the paper's tool: 60 epochs of 72 voxel crops, AdamW 0.001, one cycle per epoch, Dice (DeepETPicker 2.4)."""
         return cls(iterations=0, epochs=60, batch_size=8, learning_rate=1e-3, weight_decay=0.01, schedule="one_cycle", ema_decay=0.0,
-                   precision="float32", validation_interval=0, label="gaussian", label_share=11 / 23, patch_px=72, width=24, augmentation="published",
-                   background_share=0.0, loss="dice", rounds=1)
+                   precision="float32", validation_interval=0, label="gaussian", label_share=11 / 23, patch_px=72, width=24,
+                   augmentation="published", background_share=0.0, loss="dice", rounds=1)
 
 
 class PickDeepetParameters(Parameters):
