@@ -11,8 +11,8 @@ from ...training.params import TrainingParameters
 class TrainMembranesParameters(TrainingParameters):
     """A 2D U-Net on one or several neighbouring slices, from membrane masks of any origin (Uddin26 1.9)."""
 
-    iterations: int = parameter(800, "Optimiser steps of each round; 0 takes the number of epochs instead.", ge=0, published=30000)
-    batch_size: int = parameter(8, "Crops in one optimiser step, over all processes together.", ge=1, published=8)
+    iterations: int = parameter(500, "Optimiser steps of each round; 0 takes the number of epochs instead.", ge=0, published=30000)
+    batch_size: int = parameter(4, "Crops in one optimiser step, over all processes together.", ge=1, published=8)
     learning_rate: float = parameter(
         2e-3, "Largest learning rate. The supplement has 0.1 with SGD, the released program 0.01.", gt=0, published=0.1)
     weight_decay: float = parameter(
@@ -62,8 +62,8 @@ class TrainMembranesParameters(TrainingParameters):
         1, "Voxels on either side of a label's border that are not learned from, because pseudo-labels are least certain there.",
         label="Ignored border", unit="voxel", ge=0, le=10, published=0)
     rounds: int = parameter(
-        0, "Rounds of self-training: the student labels the training slices anew and goes on learning from where it was confident. "
-        "Measured so far, a round gains less than it costs in time.", label="Rounds of self-training", ge=0, le=5, published=0)
+        1, "Rounds of self-training: the student labels the training slices anew, drops small components and goes on learning from "
+        "where it was confident. With exact labels 0 is better.", label="Rounds of self-training", ge=0, le=5, published=0)
     confidence: float = parameter(
         0.2, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this.", expert=True, ge=0, lt=1)
     smallest_component: float = parameter(
