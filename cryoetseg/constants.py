@@ -18,7 +18,11 @@ TRAIN_MEMBRANES, SEGMENT_MEMBRANES = "train-membranes", "segment-membranes"
 TRAIN_PICKER, PICK_DEEPET = "train-picker", "pick-deepet"
 TRAIN_SEGMENTER, SEGMENT_CLASSES = "train-segmenter", "segment-classes"
 TRAIN_VOXUDA, SEGMENT_SUBTOMOGRAMS = "train-voxuda", "segment-subtomograms"
-SIMULATE_VOXUDA_SOURCE = "simulate-voxuda-source"
+SIMULATE_VOXUDA_SOURCE, COMPARE_VOXUDA = "simulate-voxuda-source", "voxuda-ablation"
+TRAIN_DUAL, TRAIN_WEDGE = "train-dual", "train-dual-wedge"
+DENOISE_DUAL, SIMULATE_DUAL, CONVERT_DUAL = "denoise-dual", "simulate-dual", "convert-dual"
+FILL_WEDGE, TRANSFER_DUAL = "fill-wedge", "transfer-dual"
 
 # What a model serves, as in its card
 MEMBRANES, PICKER, SEGMENTER = "membranes", "picker", "segmenter"
+DUAL, DUAL_WEDGE = "dual", "dual-wedge"
