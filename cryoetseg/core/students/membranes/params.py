@@ -63,7 +63,8 @@ class TrainMembranesParameters(TrainingParameters):
         label="Ignored border", unit="voxel", ge=0, le=10, published=0)
     rounds: int = parameter(
         1, "Rounds of self-training: the student labels the training slices anew, drops small components and goes on learning from "
-        "where it was confident. Meant for pseudo-labels; exact labels need none.", label="Rounds of self-training", ge=0, le=5, published=0)
+        "where it was confident. Meant for pseudo-labels; exact labels need none.",
+        label="Rounds of self-training", ge=0, le=5, published=0)
     confidence: float = parameter(
         0.2, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this.", expert=True, ge=0, lt=1)
     smallest_component: float = parameter(
