@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,10 @@ def truths_of(job: Job) -> dict[str, Truth]:
 
 
 def true_labels(truth: Truth, z_range: tuple[int, int], folder: Path) -> Labels:
-    """The truth as labels for the oracle: particles only of the slices that give pseudo-labels, written into ``folder``."""
+    """The truth as labels for the oracle, written into ``folder``: particles only of the slices that give pseudo-labels, all of one class.
+
+    Pseudo-labels know no classes; an oracle that told classes apart would be another network on another task.
+    """
     from ..particles.formats import write_particles
 
     if truth.particles is None:
@@ -49,7 +52,8 @@ def true_labels(truth: Truth, z_range: tuple[int, int], folder: Path) -> Labels:
     first, last = z_range
     inside = (table.zyx[:, 0] >= first - 0.5) & (table.zyx[:, 0] < last - 0.5)
     path = folder / f"{truth.particles.stem}_training.star"
-    write_particles(table.select(inside), path)
+    one_class = replace(table.select(inside), class_id=np.ones(int(inside.sum()), dtype=table.class_id.dtype), class_names={})
+    write_particles(one_class, path)
     return Labels(truth.membranes, path if inside.any() else None)
 
 

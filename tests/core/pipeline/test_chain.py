@@ -73,10 +73,12 @@ def test_truth_belongs_to_a_tomogram(tmp_path, tomogram):
 
 
 def test_the_oracle_sees_the_same_slices_as_the_student(tmp_path):
-    table = ParticleTable.from_points([[3.4, 1, 1], [3.5, 2, 2], [7.4, 3, 3], [7.5, 4, 4]], voxel_size=10.0, tilt_series_id="a")
+    table = ParticleTable.from_points([[3.4, 1, 1], [3.5, 2, 2], [7.4, 3, 3], [7.5, 4, 4]], voxel_size=10.0, tilt_series_id="a",
+                                     class_id=[1, 2, 3, 4])
     write_particles(table, tmp_path / "truth.star")
     labels = true_labels(Truth(None, tmp_path / "truth.star"), (4, 8), tmp_path)
     np.testing.assert_allclose(read_particles(labels.particles).zyx[:, 1], [2, 3], atol=1e-3)
+    assert set(read_particles(labels.particles).class_id) == {1}  # as pseudo-labels, which know no classes
     assert true_labels(Truth(None, tmp_path / "truth.star"), (20, 30), tmp_path).particles is None
 
 
