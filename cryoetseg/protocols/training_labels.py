@@ -79,9 +79,14 @@ class CoordinateLabels(TrainingLabels):
 
     role = "particles"
 
+    def __init__(self, pointer: Pointer, label: str) -> None:
+        super().__init__(pointer, label)
+        # the set's own tomograms say where its origin is; those of the training may have another binning
+        self._precedents = byTsId(pointer.get().getPrecedents()) if pointer.get() is not None else {}
+
     def tsIds(self) -> List[str]:
         """Ids of the tomograms that hold at least one coordinate."""
-        return sorted(set(super().tsIds()) & set(tsIdsOf(self.pointer.get().getPrecedents()))) if self.pointer.get() is not None else []
+        return sorted(set(super().tsIds()) & set(self._precedents))
 
     def validate(self, tomograms: Sequence[Tomogram]) -> List[str]:
         """Coordinates outside their tomogram are told, with the usual cause."""
@@ -97,9 +102,7 @@ class CoordinateLabels(TrainingLabels):
         return errors[:SHOWN]
 
     def _particles(self, tomogram: Tomogram) -> list:
-        coordinates = self.pointer.get()
-        # the set's own tomograms say where its origin is; those of the training may have another binning
-        found = particlesOf(coordinates, byTsId(coordinates.getPrecedents())[tomogram.getTsId()], tomogram.getSamplingRate())
+        found = particlesOf(self.pointer.get(), self._precedents[tomogram.getTsId()], tomogram.getSamplingRate())
         return [item if item.classId > 0 else item._replace(classId=1) for item in found]
 
     def inputFile(self, tomogram: Tomogram, folder: str) -> InputFile:

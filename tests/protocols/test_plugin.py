@@ -12,15 +12,10 @@ from pyworkflow.object import String
 from pyworkflow.utils import Environ
 
 import cryoetseg
-from cryoetseg import Plugin
+from cryoetseg import Plugin, protocols
 from cryoetseg.constants import CRYOETSEG_PYTHON, CRYOETSEG_WEIGHTS
 
-PROTOCOLS = {
-    "ProtCryoEtSegSimulateTomograms", "ProtCryoEtSegSegmentSlabs", "ProtCryoEtSegEvaluateSegmentation", "ProtCryoEtSegEvaluatePicking",
-    "ProtCryoEtSegPickDog", "ProtCryoEtSegTrainMembranes", "ProtCryoEtSegSegmentMembranes", "ProtCryoEtSegTrainPicker",
-    "ProtCryoEtSegPickParticles", "ProtCryoEtSegTrainSegmenter", "ProtCryoEtSegSegmentClasses", "ProtCryoEtSegImportModel",
-    "ProtCryoEtSegExportModel", "ProtCryoEtSegSelectByScore",
-}
+PROTOCOLS = set(protocols.__all__)
 PACKAGE = Path(cryoetseg.__file__).parent
 
 
