@@ -45,7 +45,9 @@ def test_weights_that_share_memory_are_stored(tmp_path: Path) -> None:
     network = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     network[1].weight = network[0].weight
     save_model(tmp_path / "model", network, CARD_OF_TEST)
-    load_model(tmp_path / "model", lambda card: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
+    loaded, _ = load_model(tmp_path / "model", lambda card: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)))
+    assert torch.equal(loaded[0].weight, network[0].weight)
+    assert torch.equal(loaded[1].weight, network[0].weight)
 
 
 @pytest.mark.parametrize("position", [0, 20, -1])
