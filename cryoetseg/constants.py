@@ -17,6 +17,7 @@ PICK_DOG = "pick-dog"
 TRAIN_MEMBRANES, SEGMENT_MEMBRANES = "train-membranes", "segment-membranes"
 TRAIN_PICKER, PICK_DEEPET = "train-picker", "pick-deepet"
 TRAIN_SEGMENTER, SEGMENT_CLASSES = "train-segmenter", "segment-classes"
+TRAIN_GENERATOR, GENERATE_PARTICLES = "train-generator", "generate-particles"
 TRAIN_VOXUDA, SEGMENT_SUBTOMOGRAMS = "train-voxuda", "segment-subtomograms"
 SIMULATE_VOXUDA_SOURCE, COMPARE_VOXUDA = "simulate-voxuda-source", "voxuda-ablation"
 TRAIN_DUAL, TRAIN_WEDGE = "train-dual", "train-dual-wedge"
@@ -25,4 +26,5 @@ FILL_WEDGE, TRANSFER_DUAL = "fill-wedge", "transfer-dual"
 
 # What a model serves, as in its card
 MEMBRANES, PICKER, SEGMENTER = "membranes", "picker", "segmenter"
+GENERATOR = "generator"
 DUAL, DUAL_WEDGE = "dual", "dual-wedge"

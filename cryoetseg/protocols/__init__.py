@@ -1,7 +1,14 @@
 """Scipion finds the protocols that are imported here."""
 from .protocol_compare_voxuda import ProtCryoEtSegCompareVoxUda
+from .protocol_dual import (
+    ProtCryoEtSegConvertDual,
+    ProtCryoEtSegDenoiseDual,
+    ProtCryoEtSegFillWedge,
+    ProtCryoEtSegSimulateDual,
+)
 from .protocol_evaluate_picking import ProtCryoEtSegEvaluatePicking
 from .protocol_evaluate_segmentation import ProtCryoEtSegEvaluateSegmentation
+from .protocol_generate_particles import ProtCryoEtSegGenerateParticles
 from .protocol_models import ProtCryoEtSegExportModel, ProtCryoEtSegImportModel
 from .protocol_pick_dog import ProtCryoEtSegPickDog
 from .protocol_pick_particles import ProtCryoEtSegPickParticles
@@ -12,16 +19,23 @@ from .protocol_segment_subtomograms import ProtCryoEtSegSegmentSubtomograms
 from .protocol_segment_voxuda import ProtCryoEtSegSegmentVoxUda
 from .protocol_select_by_score import ProtCryoEtSegSelectByScore
 from .protocol_simulate_tomograms import ProtCryoEtSegSimulateTomograms
+from .protocol_train_dual import ProtCryoEtSegTrainDual, ProtCryoEtSegTrainWedge
+from .protocol_train_generator import ProtCryoEtSegTrainGenerator
 from .protocol_train_membranes import ProtCryoEtSegTrainMembranes
 from .protocol_train_picker import ProtCryoEtSegTrainPicker
 from .protocol_train_segmenter import ProtCryoEtSegTrainSegmenter
 from .protocol_train_voxuda import ProtCryoEtSegTrainVoxUda
+from .protocol_transfer_dual import ProtCryoEtSegTransferDual
 
 __all__ = [
     "ProtCryoEtSegCompareVoxUda",
+    "ProtCryoEtSegConvertDual",
+    "ProtCryoEtSegDenoiseDual",
     "ProtCryoEtSegEvaluatePicking",
     "ProtCryoEtSegEvaluateSegmentation",
     "ProtCryoEtSegExportModel",
+    "ProtCryoEtSegFillWedge",
+    "ProtCryoEtSegGenerateParticles",
     "ProtCryoEtSegImportModel",
     "ProtCryoEtSegPickDog",
     "ProtCryoEtSegPickParticles",
@@ -31,9 +45,14 @@ __all__ = [
     "ProtCryoEtSegSegmentSubtomograms",
     "ProtCryoEtSegSegmentVoxUda",
     "ProtCryoEtSegSelectByScore",
+    "ProtCryoEtSegSimulateDual",
     "ProtCryoEtSegSimulateTomograms",
+    "ProtCryoEtSegTrainDual",
+    "ProtCryoEtSegTrainGenerator",
     "ProtCryoEtSegTrainMembranes",
     "ProtCryoEtSegTrainPicker",
     "ProtCryoEtSegTrainSegmenter",
     "ProtCryoEtSegTrainVoxUda",
+    "ProtCryoEtSegTrainWedge",
+    "ProtCryoEtSegTransferDual",
 ]

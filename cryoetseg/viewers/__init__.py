@@ -1,14 +1,21 @@
 """Scipion finds the viewers that are imported here."""
 from .viewer_coordinates import CryoEtSegPicksViewer, CryoEtSegScatterViewer, CryoEtSegScoresViewer
+from .viewer_dual import CryoEtSegDualViewer
 from .viewer_evaluation import CryoEtSegEvaluationViewer
+from .viewer_generation import CryoEtSegGenerationViewer
 from .viewer_overlay import CryoEtSegOverlayViewer
 from .viewer_segment_membranes import CryoEtSegSegmentMembranesViewer
 from .viewer_segment_slabs import CryoEtSegSegmentSlabsViewer
 from .viewer_simulate_tomograms import CryoEtSegSimulationViewer
 from .viewer_training import CryoEtSegTrainingViewer
+from .viewer_voxuda import CryoEtSegComparisonViewer, CryoEtSegMontageViewer
 
 __all__ = [
+    "CryoEtSegComparisonViewer",
+    "CryoEtSegDualViewer",
     "CryoEtSegEvaluationViewer",
+    "CryoEtSegGenerationViewer",
+    "CryoEtSegMontageViewer",
     "CryoEtSegOverlayViewer",
     "CryoEtSegPicksViewer",
     "CryoEtSegScatterViewer",

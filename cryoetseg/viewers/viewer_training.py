@@ -6,7 +6,15 @@ from typing import Any, List
 from pyworkflow.viewer import DESKTOP_TKINTER, View, Viewer
 
 from cryoetseg.objects import CryoEtSegModel
-from cryoetseg.protocols import ProtCryoEtSegTrainMembranes, ProtCryoEtSegTrainPicker, ProtCryoEtSegTrainSegmenter
+from cryoetseg.protocols import (
+    ProtCryoEtSegTrainDual,
+    ProtCryoEtSegTrainGenerator,
+    ProtCryoEtSegTrainMembranes,
+    ProtCryoEtSegTrainPicker,
+    ProtCryoEtSegTrainSegmenter,
+    ProtCryoEtSegTrainVoxUda,
+    ProtCryoEtSegTrainWedge,
+)
 
 from .training_window import TrainingWindow
 
@@ -16,7 +24,8 @@ class CryoEtSegTrainingViewer(Viewer):
 
     _name = "CryoETSeg training curve"
     _label = "CryoETSeg training curve"
-    _targets = [ProtCryoEtSegTrainMembranes, ProtCryoEtSegTrainPicker, ProtCryoEtSegTrainSegmenter, CryoEtSegModel]
+    _targets = [ProtCryoEtSegTrainMembranes, ProtCryoEtSegTrainPicker, ProtCryoEtSegTrainSegmenter, ProtCryoEtSegTrainVoxUda,
+                ProtCryoEtSegTrainGenerator, ProtCryoEtSegTrainDual, ProtCryoEtSegTrainWedge, CryoEtSegModel]
     _environments = [DESKTOP_TKINTER]
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:

@@ -73,6 +73,30 @@ def perturbed(volumes: Tensor, sigma: Tensor | float, kind: NoiseKind, normal: T
     return volumes + poisson(uniform, torch.as_tensor(sigma, dtype=volumes.dtype, device=volumes.device))
 
 
+def spectral_noise(volumes: Tensor, normal: Tensor) -> Tensor:
+    """Noise with the mean power spectrum of ``volumes`` (n, 1, z, y, x) and the phases of ``normal`` (batch, 1, z, y, x), variance 1.
+
+    Subtomograms are mostly noise, so this noise has the target's colour and missing wedge, which white noise lacks.
+    """
+    axes = (-3, -2, -1)
+    power = torch.fft.rfftn(volumes.float(), dim=axes).abs().square().mean(dim=0)
+    power[..., 0, 0, 0] = 0
+    spectrum = torch.fft.rfftn(normal.float(), dim=axes) * power.sqrt().to(normal.device)
+    return standardised(torch.fft.irfftn(spectrum, s=normal.shape[-3:], dim=axes))
+
+
+def mixed(volumes: Tensor, noise: Tensor, share: Tensor) -> Tensor:
+    """Volumes and noise, both of variance 1, so that noise has the ``share`` (batch,) of the variance; again of mean 0 and variance 1."""
+    share = share.reshape(-1, 1, 1, 1, 1)
+    return standardised((1 - share).sqrt() * volumes + share.sqrt() * noise)
+
+
+def standardised(volumes: Tensor) -> Tensor:
+    """Each of (batch, 1, z, y, x) to mean 0 and variance 1."""
+    deviation, mean = torch.std_mean(volumes, dim=(2, 3, 4), correction=0, keepdim=True)
+    return (volumes - mean) / deviation.clamp(min=1e-12)
+
+
 def poisson(uniform: Tensor, rate: Tensor) -> Tensor:
     """Poisson counts of ``rate`` from uniform draws: the number of k with P(count <= k) below the draw."""
     k = torch.arange(POISSON_COUNTS, device=uniform.device, dtype=rate.dtype)

@@ -9,7 +9,7 @@ from ..training.params import TrainingParameters
 
 Geometry = Literal["corner_cube", "radial", "outside_cube"]
 Reading = Literal["variance_of_mean", "mean_of_variances"]
-NoiseKind = Literal["gaussian", "poisson", "speckle"]
+NoiseKind = Literal["target_spectrum", "gaussian", "poisson", "speckle"]
 RangeFeature = Literal["intensity", "sobel32", "sobel", "laplacian_gradient"]
 Scale = Literal["z_score", "min_max"]
 Denoiser = Literal["improved_bilateral", "bilateral", "noise_module", "gaussian", "none"]
@@ -48,7 +48,11 @@ class TrainVoxUdaParameters(TrainingParameters):
 
     # Parts of the method
     segmentation_on: Literal["clean", "both"] = parameter(
-        "clean", "Subtomograms of the source on which the segmentation loss is taken: as they are, or also with noise added.", expert=True)
+        "both", "Source subtomograms on which the segmentation loss is taken: as they are, or also with noise added. The text of the paper "
+        "can be read both ways.", expert=True)
+    denoise_source: bool = parameter(
+        True, "Every second noised source subtomogram goes through the target's denoiser, so that the teacher has seen denoised input. "
+        "Not in the paper.", expert=True)
     consistency: bool = parameter(True, "Loss between features of the source with and without the target's noise (noise module).")
     adversarial: bool = parameter(True, "Domain discriminator behind gradient reversal.")
     pseudo_labels: bool = parameter(True, "Labels that the teacher gives to the denoised target train the student.")
@@ -77,7 +81,12 @@ class TrainVoxUdaParameters(TrainingParameters):
         "variance_of_mean", "Variance of the averaged noise volumes, as the text says, or mean of their variances, three times as strong.",
         expert=True)
     noise_scale: float = parameter(1.0, "Factor on the strength of the added noise.", expert=True, ge=0, le=100)
-    noise_kind: NoiseKind = parameter("gaussian", "Noise added to the source.", expert=True)
+    noise_kind: NoiseKind = parameter(
+        "target_spectrum", "Noise given to the source: random phases under the mean power spectrum of the target, in a random share of the "
+        "variance, which has the colour and the missing wedge of the target; or one of the published white ones, whose strength follows "
+        "from the high frequencies.", expert=True, published="gaussian")
+    noise_share_max: float = parameter(
+        0.9, "Largest share of the variance that noise of the target's spectrum takes; drawn evenly from 0 on.", expert=True, gt=0, lt=1)
 
     # Denoising before pseudo-labels
     denoiser: Denoiser = parameter("improved_bilateral", "Filter of the target before the teacher sees it.")
@@ -97,7 +106,8 @@ class TrainVoxUdaParameters(TrainingParameters):
     def published(cls) -> "TrainVoxUdaParameters":
         """The paper's values (spec B8): 300 epochs, batch 16, learning rate a tenth every 100 epochs, the Laplacian's gradient."""
         return cls(epochs=300, batch_size=16, schedule="step", step_every=100, step_factor=0.1, precision="float32", augment=False,
-                   statistics="all", range_feature="laplacian_gradient", restandardise=False)
+                   statistics="all", range_feature="laplacian_gradient", restandardise=False, noise_kind="gaussian",
+                   segmentation_on="clean", denoise_source=False)
 
 
 class SegmentSubtomogramsParameters(Parameters):

@@ -106,9 +106,9 @@ class VoxUdaTask(TrainingTask):
 
     def _noise_module(self, student: VoxResNet, batch: Mapping[str, Tensor], clean: Taps, step: Step) -> dict[str, Tensor]:
         """L_con between the taps of x_s and of x_s' = x_s + eps (Vox-UDA eq. 3 to 6)."""
-        source = batch["source"]
-        sigma = self.noise_deviation(step.generator).to(source.device)
-        noised = noise.perturbed(source, sigma, self._p.noise_kind, step.normal(source), step.uniform(source))
+        noised = self.noised(batch["source"], step)
+        if self._p.denoise_source:
+            noised[::2] = self.denoised(noised[::2])
         taps = student.features(noised)
         distances = [weight * noise.cosine_distance(*pair) for weight, pair in zip(self._weights, zip(clean, taps))]
         losses = {"consistency_loss": self._p.consistency_weight * torch.stack(distances).sum()}
@@ -116,11 +116,16 @@ class VoxUdaTask(TrainingTask):
             losses["noised_segmentation_loss"] = self._segmentation(student.logits(taps).float(), batch["mask"])
         return losses
 
-    def noise_deviation(self, generator: torch.Generator) -> Tensor:
-        """sigma_t from ``noise_samples`` target subtomograms drawn at random."""
-        count = min(self._p.noise_samples, len(self._pool))
-        drawn = torch.randperm(len(self._pool), generator=generator, device=generator.device)[:count].cpu()
-        return self._p.noise_scale * noise.noise_deviation(self._pool[drawn], self._passed, self._p.noise_reading)
+    def noised(self, source: Tensor, step: Step) -> Tensor:
+        """Source volumes (batch, 1, z, y, x) with noise like that of N_s target subtomograms drawn at random."""
+        p, count = self._p, min(self._p.noise_samples, len(self._pool))
+        drawn = self._pool[torch.randperm(len(self._pool), generator=step.generator, device=step.generator.device)[:count].cpu()]
+        normal = step.normal(source)
+        if p.noise_kind == "target_spectrum":
+            share = p.noise_share_max * step.uniform(source[:, 0, 0, 0, 0])
+            return noise.mixed(source, noise.spectral_noise(drawn, normal), share)
+        sigma = p.noise_scale * noise.noise_deviation(drawn, self._passed, p.noise_reading).to(source.device)
+        return noise.perturbed(source, sigma, p.noise_kind, normal, step.uniform(source))
 
     def _adversarial(self, discriminator: nn.Module, clean: Taps, adapted: Taps, step: Step) -> Tensor:
         strength = 2 / (1 + math.exp(-LARGEST_RATE_STEEPNESS * step.number / max(1, self._steps))) - 1
@@ -148,10 +153,7 @@ class VoxUdaTask(TrainingTask):
     def denoised(self, target: Tensor) -> Tensor:
         """Target volumes (batch, 1, z, y, x) as the teacher sees them."""
         result = self._filtered(target)
-        if not self._p.restandardise:
-            return result
-        deviation, mean = torch.std_mean(result, dim=(2, 3, 4), correction=0, keepdim=True)
-        return (result - mean) / deviation.clamp(min=1e-12)
+        return noise.standardised(result) if self._p.restandardise else result
 
     def _filtered(self, target: Tensor) -> Tensor:
         p = self._p

@@ -69,3 +69,27 @@ def test_cosine_distance_of_equal_opposite_and_orthogonal_features():
     one = torch.zeros(1, 2, 2, 2, 2)
     one[:, 0] = 3.0
     assert [float(noise.cosine_distance(one, other)) for other in (2 * one, -one, one.roll(1, 1))] == [0.0, 2.0, 1.0]
+
+
+def test_spectral_noise_has_the_spectrum_and_wedge_of_the_target():
+    generator = torch.Generator().manual_seed(4)
+    kz, ky, kx = torch.fft.fftfreq(16)[:, None, None], torch.fft.fftfreq(16)[:, None], torch.fft.rfftfreq(16)
+    transfer = ((kz.abs() <= kx.abs()) + 0.0) / (0.1 + (kz**2 + ky**2 + kx**2).sqrt())
+    white = torch.randn(60, 1, 16, 16, 16, generator=generator)
+    target = torch.fft.irfftn(torch.fft.rfftn(white, dim=(-3, -2, -1)) * transfer, s=(16, 16, 16), dim=(-3, -2, -1))
+    made = noise.spectral_noise(target, torch.randn(60, 1, 16, 16, 16, generator=generator))
+    assert made.mean(dim=(1, 2, 3, 4)).abs().max() < 1e-5
+    torch.testing.assert_close(made.var(dim=(1, 2, 3, 4), correction=0), torch.ones(60))
+    power = [torch.fft.rfftn(part, dim=(-3, -2, -1)).abs().square().mean(dim=(0, 1)) for part in (target, made)]
+    measured = transfer > 0
+    measured[0, 0, 0] = False
+    assert power[1][(transfer == 0)].max() < 1e-3 * power[1].max()
+    assert torch.corrcoef(torch.stack([part[measured].log() for part in power]))[0, 1] > 0.9
+
+
+def test_the_share_is_that_of_the_variance():
+    generator = torch.Generator().manual_seed(5)
+    signal, added = (noise.standardised(torch.randn(3, 1, 16, 16, 16, generator=generator)) for _ in range(2))
+    found = noise.mixed(signal, added, torch.tensor([0.0, 0.36, 0.64]))
+    correlation = [float((one * other).mean()) for one, other in zip(found, signal)]
+    assert correlation == pytest.approx([1.0, 0.8, 0.6], abs=0.03)

@@ -39,7 +39,8 @@ def loss_of(task, teacher=None, number=0):
 
 def test_all_four_losses_are_summed(source, target):
     total, metrics = loss_of(VoxUdaTask(source, target, parameters(), 0))
-    parts = [metrics[name] for name in ("segmentation_loss", "consistency_loss", "adversarial_loss", "pseudo_loss")]
+    names = ("segmentation_loss", "noised_segmentation_loss", "consistency_loss", "adversarial_loss", "pseudo_loss")
+    parts = [metrics[name] for name in names]
     assert all(torch.isfinite(part) for part in parts)
     torch.testing.assert_close(total, sum(parts))
 
@@ -71,6 +72,15 @@ def test_pseudo_labels_may_start_later(source, target):
     task = VoxUdaTask(source, target, parameters(iterations=10, pseudo_start=0.5), 0)
     assert loss_of(task, SureTeacher(), number=4)[1]["pseudo_loss"] == 0
     assert loss_of(task, SureTeacher(), number=5)[1]["pseudo_loss"] > 0
+
+
+@pytest.mark.parametrize("kind", ["target_spectrum", "gaussian"])
+def test_noised_source_comes_from_the_step_alone(source, target, kind):
+    task = VoxUdaTask(source, target, parameters(noise_kind=kind), 0)
+    clean = batch_of(task)["source"]
+    first, again = (task.noised(clean, step(None)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, clean)
 
 
 @pytest.mark.parametrize("statistics", ["target", "all"])
