@@ -86,6 +86,22 @@
   year = {2016},
   doi = {10.1186/s12859-016-1283-3}
 }
+@article{Passi2025,
+  title = {3D Conditional Diffusion Models for Synthetic Cryo-ET Particle Subtomograms},
+  author = {Passi and Cohen, Tomer},
+  journal = {Zenodo},
+  year = {2025},
+  doi = {10.5281/zenodo.17726084}
+}
+@inproceedings{Ho2020,
+  title = {Denoising Diffusion Probabilistic Models},
+  author = {Ho, Jonathan and Jain, Ajay and Abbeel, Pieter},
+  booktitle = {Advances in Neural Information Processing Systems},
+  volume = {33},
+  pages = {6840--6851},
+  year = {2020},
+  doi = {10.48550/arXiv.2006.11239}
+}
 @article{Zeng2020,
   title = {AITom: Open-source AI platform for cryo-electron tomography data analysis},
   author = {Zeng, Xiangrui and Xu, Min},
@@ -110,5 +126,12 @@
   pages = {446--455},
   year = {2018},
   doi = {10.1016/j.neuroimage.2017.04.041}
+}
+@article{Zeng2024,
+  title = {DUAL: deep unsupervised simultaneous simulation and denoising for cryo-electron tomography},
+  author = {Zeng, Xiangrui and Ding, Yizhe and Zhang, Yueqian and Uddin, Mostofa Rafid and Dabouei, Ali and Xu, Min},
+  journal = {bioRxiv},
+  year = {2024},
+  doi = {10.1101/2024.03.02.583135}
 }
 """
