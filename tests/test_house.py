@@ -24,7 +24,7 @@ SCIPION_PYTHON = (3, 8)
 LONGEST_FILE = 300
 SOURCES = sorted(CORE.rglob("*.py"))
 SCIPION_SIDE = sorted(path for path in PACKAGE.rglob("*.py") if CORE not in path.parents)
-DRAWN_BY_SCIPION = [CORE / "report" / name for name in ("figures.py", "generation.py", "scatter.py", "slab_file.py")]
+DRAWN_BY_SCIPION = [CORE / "report" / name for name in ("figures.py", "generation.py", "restoration.py", "scatter.py", "slab_file.py")]
 DRAWN_BY_SCIPION += [CORE / "training" / name for name in ("curve.py", "log.py")]
 READ_BY_SCIPION = sorted(CORE.rglob("params.py")) + [CORE / "runtime" / f"{name}.py" for name in ("errors", "params", "job", "files")]
 

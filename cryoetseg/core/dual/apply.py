@@ -23,14 +23,14 @@ from ..volumes.io import Volume, create_volume, open_volume, write_volume
 from ..volumes.resampling import resample, resample_to_shape
 from .data import VOXEL_TOLERANCE, StandardisedView
 from .model import DualNetworks, load_dual
-from .networks import StructuralGenerator, UNet3d
+from .networks import FilteredUNet
 from .noise import NoisyDensity
 from .params import ConvertParameters, DenoiseParameters, SimulateDualParameters
 
 SMALLEST_SIDE = 16
 
 
-def translate(network: UNet3d | StructuralGenerator, source: Any, target: Any, tile_px: int, device: torch.device,
+def translate(network: FilteredUNet, source: Any, target: Any, tile_px: int, device: torch.device,
               finish: Callable[[np.ndarray], np.ndarray] | None = None, description: str = "tiles") -> None:
     """Run a U-Net of this room over ``source`` (z, y, x) into ``target``, reflected at the faces. ``tile_px`` changes speed alone."""
     reach, stride = network.reach, network.stride

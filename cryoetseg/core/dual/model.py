@@ -8,10 +8,10 @@ from torch import nn
 
 from ..models.card import ModelCard, load_model, save_model
 from ..runtime.errors import WeightsError
-from .networks import NoiseDecoder, NoiseEncoder, StructuralGenerator, UNet3d
+from .networks import FilteredUNet, NoiseDecoder, NoiseEncoder
 from .params import DualArchitecture
 
-METHOD = "train-dual"
+METHOD = "dual"  # what a model serves, as in its card
 
 
 class DualNetworks(nn.Module):
@@ -21,8 +21,8 @@ class DualNetworks(nn.Module):
         super().__init__()
         self.shape = shape
         spatial = shape.code == "spatial"
-        self.denoiser = UNet3d(widths(shape.denoiser_channels))
-        self.generator = StructuralGenerator(widths(shape.generator_channels), shape.filter_radius)
+        self.denoiser = FilteredUNet(widths(shape.denoiser_channels), shape.filter_radius)
+        self.generator = FilteredUNet(widths(shape.generator_channels), shape.filter_radius)
         encoder = widths(shape.noise_channels)
         self.encoder = NoiseEncoder(encoder, shape.code_length, spatial)
         self.decoder = NoiseDecoder((*encoder[::-1], max(1, encoder[0] // 2)), shape.code_length, spatial, shape.block_px)

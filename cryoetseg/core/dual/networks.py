@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -72,17 +73,26 @@ class LinearFilter(nn.Module):
                                                      first:first + volumes.shape[4]]
 
 
-class StructuralGenerator(nn.Module):
-    """G_s: density plus noise mask to a tomogram: a U-Net, and beside it a linear filter when ``filter_radius`` is above 0."""
+class FilteredUNet(nn.Module):
+    """D or G_s: a U-Net, and beside it a linear filter when ``filter_radius`` is above 0."""
 
     def __init__(self, channels: Sequence[int], filter_radius: int) -> None:
         super().__init__()
         self.unet = UNet3d(channels)
         self.filter = LinearFilter(filter_radius) if filter_radius else None
         if self.filter is not None:
-            # the filter speaks first: the U-Net starts at zero and learns what a filter cannot say
-            nn.init.zeros_(self.unet.head.weight)
-            nn.init.zeros_(self.unet.head.bias)  # type: ignore[arg-type]
+            self.silence()
+
+    def start_from(self, kernel: np.ndarray) -> None:
+        """Start as the linear filter with this kernel."""
+        if self.filter is not None:
+            self.filter.kernel.data.copy_(torch.from_numpy(kernel))
+            self.silence()
+
+    def silence(self) -> None:
+        """Let the filter speak first: the U-Net starts at zero and learns what a filter cannot say."""
+        nn.init.zeros_(self.unet.head.weight)
+        nn.init.zeros_(self.unet.head.bias)  # type: ignore[arg-type]
 
     @property
     def stride(self) -> int:
@@ -185,11 +195,15 @@ def permute_voxels(masks: Tensor, order: Tensor) -> Tensor:
 
 
 def orthogonal_start(networks: Sequence[nn.Module]) -> None:
-    """Orthogonal initial kernels (spec C4) and zero biases, drawn from torch's global generator."""
+    """Orthogonal initial kernels (spec C4) and zero biases, drawn from torch's global generator.
+
+    The gain is that of the leaky ReLU behind most layers; without it the output of a U-Net starts a hundred times too small.
+    """
+    gain = nn.init.calculate_gain("leaky_relu", SLOPE)
     for network in networks:
         for layer in network.modules():
             if isinstance(layer, (nn.Conv3d, nn.Linear)):
-                nn.init.orthogonal_(layer.weight)
+                nn.init.orthogonal_(layer.weight, gain)
                 if layer.bias is not None:
                     nn.init.zeros_(layer.bias)
 

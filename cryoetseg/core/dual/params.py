@@ -33,8 +33,8 @@ class DualArchitecture(Parameters):
     judge_channels: str = parameter(
         "16,32,64", "Feature maps of the discriminators' layers; 32,64,128 suits a GPU.", expert=True)
     filter_radius: int = parameter(
-        7, "Radius of the linear filter beside the structural generator's U-Net; 0 leaves it out.", unit="voxels", expert=True, ge=0, le=15,
-        published=0)
+        10, "Radius of the linear filters beside the U-Nets of denoiser and structural generator; 0 leaves them out.", unit="voxels",
+        expert=True, ge=0, le=15, published=0)
     code: Literal["spatial", "global"] = parameter(
         "spatial", "Noise code of every eighth voxel, or one for a whole patch.", expert=True, published="global")
     code_length: int = parameter(8, "Numbers in one noise code.", expert=True, ge=1, le=1024)

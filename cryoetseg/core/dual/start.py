@@ -1,8 +1,10 @@
-"""A start for the structural generator from the two sets' power spectra. No pair of volumes is needed.
+"""A start for denoiser and structural generator from the two sets' power spectra. No pair of volumes is needed.
 
 With a white noise mask of deviation s the generator's linear part H must satisfy P_t = H^2 (P_v + s^2), P_t and P_v being the mean power
 spectra of tomograms and densities. What share of P_t is structure follows from how the power of two frequency bands varies together from
 patch to patch: noise of different bands is independent, structure is not, so cov_t(a, b) = H_a^2 H_b^2 cov_v(a, b).
+
+The denoiser starts from the Wiener filter of the same spectra, H P_v / (P_t + floor): the best that is linear.
 """
 from __future__ import annotations
 
@@ -20,14 +22,19 @@ BANDS = 6
 INNERMOST = 1.5  # Fourier voxels; below, the window mixes in the mean
 OUTERMOST = 0.7  # of Nyquist: beyond, tomograms hold hardly any structure
 FALLBACK_NOISE = 4.0  # deviation of the noise mask where the bands do not tell
+WIENER_FLOOR = 1.0  # of the mean power: where tomograms hold next to nothing (the wedge) the kernel's edge would blow up
 NOISE_RANGE = (0.25, 30.0)
 FEWEST_PAIRS = 3
 
 
 class Start(NamedTuple):
-    """Kernel (2 r + 1)^3 of the linear filter and standard deviation of the noise mask, in units of standardised density."""
+    """Kernels (2 r + 1)^3 of the generator's and of the denoiser's linear filter, and standard deviation of the noise mask.
+
+    Densities and tomograms are standardised, so the noise is in units of the density's deviation.
+    """
 
     kernel: np.ndarray
+    restoring: np.ndarray
     noise: float
 
 
@@ -44,7 +51,8 @@ def spectral_start(noisy: Domain, clean: Domain, radius: int, generator: np.rand
     noise = noise_deviation(of_noisy.bands, of_clean.bands)
     amplitude = np.sqrt(of_noisy.mean / (of_clean.mean + noise**2))
     logger.info("start from spectra: noise mask of deviation %.2f", noise)
-    return Start(kernel_of(amplitude, radius), noise)
+    wiener = amplitude * of_clean.mean / (of_noisy.mean + WIENER_FLOOR * of_noisy.mean.mean())
+    return Start(kernel_of(amplitude, radius), kernel_of(wiener, radius), noise)
 
 
 def power_spectra(domain: Domain, generator: np.random.Generator) -> Spectra:

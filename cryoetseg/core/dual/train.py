@@ -133,12 +133,11 @@ def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         dual = DualNetworks(shape)
-        orthogonal_start([dual.denoiser, dual.encoder, dual.decoder])
-        if dual.generator.filter is None:
-            orthogonal_start([dual.generator])
-    if parameters.start == "spectrum" and dual.generator.filter is not None:
+        orthogonal_start([dual])
+    if parameters.start == "spectrum":
         start = spectral_start(noisy, clean, shape.filter_radius, numpy_generator(seed, "dual start"))
-        dual.generator.filter.kernel.data.copy_(torch.from_numpy(start.kernel))
+        dual.denoiser.start_from(start.restoring)
+        dual.generator.start_from(start.kernel)
         dual.decoder.calibrate(start.noise, torch_generator(seed, "noise start"))
     return dual
 

@@ -25,14 +25,14 @@ from ..volumes.wedge import missing_energy
 from .data import Domain, StandardisedView, open_domain, voxel_size_of
 from .losses import accuracy, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from .model import widths
-from .networks import StructuralGenerator, channels_last
+from .networks import FilteredUNet, channels_last
 from .params import TrainWedgeParameters, WedgeArchitecture
 from .pool import ReplayPool
 from .start import kernel_of, power_spectra
 from .train import build_judges, dual_optimiser, inputs_of, judged
 from .watch import TrainingWatch, spectrum_distance
 
-METHOD, NETWORK = "train-dual-wedge", "dual-wedge"
+METHOD = NETWORK = "dual-wedge"
 TRANSLATORS, JUDGES = ("fill", "cut"), ("tomogram_judge", "turned_judge")
 
 
@@ -42,8 +42,8 @@ class WedgeNetworks(nn.Module):
     def __init__(self, shape: WedgeArchitecture) -> None:
         super().__init__()
         self.shape = shape
-        self.fill = StructuralGenerator(widths(shape.fill_channels), shape.filter_radius)
-        self.cut = StructuralGenerator(widths(shape.cut_channels), shape.filter_radius)
+        self.fill = FilteredUNet(widths(shape.fill_channels), shape.filter_radius)
+        self.cut = FilteredUNet(widths(shape.cut_channels), shape.filter_radius)
 
 
 class TurnedView:
@@ -83,8 +83,7 @@ class WedgeTask(TrainingTask):
             pair = WedgeNetworks(shape)
         spectra = [power_spectra(domain, numpy_generator(seed, "wedge start")).mean for domain in (self.measured, self.turned)]
         amplitude = np.sqrt(np.clip(spectra[0] / np.maximum(spectra[1], 1e-12), 0, 1))
-        if pair.cut.filter is not None:
-            pair.cut.filter.kernel.data.copy_(torch.from_numpy(kernel_of(amplitude, shape.filter_radius)))
+        pair.cut.start_from(kernel_of(amplitude, shape.filter_radius))
         return pair
 
     def items(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime.job import RESULT_FILE, Output, Result, write_result
+from .illustrate_dual import draw_restored
 from .illustrate_generation import draw_generated, draw_scores
 from .illustrate_voxuda import draw_comparison, draw_segmented
 
@@ -130,6 +131,7 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "evaluate-generation": draw_scores,
     "segment-subtomograms": draw_segmented,
     "voxuda-ablation": draw_comparison,
+    **dict.fromkeys(("denoise-dual", "simulate-dual", "convert-dual", "fill-wedge"), draw_restored),
     "evaluate-segmentation": draw_evaluation,
     "evaluate-picking": draw_evaluation,
 }

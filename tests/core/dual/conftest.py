@@ -43,6 +43,12 @@ def domains():
     return noisy, clean
 
 
+@pytest.fixture(scope="session")
+def phantom():
+    """A tomogram of the noisy domain and the density behind it."""
+    return tomogram_of(0), density_of(0)
+
+
 @pytest.fixture
 def dual():
     """Networks with random weights."""

@@ -5,10 +5,10 @@ import torch
 from cryoetseg.core.dual.model import DualNetworks
 from cryoetseg.core.dual.networks import (
     Discriminator,
+    FilteredUNet,
     LinearFilter,
     NoiseDecoder,
     NoiseEncoder,
-    StructuralGenerator,
     UNet3d,
     log_spectrum,
     orthogonal_start,
@@ -53,7 +53,7 @@ def test_linear_filter_is_a_convolution():
 
 def test_the_filter_speaks_alone_before_training():
     volume = torch.randn(1, 1, 16, 16, 16)
-    torch.testing.assert_close(StructuralGenerator((2, 2), 3)(volume), volume, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(FilteredUNet((2, 2), 3)(volume), volume, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize(("spatial", "shape"), [(True, (2, 5, 4, 4, 4)), (False, (2, 5))])

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 from scipy import fft
+from scipy.signal import fftconvolve
 
 from cryoetseg.core.dual.start import FALLBACK_NOISE, kernel_of, noise_deviation, spectral_start
 
@@ -13,6 +14,14 @@ def test_noise_and_filter_of_a_phantom(domains):
     centre = start.kernel[3, 3]
     # the tomograms were blurred by a Gaussian of 0.7 voxels: the neighbour has exp(-1 / (2 * 0.49)) of the middle
     assert centre[4] / centre[3] == pytest.approx(np.exp(-1 / 0.98), rel=0.25)
+
+
+def test_the_restoring_filter_denoises_and_keeps_the_sign(domains, phantom):
+    noisy, clean = domains
+    start = spectral_start(noisy, clean, radius=5, generator=np.random.default_rng(0))
+    raw, truth = phantom
+    restored = fftconvolve(raw - raw.mean(), start.restoring, mode="same")
+    assert np.corrcoef(restored.ravel(), truth.ravel())[0, 1] > np.corrcoef(raw.ravel(), truth.ravel())[0, 1] + 0.05
 
 
 def test_moments_of_independent_bands_are_exact_for_many_patches():

@@ -1,0 +1,82 @@
+"""DUAL in Scipion: two unpaired sets make a model, the model makes tomograms in the frame of their input, and the whole chain of labels."""
+import mrcfile
+import numpy as np
+import pytest
+from scipion_environment import log_of, new_run, run_here
+
+from cryoetseg.protocols import (
+    ProtCryoEtSegConvertDual,
+    ProtCryoEtSegDenoiseDual,
+    ProtCryoEtSegFillWedge,
+    ProtCryoEtSegSimulateDual,
+    ProtCryoEtSegTrainDual,
+    ProtCryoEtSegTrainWedge,
+    ProtCryoEtSegTransferDual,
+)
+
+SHORT = {"iterations": 2, "batchSize": 2, "patchPx": 16, "judgeChannels": "2,4", "filterRadius": 3, "validationPatches": 2,
+         "modelVoxelSize": 0.0, "useGpu": False}
+
+
+def finished(project, protocol_class, **values):
+    run = run_here(project, protocol_class, **values)
+    assert run.isFinished(), log_of(run)
+    return run
+
+
+@pytest.fixture(scope="module")
+def dual(project, simulated):
+    small = {"denoiserChannels": "2,4", "generatorChannels": "2,4", "noiseChannels": "2,2,4"}
+    return finished(project, ProtCryoEtSegTrainDual, inTomos=(simulated, "tomograms"), inClean=(simulated, "grandModels"), **SHORT, **small)
+
+
+@pytest.fixture(scope="module")
+def wedge(project, simulated):
+    return finished(project, ProtCryoEtSegTrainWedge, inTomos=(simulated, "tomograms"), fillChannels="2,4", cutChannels="2,4", **SHORT)
+
+
+@pytest.mark.slow
+def test_the_model_knows_what_it_serves(dual, wedge):
+    assert (dual.model.getMethod(), wedge.model.getMethod()) == ("dual", "dual-wedge")
+    assert dual.model.getSamplingRate() == pytest.approx(13.0)
+    assert "DUAL" in "\n".join(dual.methods())
+    assert dual.getMetricFiles()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("protocol", "source"), [
+    (ProtCryoEtSegDenoiseDual, "tomograms"), (ProtCryoEtSegConvertDual, "tomograms"), (ProtCryoEtSegSimulateDual, "grandModels"),
+])
+def test_tomograms_come_out_in_the_frame_of_what_went_in(project, simulated, dual, protocol, source):
+    run = finished(project, protocol, inTomos=(simulated, source), inModel=(dual, "model"), useGpu=False)
+    assert run.tomograms.getSize() == 2
+    assert run.tomograms.getSamplingRate() == pytest.approx(13.0)
+    before = {item.getTsId(): item.getOrigin().getShifts() for item in getattr(simulated, source).iterItems()}
+    for item in run.tomograms.iterItems():
+        assert item.getOrigin().getShifts() == pytest.approx(before[item.getTsId()])
+        assert mrcfile.read(item.getFileName()).shape == (32, 64, 64)
+    first, second = run.getBeforeAndAfter()["sim_001"]
+    assert not np.array_equal(mrcfile.read(first), mrcfile.read(second))
+
+
+@pytest.mark.slow
+def test_the_wedge_is_filled_by_its_own_model_alone(project, simulated, dual, wedge):
+    run = finished(project, ProtCryoEtSegFillWedge, inTomos=(simulated, "tomograms"), inModel=(wedge, "model"), useGpu=False)
+    assert run.tomograms.getSize() == 2
+    other = new_run(project, ProtCryoEtSegFillWedge, inTomos=(simulated, "tomograms"), inModel=(dual, "model"))
+    assert any("trained for 'dual'" in line for line in other.validate())
+
+
+@pytest.mark.slow
+def test_labels_by_simulation(project, simulated, dual):
+    run = finished(project, ProtCryoEtSegTransferDual, inTomos=(simulated, "tomograms"), inModel=(dual, "model"),
+                   inGrandModels=(simulated, "grandModels"), inMasks=(simulated, "classMasks"), iterations=2, batchSize=1, patchPx=16,
+                   heldOut=0.0, useGpu=False)
+    assert run.model.getMethod() == "segmenter"
+    assert sorted(item.getTsId() for item in run.classMasks.iterItems()) == ["sim_001", "sim_002"]
+    assert "synthetic ones" in "\n".join(run.summary())
+
+
+def test_a_tilt_range_without_a_wedge_is_refused(project, simulated):
+    run = new_run(project, ProtCryoEtSegFillWedge, inTomos=(simulated, "tomograms"), tiltMin=-90.0, tiltMax=90.0)
+    assert any("tilt range of 180 degrees" in line for line in run.validate())
