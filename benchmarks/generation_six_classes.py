@@ -5,7 +5,7 @@
     python benchmarks/generation_six_classes.py evaluate --folder F --count 40     sample and print the table
 
 Templates (apoferritin 6PXM, beta-galactosidase 1F4A, 80S ribosome 6QZP, thyroglobulin 7N4Y, virus-like particle 8TUX at 10 A) come
-from the shared test data; beta-amylase is the simulator's. All ten tomograms are imaged at one defocus range, as a session is.
+from the shared test data; beta-amylase is the simulator's. All eleven tomograms are imaged at one defocus range, as a session is.
 """
 from __future__ import annotations
 
