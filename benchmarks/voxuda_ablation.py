@@ -3,7 +3,7 @@
 Source: Rubisco, beta-galactosidase and Hsp70 (PDB 1bxn, 1f4a, 3gl1), SNR 0.03 and 0.05, tilts -60 to 60, in the paper's manner.
 Target: 70S ribosome, 26S proteasome and TRiC (4v4r, 4cr2, 4v94), tilts -50 to 70, other defocus, coloured noise of unknown level: power
 falls with frequency by an exponent drawn once, the SNR of each subtomogram is drawn between the bounds. Half of the target is kept for
-scores. Less than the paper: 300 source and 300 target subtomograms (3000 and 1033), a network half as wide, 240 steps of 4 (56 100 of 16).
+scores. Less than the paper: 300 source and 300 target subtomograms (3000 and 1033), a network half as wide, 200 steps of 4 (56 100 of 16).
 
 Rows and seeds that are done are not repeated: the same command goes on where it was stopped.
 """
@@ -32,7 +32,7 @@ SOURCE_SNRS = (0.03, 0.05)
 TARGET_SNRS = (0.03, 0.3)
 TILTS = (-50.0, 70.0)
 EXPONENTS = (0.3, 1.2)  # of the noise's amplitude over frequency
-SETTINGS = {"width": 16, "batch_size": 4, "iterations": 240}
+SETTINGS = {"width": 16, "batch_size": 4, "iterations": 200}
 DATA_SEED = 20
 
 

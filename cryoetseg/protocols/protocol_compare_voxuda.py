@@ -10,8 +10,8 @@ from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.core.voxuda.params import VoxUdaAblationParameters
 
 from .protocol_evaluate_base import outputName
-from .protocol_train_base import TRAINING
 from .protocol_tomograms_base import tellingWarnings
+from .protocol_train_base import TRAINING
 from .protocol_train_voxuda import ProtCryoEtSegTrainVoxUda
 from .subtomogram_sets import checkSubtomograms, subtomogramFiles
 

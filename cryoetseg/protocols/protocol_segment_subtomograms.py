@@ -18,7 +18,7 @@ from .protocol_tomograms_base import tellingWarnings
 from .subtomogram_sets import checkSubtomograms, subtomogramFiles
 
 SUBTOMOGRAMS = "subtomograms"  # the one item of a run
-MASKS, PROBABILITIES = "masks", "probabilities"
+MASKS, PROBABILITIES = "masks", "probabilityMaps"
 KINDS = {MASKS: "mask", PROBABILITIES: "probability"}
 
 

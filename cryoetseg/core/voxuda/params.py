@@ -60,7 +60,8 @@ class TrainVoxUdaParameters(TrainingParameters):
     adversarial_weight: float = parameter(1.0, "Weight of the discriminator's loss.", expert=True, ge=0, published=1)
     pseudo_weight: float = parameter(1.0, "Weight of the pseudo-label loss.", expert=True, ge=0)
     pseudo_start: float = parameter(
-        0.0, "Part of the training before pseudo-labels count, so that the teacher knows something first.", expert=True, ge=0, lt=1)
+        0.3, "Part of the training before pseudo-labels count, so that the teacher knows something first. The paper does not say.",
+        expert=True, ge=0, lt=1)
     pseudo_threshold: float = parameter(
         0.85, "Voxels count where the teacher is at least so sure.", expert=True, ge=0.5, lt=1, published=0.85)
     feature_weights: str = parameter(
@@ -100,14 +101,15 @@ class TrainVoxUdaParameters(TrainingParameters):
         expert=True, gt=0, published=120)
     gaussian_sigma: float = parameter(1.0, "Sigma of the Gaussian denoiser.", unit="voxels", expert=True, gt=0, le=10)
     restandardise: bool = parameter(
-        True, "Bring the denoised target back to variance 1, as the network knows its input. The paper does not say.", expert=True)
+        True, "Bring the denoised target back to variance 1, as the network knows its input; without it the teacher saw background "
+        "only. The paper does not say.", expert=True)
 
     @classmethod
     def published(cls) -> "TrainVoxUdaParameters":
         """The paper's values (spec B8): 300 epochs, batch 16, learning rate a tenth every 100 epochs, the Laplacian's gradient."""
         return cls(epochs=300, batch_size=16, schedule="step", step_every=100, step_factor=0.1, precision="float32", augment=False,
-                   statistics="all", range_feature="laplacian_gradient", restandardise=False, noise_kind="gaussian",
-                   segmentation_on="clean", denoise_source=False)
+                   statistics="all", range_feature="laplacian_gradient", pseudo_start=0.0, noise_kind="gaussian", segmentation_on="clean",
+                   denoise_source=False)
 
 
 class SegmentSubtomogramsParameters(Parameters):
