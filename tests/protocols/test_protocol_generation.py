@@ -12,13 +12,14 @@ SHORT = {"iterations": 2, "batchSize": 2, "boxPx": 16, "channels": 8, "validatio
 
 @pytest.fixture(scope="module")
 def coordinates(project, simulated):
-    """Coordinates of the simulated tomograms in two groups of at least eight."""
+    """Coordinates of the simulated tomograms in two groups, each twice, as a class needs at least eight."""
     from tomo.objects import SetOfCoordinates3D
 
     found = SetOfCoordinates3D.create(simulated._getPath(), suffix="two_groups")
     found.copyInfo(simulated.coordinates)
     found.setPrecedents(simulated.tomograms)
-    for number, item in enumerate([item.clone() for item in simulated.coordinates.iterItems()]):
+    for number, item in enumerate(2 * [item.clone() for item in simulated.coordinates.iterItems()]):
+        item.setObjId(None)
         item.setGroupId(1 + number % 2)
         found.append(item)
     found.write()
