@@ -25,23 +25,23 @@ SAMPLERS = (("ddpm", 1000), ("ddim", 50), ("dpm_solver", 20))
 
 @torch.no_grad()
 def convolution_speed(dtype: torch.dtype, side: int = 64, channels: int = 32) -> float:
-    """Operations a second of one convolution, the best of three."""
+    """Operations a second of one convolution, the best of five."""
     layer = nn.Conv3d(channels, channels, 3, padding=1).to(dtype).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     volume = torch.randn(1, channels, side, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last_3d)
     times = []
-    for _ in range(4):
+    for _ in range(6):
         start = time.perf_counter()
         layer(volume)
         times.append(time.perf_counter() - start)
     return 2 * 27 * channels**2 * side**3 / min(times[1:])
 
 
-def seconds(network: ConditionalUNet3d, box: int, sampler: str, steps: int, dtype: torch.dtype) -> float:
-    """Time of one volume."""
-    start = time.perf_counter()
+def seconds(network: ConditionalUNet3d, box: int, sampler: str, steps: int, dtype: torch.dtype) -> tuple[float, float]:
+    """Time of one volume, and the processor time of all threads, which tells more on a busy machine."""
+    start, busy = time.perf_counter(), time.process_time()
     sample(network, NoiseSchedule(), torch.eye(6)[:1], torch.full((1, 3), 0.5), box, sampler=sampler, steps=steps,  # type: ignore[arg-type]
            generators=[torch_generator(0)], dtype=dtype)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, time.process_time() - busy
 
 
 def main() -> None:
@@ -54,17 +54,17 @@ def main() -> None:
     torch.manual_seed(0)
     network = ConditionalUNet3d(6).eval().to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     fast = autocast_dtype(torch.device("cpu"))
-    sys.stdout.write(f"{arguments.box}^3, {arguments.threads} threads\nprecision  sampler      steps  seconds  floor  gap\n")
+    sys.stdout.write(f"{arguments.box}^3, {arguments.threads} threads\nprecision  sampler      steps  seconds  processor s  floor s\n")
     for dtype in dict.fromkeys((torch.float32, fast)):
         speed = convolution_speed(dtype)
         seconds(network, arguments.box, "ddim", 1, dtype)  # the first pass also chooses kernels
         for sampler, steps in SAMPLERS:
             run = min(steps, arguments.most)
-            taken = seconds(network, arguments.box, sampler, run, dtype) * steps / run
+            taken, busy = (value * steps / run for value in seconds(network, arguments.box, sampler, run, dtype))
             floor = OPERATIONS * arguments.box**3 * steps / speed
             note = "" if run == steps else f"  (from {run} steps)"
             name = str(dtype).removeprefix("torch.")
-            sys.stdout.write(f"{name:9}  {sampler:10}  {steps:5}  {taken:7.1f}  {floor:5.1f}  {taken / floor:4.1f}x{note}\n")
+            sys.stdout.write(f"{name:9}  {sampler:10}  {steps:5}  {taken:7.1f}  {busy:11.1f}  {floor:7.1f}{note}\n")
 
 
 if __name__ == "__main__":
