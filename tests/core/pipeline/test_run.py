@@ -21,7 +21,7 @@ STEPS = {
     "train-membranes": {"iterations": 4, "rounds": 0, "batch_size": 2, "crop_px": 32},
     "train-picker": {"iterations": 4, "batch_size": 2, "patch_px": 16, "width": 4, "validation_crops": 2},
     "segment-membranes": {"smallest_component": 0.0},
-    "pick-deepet": {"tile_px": 48, "height_threshold": 0.0, "count": 20},
+    "pick-deepet": {"tile_px": 48, "height_threshold": 1e-6, "count": 20},
 }
 
 

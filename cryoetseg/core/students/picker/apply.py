@@ -21,9 +21,11 @@ from ...runtime.params import parameters_from
 from ..scale import at_model_scale, temporary_volume
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .model import PickerModel, load_picker
-from .nms import find_peaks, pooling_passes, published_distance, suppress
+from .nms import find_peaks, isolated_height, pooling_passes, published_distance, suppress
 from .params import PickDeepetParameters
 from .ranking import contrast_at, ranked
+
+LONELY_SHARE = 0.5  # where a peak is as likely half a label as a whole one
 
 
 class Standardised:
@@ -61,7 +63,10 @@ def pick_volume(volume: StudentVolume, model: PickerModel, parameters: PickDeepe
     write_probabilities(scaled, model, probabilities, parameters, device)
     diameters = [diameter / voxel_size for diameter in model.diameters]
     cut = parameters.cut if parameters.peaks == "published" else None
-    peaks = find_peaks(probabilities, pooling_passes(max(diameters)), parameters.height_threshold, cut)
+    passes = pooling_passes(max(diameters))
+    smallest = smallest_heights(model, passes, parameters)
+    peaks = find_peaks(probabilities, passes, float(smallest.min()), cut)
+    peaks = peaks.of(peaks.score > smallest[peaks.class_id - 1])
     peaks = suppress(peaks, parameters.distance / voxel_size or published_distance(diameters))
     if parameters.ranking == "combined":
         peaks = ranked(peaks, contrast_at(scaled, peaks.zyx, np.array(diameters)[peaks.class_id - 1]))
@@ -71,6 +76,12 @@ def pick_volume(volume: StudentVolume, model: PickerModel, parameters: PickDeepe
         peaks.zyx, voxel_size=voxel_size, tilt_series_id=volume.name, class_id=np.array(model.numbers)[place], score=peaks.score,
         diameters=np.array(model.diameters)[place], class_names=dict(zip(model.numbers, model.names)))
     return Picks(table.at_voxel_size(volume.header.voxel_size), [*volume.warnings, *([warning] if warning else [])])
+
+
+def smallest_heights(model: PickerModel, passes: int, parameters: PickDeepetParameters) -> np.ndarray:
+    """The smallest height of a peak of each class: the one given, else half of what its label reaches when it stands alone."""
+    given = parameters.height_threshold
+    return np.array([given or LONELY_SHARE * isolated_height(model.label, size, passes) for size in model.labels_px])
 
 
 def write_probabilities(

@@ -32,6 +32,10 @@ class Peaks(NamedTuple):
     class_id: np.ndarray
     score: np.ndarray
 
+    def of(self, kept: np.ndarray) -> Peaks:
+        """Those where ``kept`` (n,) is true."""
+        return Peaks(self.zyx[kept], self.class_id[kept], self.score[kept])
+
     def first(self, count: int | None) -> Peaks:
         """The best ``count``; all for None."""
         return Peaks(self.zyx[:count], self.class_id[:count], self.score[:count])

@@ -77,8 +77,8 @@ class PickDeepetParameters(Parameters):
         "soft", "soft pools the probabilities themselves, which ranks doubtful picks; published cuts them at 0.5 first.",
         label="Peaks", published="published")
     height_threshold: float = parameter(
-        0.1, "Smallest height of a peak after pooling. One label all alone reaches 0.3 to 0.7 by its size.",
-        label="Smallest height", ge=0.0, le=1.0, published=0.1)
+        0.0, "Smallest height of a peak after pooling; 0 takes half of the height that one label all alone reaches, which is 0.3 to 0.8 by "
+        "its size.", label="Smallest height", ge=0.0, le=1.0, published=0.1)
     ranking: Literal["combined", "height"] = parameter(
         "combined", "Order and score of the picks: height is that of the peak; combined is the mean of two quantiles, of the height and of "
         "the contrast at particle size, which orders the picks the network is sure of.", published="height")

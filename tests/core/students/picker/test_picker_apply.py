@@ -96,6 +96,18 @@ def test_particles_at_faces_edges_and_corners_of_tiles_are_found_once_and_exactl
     assert len(picking.pick_particles(small, 10.0, picker, PickDeepetParameters(**TILES, height_threshold=0.05), device="cpu")) >= 1
 
 
+@pytest.mark.parametrize(("strength", "found"), [(0.45, 0), (0.55, 1), (1.0, 1)])
+def test_without_a_threshold_a_peak_must_reach_half_of_a_lonely_label(strength, found):
+    class Half(nn.Module):
+        def forward(self, volumes):
+            return torch.logit((volumes > 5) * strength, eps=1e-6)
+
+    volume = np.zeros((32, 32, 32), np.float32)
+    volume[14:19, 14:19, 14:19] = template("sphere", 5)
+    picker = PickerModel(Half(), 24, 10.0, "sphere", (1,), ("ball",), (70.0,), (5,))
+    assert len(picking.pick_particles(volume, 10.0, picker, PickDeepetParameters(**TILES), device="cpu")) == found
+
+
 def _far_apart(places):
     kept: list[tuple[int, int, int]] = []
     for place in places:
@@ -168,7 +180,7 @@ def test_jobs_train_two_classes_from_coords_and_pick_into_star_and_coords(tmp_pa
     assert outcome.outputs[0].kind == "model"
     trained = load_picker(tmp_path / "out")  # OUT and OUT/model are both accepted
     assert (trained.numbers, trained.outputs, trained.labels_px) == ((1, 2), 3, (5, 5))
-    parameters = {**TILES, "coords": True, "height_threshold": 0.0, "count": 7}
+    parameters = {**TILES, "coords": True, "height_threshold": 1e-6, "count": 7}
     inputs = [InputFile(path=str(tmp_path / "out"), role="model"), job.inputs[0]]
     folder = str(tmp_path / "picks")
     picked = picking.run(Job(method="pick-deepet", parameters=parameters, inputs=inputs, output_folder=folder, device="cpu"))
