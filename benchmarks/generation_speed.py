@@ -2,7 +2,7 @@
 
     python benchmarks/generation_speed.py [--box 64] [--threads 2]
 
-The floor is the network's arithmetic at the machine's measured speed of a 32 -> 32 convolution on 64^3 in the same precision. One
+The floor is the network's arithmetic at the speed of a 32 -> 32 convolution on 64^3 in the same precision, in processor time, too. One
 step is timed and multiplied for samplers of more than ``--most`` steps, and the line says so.
 """
 from __future__ import annotations
@@ -25,14 +25,14 @@ SAMPLERS = (("ddpm", 1000), ("ddim", 50), ("dpm_solver", 20))
 
 @torch.no_grad()
 def convolution_speed(dtype: torch.dtype, side: int = 64, channels: int = 32) -> float:
-    """Operations a second of one convolution, the best of five."""
+    """Operations a second of processor time in one convolution, the best of five."""
     layer = nn.Conv3d(channels, channels, 3, padding=1).to(dtype).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     volume = torch.randn(1, channels, side, side, side, dtype=dtype).contiguous(memory_format=torch.channels_last_3d)
     times = []
     for _ in range(6):
-        start = time.perf_counter()
+        start = time.process_time()
         layer(volume)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return 2 * 27 * channels**2 * side**3 / min(times[1:])
 
 
