@@ -53,14 +53,20 @@ class UNet3d(nn.Module):
 
 
 class LinearFilter(nn.Module):
-    """One learned kernel of (2 radius + 1)^3 voxels: what optics, wedge and weighting do to a density, apart from everything else."""
+    """One kernel of (2 radius + 1)^3 voxels: what optics, wedge and weighting do to a density, or what best undoes it.
+
+    The kernel is estimated, not trained: Adam moves thousands of tiny weights by one learning rate each, all in one direction, which
+    drowns any filter in its first step.
+    """
+
+    kernel: Tensor
 
     def __init__(self, radius: int) -> None:
         super().__init__()
         self.radius = radius
         kernel = torch.zeros((2 * radius + 1,) * 3)
         kernel[radius, radius, radius] = 1.0
-        self.kernel = nn.Parameter(kernel)
+        self.register_buffer("kernel", kernel)
 
     def forward(self, volumes: Tensor) -> Tensor:
         # a direct convolution of one channel is ten times slower than this one by Fourier transforms
@@ -86,7 +92,7 @@ class FilteredUNet(nn.Module):
     def start_from(self, kernel: np.ndarray) -> None:
         """Start as the linear filter with this kernel."""
         if self.filter is not None:
-            self.filter.kernel.data.copy_(torch.from_numpy(kernel))
+            self.filter.kernel.copy_(torch.from_numpy(kernel))
             self.silence()
 
     def silence(self) -> None:

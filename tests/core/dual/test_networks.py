@@ -44,7 +44,7 @@ def test_output_voxels_see_no_further_than_the_reach(channels):
 def test_linear_filter_is_a_convolution():
     generator = torch.Generator().manual_seed(0)
     linear = LinearFilter(2)
-    linear.kernel.data = torch.randn(5, 5, 5, generator=generator)
+    linear.kernel.copy_(torch.randn(5, 5, 5, generator=generator))
     volume = torch.randn(1, 1, 8, 9, 10, generator=generator)
     padded = torch.nn.functional.pad(volume, (2,) * 6, mode="reflect")
     expected = torch.nn.functional.conv3d(padded, linear.kernel.flip(0, 1, 2)[None, None])

@@ -52,9 +52,9 @@ def test_which_networks_a_cycle_trains(domains, quick, gradient, reached):
     batch = {key: torch.from_numpy(np.stack([task.item(0, np.random.default_rng(n))[key] for n in range(2)])) for key in ("noisy", "clean")}
     loss, _ = task.loss(task.networks, batch, Step(0, 0, "generators", torch.Generator().manual_seed(0), {}))
     loss.backward()
-    kernel = task.networks["generator"].filter.kernel.grad
-    assert (kernel is not None and bool(kernel.abs().sum() > 0)) == reached
-    assert task.networks["denoiser"].head.weight.grad.abs().sum() > 0
+    head = task.networks["generator"].unet.head.weight.grad
+    assert (head is not None and bool(head.abs().sum() > 0)) == reached
+    assert task.networks["denoiser"].unet.head.weight.grad.abs().sum() > 0
 
 
 def job(folder, **parameters):
