@@ -71,6 +71,12 @@ class VoxUdaTask(TrainingTask):
     def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
         return torch.optim.Adam(weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
 
+    def state(self) -> Mapping[str, Tensor]:
+        return {"without_foreground": torch.tensor(self._without_foreground)}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self._without_foreground = int(state["without_foreground"])
+
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         """L = L_seg + L_con + L_dis (Vox-UDA eq. 1) + the pseudo-label loss, which the paper describes in words."""
         student: VoxResNet = networks["student"]  # type: ignore[assignment]

@@ -95,8 +95,14 @@ def test_whose_statistics_the_normalisation_keeps(source, target, statistics):
 def test_the_teacher_of_background_is_warned_of_once(source, target, monkeypatch):
     monkeypatch.setattr("cryoetseg.core.voxuda.train.BACKGROUND_ONLY_STEPS", 3)
     task = VoxUdaTask(source, target, parameters(denoiser="none"), 0)
-    for _ in range(7):
-        task._watch(0.0)
+    task._watch(0.0)
+    resumed = VoxUdaTask(source, target, parameters(denoiser="none"), 0)
+    resumed.restore(task.state())
+    resumed._watch(0.0)
+    assert not resumed.warnings
+    for _ in range(6):
+        resumed._watch(0.0)
+    task = resumed
     assert len(task.warnings) == 1
     assert "sure of no foreground" in task.warnings[0]
 
