@@ -61,7 +61,7 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     epochs: int = parameter(20, "Passes over the patches of the noisy tomograms.", ge=1, published=20)
     iterations: int = parameter(2000, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, published=0)
     batch_size: int = parameter(4, "Pairs of unrelated patches in one step.", ge=1)
-    learning_rate: float = parameter(5e-4, "Learning rate of all networks.", gt=0, published=1e-4)
+    learning_rate: float = parameter(1e-4, "Learning rate of all networks.", gt=0)
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves.", expert=True, published="constant")
@@ -175,7 +175,7 @@ class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchite
 
     iterations: int = parameter(1500, "Optimiser steps; 0 takes the number of epochs instead.", ge=0)
     batch_size: int = parameter(4, "Pairs of patches in one step.", ge=1)
-    learning_rate: float = parameter(5e-4, "Learning rate of all networks.", gt=0, published=1e-4)
+    learning_rate: float = parameter(1e-4, "Learning rate of all networks.", gt=0)
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves.", expert=True, published="constant")
