@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from ...models.card import ModelCard, save_model
 from ...models.losses import picker_dice
+from ...models.residual_unet3d import DIVISOR
 from ...runtime.device import choose_device
 from ...runtime.job import Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
@@ -95,6 +96,7 @@ def train_picker(
     With several ``rounds`` the picker's picks in the labelled slices, as many as there were labels, teach the next one.
     """
     check_alike(volumes)
+    parameters = _sound_precision(parameters)
     voxel_size = volumes[0].header.voxel_size
     classes = particle_classes([item.particles for item in volumes if item.particles is not None], voxel_size, parameters)
     labelled = [labelled_volume(volume, classes, parameters) for volume in volumes]
@@ -106,6 +108,12 @@ def train_picker(
         if number + 1 < parameters.rounds:
             labelled = [_relabelled(item, model, classes, device) for item in labelled]
     return model, outcome
+
+
+def _sound_precision(parameters: TrainPickerParameters) -> TrainPickerParameters:
+    """float32 for small crops: on a coarsest grid of 2 voxels oneDNN's bfloat16 weight gradients are not finite now and then."""
+    coarsest = parameters.patch_px // DIVISOR
+    return parameters if coarsest > 2 else parameters.model_copy(update={"precision": "float32"})
 
 
 def _relabelled(item: LabelledVolume, model: PickerModel, classes: ParticleClasses, device: str) -> LabelledVolume:
