@@ -149,11 +149,11 @@ def _paired(tomograms: list[InputFile], files: list[InputFile], needs: str) -> l
     if len(tomograms) == len(files) == 1:
         return [(files[0],)]
     shapes = {_name(item): read_header(item.path, item.voxel_size).shape for item in tomograms}
-    named = {item.path: _names_in(item, needs, shapes) for item in files}
-    found = [tuple(item for item in files if name in named[item.path]) for name in names]
+    named = [_names_in(item, needs, shapes) for item in files]  # one file may serve several tomograms, named differently each time
+    found = [tuple(item for item, own in zip(files, named) if name in own) for name in names]
     missing = [name for name, own in zip(names, found) if not own]
     if missing:
-        offered = sorted({name for own in named.values() for name in own})
+        offered = sorted({name for own in named for name in own})
         raise InputError(f"no {needs} for the tomogram(s) {', '.join(missing)}", f"{needs} with the same tilt-series id (got: "
                          f"{', '.join(offered) or 'none'})", "give one file for each tomogram, or leave these tomograms out")
     several = [name for name, own in zip(names, found) if len(own) > 1 and needs == "labels"]
