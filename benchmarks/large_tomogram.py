@@ -1,6 +1,7 @@
 """Memory and time on a tomogram of 1000 x 960 x 928 voxels, float32 (3.3 GiB), and whether tiles leave seams.
 
-    python benchmarks/large_tomogram.py --out FOLDER --small TOMOGRAM [--membranes MODEL] [--picker MODEL] [--segmenter MODEL] [--shape Z Y X]
+    python benchmarks/large_tomogram.py --out FOLDER --small TOMOGRAM [--membranes MODEL] [--picker MODEL] [--segmenter MODEL]
+                                        [--shape Z Y X]
 
 The tomogram is made of copies of a small one side by side. Each step runs as a program of its own, as Scipion runs it; the table
 shows its largest resident memory and its time per million voxels. Seams: the result is compared with that of a tomogram

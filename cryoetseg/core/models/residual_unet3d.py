@@ -17,7 +17,8 @@ DIVISOR = 8
 class ResidualUNet3d(nn.Module):
     """Volumes (batch, 1, z, y, x) to logits (batch, outputs, z, y, x); sides are multiples of 8.
 
-    ``maps`` are the feature maps of the four levels, finest first. ``outputs`` is 1 for one particle class (sigmoid) or n + 1 with background first (softmax): see :meth:`probabilities`.
+    ``maps`` are the feature maps of the four levels, finest first. ``outputs`` is 1 for one particle class (sigmoid) or n + 1 with
+    background first (softmax): see :meth:`probabilities`.
     """
 
     def __init__(self, outputs: int = 1, maps: Sequence[int] = CHANNELS) -> None:
