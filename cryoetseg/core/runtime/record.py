@@ -67,9 +67,14 @@ def _input_checksums(job: Job) -> dict[str, str]:
 
 
 def peak_memory_bytes() -> int:
-    """Largest resident memory of this process so far (Linux counts in KiB, macOS in bytes)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak * 1024)
+    """Largest resident memory of this program so far."""
+    try:
+        # getrusage would also count what the process that started this program held: Linux carries it over
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return int(status.split("VmHWM:")[1].split()[0]) * 1024
+    except (OSError, IndexError):  # no Linux
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return int(peak if sys.platform == "darwin" else peak * 1024)
 
 
 def versions() -> dict[str, str]:

@@ -1,13 +1,16 @@
 """A run leaves its record; a job that is done is not repeated, one that changed is."""
 
 import json
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.files import sha256, write_text
 from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome, Output, read_job, read_result
-from cryoetseg.core.runtime.record import finished_result, recorded_run
+from cryoetseg.core.runtime.record import finished_result, peak_memory_bytes, recorded_run
 
 
 class CountingMethod:
@@ -95,3 +98,10 @@ def test_a_missing_input_stops_before_anything_is_written(tmp_path, job, method)
     with pytest.raises(InputError, match=r"none\.mrc"):
         recorded_run(missing, method)
     assert not (tmp_path / "out").exists()
+
+
+def test_peak_memory_is_that_of_the_program_not_of_its_parent():
+    held = np.ones(40_000_000)  # 320 MB in this process
+    code = "from cryoetseg.core.runtime.record import peak_memory_bytes; print(peak_memory_bytes())"
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 1e6 < int(child.stdout) < held.nbytes <= peak_memory_bytes()
