@@ -20,6 +20,11 @@ from cryoetseg.core.volumes.io import write_volume
 
 VOXEL_SIZE = 10.0
 METHOD_OF_COMMAND = {
+    "pipeline": "pipeline",
+    "train picker": "train-picker",
+    "pick deepet": "pick-deepet",
+    "train segmenter": "train-segmenter",
+    "segment classes": "segment-classes",
     "segment slabs": "segment-slabs",
     "simulate": "simulate",
     "train backbone": "train-backbone",
@@ -116,7 +121,8 @@ def test_every_parameter_is_an_option_with_unit_and_default(call, command, metho
     code, shown, _ = call(*command.split(), "--help")
     assert code == 0
     words = " ".join(shown.split())
-    spelled_otherwise = {"z_start", "z_end"} if command in ("segment slabs", "segment membranes") else set()
+    ranged = ("segment slabs", "segment membranes", "pipeline")
+    spelled_otherwise = {"z_start", "z_end", "steps"} if command in ranged else set()
     for field in describe(methods.parameters_model(method)):
         if field.name not in spelled_otherwise:
             assert f"--{field.name.replace('_', '-')} " in words
