@@ -67,7 +67,7 @@ def train(folder: Path, minutes: float, settings: dict[str, object], name: str) 
 
 def evaluate(folder: Path, name: str, count: int, sampling: dict[str, object]) -> Result:
     """Sample ``count`` of each class; compare with the fresh tomograms, and look for copies of training particles."""
-    model = InputFile(path=str(folder / name / "model" / "card.json"), role="model")
+    model = InputFile(path=str(folder / name / "model"), role="model")
     made = run_job(Job(method="generate-particles", parameters={"count": count, **sampling}, inputs=[model],
                        output_folder=str(folder / f"{name}_samples")))
     known = [item.model_copy(update={"role": f"training_{item.role}"}) for item in inputs(folder, TRAINING)]

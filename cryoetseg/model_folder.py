@@ -7,8 +7,9 @@ from typing import Any, Dict, NamedTuple, Optional
 
 from .core.runtime.errors import InputError, OutputError, WeightsError
 from .core.runtime.files import read_json, sha256
+from .core.runtime.job import MODEL_CARD
 
-WEIGHTS, CARD = "model.safetensors", "card.json"  # the files of a model, as in cryoetseg.core.models.card
+WEIGHTS, CARD = "model.safetensors", MODEL_CARD  # the files of a model, as in cryoetseg.core.models.card
 USUAL_DIAMETER = 250.0  # Angstrom, where a card tells none: a ribosome
 ADVICE = "name the folder that a training or an export wrote"
 
@@ -22,12 +23,6 @@ class Card(NamedTuple):
     classes: Dict[int, str]
     checksum: str
     diameter: float  # Angstrom: of the largest class, where the training knew one
-
-
-def modelFolder(path: str) -> str:
-    """The folder with the card: ``path`` itself, or ``path/model`` as a training lays it out."""
-    inner = os.path.join(path, "model")
-    return inner if not os.path.exists(os.path.join(path, CARD)) and os.path.exists(os.path.join(inner, CARD)) else path
 
 
 def readCard(folder: str) -> Card:

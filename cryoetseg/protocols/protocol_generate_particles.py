@@ -51,8 +51,7 @@ class ProtCryoEtSegGenerateParticles(ProtCryoEtSegBase):
         return [ITEM]
 
     def _getInputs(self, tsId: str) -> List[InputFile]:
-        # by its card, whose checksum tells a model that was trained on
-        return [InputFile(path=os.path.join(self.inModel.get().getPath(), "card.json"), role="model")]
+        return [InputFile(path=self.inModel.get().getPath(), role="model")]
 
     # --------------------------- outputs -----------------------------------
     def _registerResult(self, tsId: str, result: Result) -> None:

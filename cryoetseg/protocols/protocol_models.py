@@ -8,7 +8,8 @@ from pyworkflow.protocol import Form, PathParam, PointerParam
 from pyworkflow.utils import Message
 
 from cryoetseg.core.runtime.errors import CryoetsegError
-from cryoetseg.model_folder import CARD, checkModel, copyModel, modelFolder
+from cryoetseg.core.runtime.job import model_folder
+from cryoetseg.model_folder import CARD, checkModel, copyModel
 from cryoetseg.objects import CryoEtSegModel
 
 MODEL = "model"
@@ -34,7 +35,7 @@ class ProtCryoEtSegImportModel(EMProtocol):
         self._insertFunctionStep(self.importStep, self._source(), needsGPU=False)
 
     def _source(self) -> str:
-        return modelFolder(os.path.expanduser((self.folder.get() or "").strip()))
+        return str(model_folder(os.path.expanduser((self.folder.get() or "").strip())))
 
     def importStep(self, source: str) -> List[str]:
         """Copy the model into the run and register it."""

@@ -13,7 +13,7 @@ from ..runtime.files import atomic_path
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, TomogramArgument, VoxelSizeOption, with_settings
-from .running import build_job, input_file, run_and_show
+from .running import build_job, input_file, model_file, run_and_show
 
 app = command_group("Unpaired translation between tomograms and clean density (DUAL): train once, then denoise, simulate, convert.")
 MANY = ("--noisy", "--clean", "--grand-model", "--labels", "--tomogram", "--restored")
@@ -154,7 +154,7 @@ def transfer(
     settings: Settings,
 ) -> None:
     """Train a segmenter of classes on synthetic tomograms, whose classes are known, and segment the real ones with it."""
-    inputs = [_model(model), *(input_file(path, "grand_model", contrast="bright") for path in grand_model)]
+    inputs = [model_file(model), *(input_file(path, "grand_model", contrast="bright") for path in grand_model)]
     inputs += [input_file(path, "labels") for path in labels]
     inputs += [input_file(path, "tomogram", voxel_size, contrast) for path in tomogram]
     run_and_show(build_job("transfer-dual", inputs, out, settings), settings)
@@ -180,23 +180,17 @@ def evaluate(
     settings: Settings,
 ) -> None:
     """Compare DUAL with Gaussian, anisotropic diffusion, non-local means and others' results where the truth is known."""
-    inputs = [_model(model), input_file(tomogram, "tomogram", voxel_size, contrast)]
+    inputs = [model_file(model), input_file(tomogram, "tomogram", voxel_size, contrast)]
     inputs.append(input_file(grand_model, "grand_model", voxel_size, "bright"))
     inputs += [input_file(path, "restored", voxel_size, contrast) for path in restored or []]
     inputs += [input_file(particles, "particles")] if particles else []
     run_and_show(build_job("compare-denoisers", inputs, out, settings), settings)
 
 
-def _model(folder: Path) -> InputFile:
-    """The model in a folder: the folder itself, or ``model`` in the folder of a training."""
-    inner = folder / "model"
-    return input_file(inner if (inner / "card.json").exists() else folder, "model")
-
-
 def _apply(method: str, model: Path, volume: InputFile, out: Path, settings: Settings, **parameters: Any) -> None:
     """Run one of the methods that make a volume; with a file name the volume appears under it, beside the folder of its record."""
     folder = out.with_suffix("") if out.suffix else out
-    result = run_and_show(build_job(method, [_model(model), volume], folder, settings, **parameters), settings)
+    result = run_and_show(build_job(method, [model_file(model), volume], folder, settings, **parameters), settings)
     if out.suffix:
         _copy(folder / result.outputs_of("tomogram")[0].path, out)
 

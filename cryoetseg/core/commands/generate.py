@@ -10,7 +10,7 @@ import typer
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, VoxelSizeOption, with_settings
-from .running import build_job, input_file, run_and_show
+from .running import build_job, input_file, model_file, run_and_show
 
 app = command_group("Learn how particles look and make new ones, by class and place in the tomogram.")
 
@@ -50,7 +50,7 @@ def train(
 @with_settings("generate-particles")
 def sample(model: ModelArgument, out: FolderOption, *, settings: Settings) -> None:
     """Make subtomograms: OUT/NAME_CLASS_NUMBER.mrc, and NAME.star and NAME.json with class, place and sampling of each."""
-    job = build_job("generate-particles", [model_input(model)], out, settings)
+    job = build_job("generate-particles", [model_file(model)], out, settings)
     run_and_show(job, settings)
 
 
@@ -74,7 +74,7 @@ def evaluate(
 ) -> None:
     """Compare generated with real particles: spectra, mean volumes, memorisation, diversity, hollow core."""
     inputs = [InputFile(path=str(generated.absolute()), role="generated"), *real_inputs(tomogram, particles, voxel_size, contrast)]
-    inputs += [model_input(model)] if model is not None else []
+    inputs += [model_file(model)] if model is not None else []
     run_and_show(build_job("evaluate-generation", inputs, out, settings), settings)
 
 
@@ -117,9 +117,3 @@ def real_inputs(tomograms: list[Path], particles: list[Path], voxel_size: Option
     """Tomograms and the lists of their particles."""
     lists = [InputFile(path=str(path.absolute()), role="particles", tilt_series_id=path.stem) for path in particles]
     return [*(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms), *lists]
-
-
-def model_input(folder: Path) -> InputFile:
-    """A model as an input by its card, which names the weights' checksum, so that a job with a model trained anew is a new job."""
-    cards = [path for path in (folder / "card.json", folder / "model" / "card.json") if path.is_file()]
-    return InputFile(path=str((cards[0] if cards else folder).absolute()), role="model")

@@ -9,7 +9,7 @@ import typer
 
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, TomogramArgument, VoxelSizeOption, with_settings
-from .running import build_job, input_file, run_and_show
+from .running import build_job, input_file, model_file, run_and_show
 
 app = command_group("Pick particles.")
 
@@ -52,7 +52,7 @@ def deepet(
 ) -> None:
     """Pick particles with a trained DeepETPicker. Writes NAME_particles.star for each tomogram, with scores."""
     inputs = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms]
-    run_and_show(build_job("pick-deepet", [input_file(model, "model"), *inputs], out, settings), settings)
+    run_and_show(build_job("pick-deepet", [model_file(model), *inputs], out, settings), settings)
 
 
 def _convert(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Optional
 import typer
 
 from ..methods import run_job
-from ..runtime.job import RESULT_FILE, InputFile, Job, Result
+from ..runtime.job import RESULT_FILE, InputFile, Job, Result, model_folder
 from .options import Settings, checked_contrast, checked_parameters
 
 logger = logging.getLogger(__name__)
@@ -21,6 +21,11 @@ def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] =
     return InputFile(
         path=str(path.absolute()), role=role, voxel_size=voxel_size, tilt_series_id=path.stem, contrast=checked_contrast(contrast)
     )
+
+
+def model_file(folder: Path) -> InputFile:
+    """A trained model as an input, named by its folder or by that of its training."""
+    return input_file(model_folder(folder), "model")
 
 
 def build_job(method: str, inputs: list[InputFile], folder: Path, settings: Settings, **parameters: Any) -> Job:

@@ -9,7 +9,7 @@ import typer
 
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, TomogramArgument, VoxelSizeOption, with_settings, z_range
-from .running import build_job, input_file, run_and_show
+from .running import build_job, input_file, model_file, run_and_show
 
 app = command_group("Segment membranes and particle candidates in a tomogram, without labels.")
 METHOD = "segment-slabs"
@@ -53,8 +53,7 @@ def membranes(
 ) -> None:
     """Segment membranes with a trained student. Writes NAME_membranes.mrc (int8), NAME_membranes_probability.mrc and figures."""
     start, stop = z_range(z) if z else (0, 0)
-    folder = model / "model" if (model / "model").is_dir() else model
-    inputs = [input_file(folder, "model"), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
+    inputs = [model_file(model), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
     run_and_show(build_job("segment-membranes", inputs, out, settings, z_start=start, z_end=stop), settings)
 
 
@@ -72,6 +71,5 @@ def classes(
     settings: Settings,
 ) -> None:
     """Segment classes with a trained network. Writes NAME_classes.mrc (int8), NAME_confidence.mrc (percent) and NAME_particles.star."""
-    folder = model / "model" if (model / "model").is_dir() else model
-    inputs = [input_file(folder, "model"), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
+    inputs = [model_file(model), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
     run_and_show(build_job("segment-classes", inputs, out, settings), settings)

@@ -12,7 +12,7 @@ from ..runtime.job import InputFile
 from ..runtime.params import parameters_from
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, VoxelSizeOption, with_settings
-from .running import build_job, input_file, run_and_show
+from .running import build_job, input_file, model_file, run_and_show
 
 app = command_group("Segment subtomograms without labels of your own (Vox-UDA).")
 SUBTOMOGRAMS = "files, a folder of them, or a STAR list"
@@ -119,7 +119,7 @@ def segment(
     settings: Settings,
 ) -> None:
     """Segment subtomograms, or whole tomograms, with a trained model. Writes NAME_mask.mrc and NAME_probability.mrc."""
-    inputs = [input_file(model, "model")]
+    inputs = [model_file(model)]
     inputs += [input_file(path, "subtomogram", voxel_size, contrast) for path in subtomograms or []]
     inputs += [input_file(path, "subtomogram_mask") for path in masks or []]
     inputs += [input_file(path, "tomogram", voxel_size, contrast) for path in tomogram or []]

@@ -99,21 +99,13 @@ def _each(job: Job, role: str, suffix: str, convert: Conversion) -> MethodOutcom
     if not inputs:
         raise JobError(f"no input has the role '{role}'", f"at least one '{role}'")
     device = choose_device(job.device)
-    model, card = load_dual(model_folder(job), device)
+    model, card = load_dual(job.input_of("model").path, device)
     outcome = MethodOutcome()
     for item in inputs:
         path = Path(job.output_folder) / f"{Path(item.path).stem}_{suffix}.mrc"
         voxel_size = convert_file(item, path, card.voxel_size, lambda view, target: convert(model, view, target, device))
         outcome.outputs.append(Output(kind="tomogram", path=path.name, voxel_size=voxel_size, tilt_series_id=item.tilt_series_id))
     return outcome
-
-
-def model_folder(job: Job) -> str:
-    """The model folder of a job; raises :class:`JobError`."""
-    models = job.inputs_of("model")
-    if len(models) != 1:
-        raise JobError(f"{len(models)} inputs have the role 'model'", "one model folder")
-    return models[0].path
 
 
 def convert_file(item: InputFile, path: Path, model_voxel_size: float, convert: Callable[[StandardisedView, Any], None]) -> float:

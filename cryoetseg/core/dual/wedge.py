@@ -20,7 +20,7 @@ from ..runtime.progress import track
 from ..volumes.io import create_volume
 from ..volumes.streaming import release_pages
 from ..volumes.wedge import check_tilt_range, measured_plane, missing_energy
-from .apply import convert_file, model_folder, translate
+from .apply import convert_file, translate
 from .data import StandardisedView
 from .params import WedgeParameters
 from .wedge_train import WedgeNetworks, load_wedge
@@ -89,7 +89,7 @@ def run(job: Job) -> MethodOutcome:
     if not tomograms:
         raise JobError("no input has the role 'tomogram'", "at least one tomogram")
     device = choose_device(job.device)
-    pair, card = load_wedge(model_folder(job), device)
+    pair, card = load_wedge(job.input_of("model").path, device)
     outcome = MethodOutcome()
     for item in tomograms:
         outcome.outputs.append(_fill_file(item, Path(job.output_folder), pair, card.voxel_size, p, device, outcome.metrics))

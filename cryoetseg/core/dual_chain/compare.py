@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..dual.apply import model_folder, open_checked, run_denoise
+from ..dual.apply import open_checked, run_denoise
 from ..dual.baselines import best_baselines
 from ..metrics.picking import precision_recall_f1
 from ..metrics.restoration import restoration_scores
@@ -56,8 +56,7 @@ def _results(job: Job, tomogram: InputFile, truth: np.ndarray) -> Iterator[tuple
         yield name, setting, volume
     for item in job.inputs_of("restored"):
         yield item.tilt_series_id or Path(item.path).stem, "given", _bright(item)
-    model_folder(job)
-    inputs = [*job.inputs_of("model"), tomogram]
+    inputs = [job.input_of("model"), tomogram]
     tile = {"tile_px": job.parameters["tile_px"]} if "tile_px" in job.parameters else {}
     (output,) = run_denoise(job.model_copy(update={"inputs": inputs, "parameters": tile})).outputs
     yield "DUAL", "", _bright(tomogram.model_copy(update={"path": str(Path(job.output_folder) / output.path)}))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.card import CARD, ModelCard, load_model, save_model
+from ..models.card import ModelCard, load_model, save_model
 from ..runtime.errors import ParameterError, WeightsError
 from .data import Particles
 from .diffusion import NoiseSchedule
@@ -61,9 +61,7 @@ def generator_card(particles: Particles, parameters: TrainGeneratorParameters, s
 
 
 def load_generator(folder: str | Path) -> Generator:
-    """Read a model folder, named by itself, by its card or by the output folder that holds it. Raises ``WeightsError``."""
-    folder = Path(folder).parent if Path(folder).name == CARD else Path(folder)
-    folder = folder / "model" if not (folder / CARD).exists() and (folder / "model").is_dir() else folder
+    """Read a model folder, named by itself or by the output folder that holds it. Raises ``WeightsError``."""
     network, card = load_model(folder, _build)
     try:
         training = card.training

@@ -10,7 +10,7 @@ import torch
 from ..particles.formats import write_particles
 from ..particles.table import ParticleTable
 from ..runtime.device import autocast_dtype, choose_device
-from ..runtime.errors import JobError, ParameterError
+from ..runtime.errors import ParameterError
 from ..runtime.files import write_json
 from ..runtime.job import Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
@@ -83,10 +83,7 @@ def run(job: Job) -> MethodOutcome:
     In the STAR file the tomogram's name is the subtomogram's and the coordinate its middle; the JSON also tells place and sampling.
     """
     p = parameters_from(SampleParameters, job.parameters)
-    models = job.inputs_of("model")
-    if len(models) != 1:
-        raise JobError(f"{len(models)} inputs have the role 'model'", "one model folder")
-    generator = load_generator(models[0].path)
+    generator = load_generator(job.input_of("model").path)
     kinds = [number for number in generator.class_numbers(p.classes) for _ in range(p.count)]
     positions = choose_positions(generator, p.position, len(kinds), job.seed)
     folder = Path(job.output_folder)

@@ -19,9 +19,10 @@ from torch import nn
 
 from ..runtime.errors import InputError, OutputError, WeightsError
 from ..runtime.files import read_json, sha256, write_text
+from ..runtime.job import MODEL_CARD, model_folder
 from ..runtime.record import versions
 
-WEIGHTS, CARD = "model.safetensors", "card.json"
+WEIGHTS, CARD = "model.safetensors", MODEL_CARD
 Network = TypeVar("Network", bound=nn.Module)
 Tensor = torch.Tensor
 
@@ -63,11 +64,13 @@ def save_model(folder: str | Path, network: nn.Module, card: ModelCard, dtype: t
 
 
 def load_model(folder: str | Path, build: Callable[[ModelCard], Network]) -> tuple[Network, ModelCard]:
-    """Read a model folder; ``build`` makes the network its card names. The network comes back in evaluation mode.
+    """Read a model, from its folder or from that of its training; ``build`` makes the network its card names.
+
+    The network comes back in evaluation mode.
 
     Raises ``WeightsError`` when anything is missing, damaged or does not fit.
     """
-    folder = Path(folder)
+    folder = model_folder(folder)
     card = read_card(folder)
     state = _verified_weights(folder, card)
     network = build(card)

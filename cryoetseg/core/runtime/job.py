@@ -11,6 +11,7 @@ from .errors import CryoetsegError, JobError
 from .files import read_json, write_text
 
 JOB_FILE, RESULT_FILE = "job.json", "result.json"
+MODEL_CARD = "card.json"  # makes a folder a model; holds the checksum of its weights
 Record = TypeVar("Record", bound=BaseModel)
 
 
@@ -41,6 +42,20 @@ class Job(_Strict):
     def inputs_of(self, role: str) -> List[InputFile]:
         """The inputs that play ``role``, in order."""
         return [item for item in self.inputs if item.role == role]
+
+    def input_of(self, role: str) -> InputFile:
+        """The one input that plays ``role``; raises :class:`JobError` when there is none or there are several."""
+        items = self.inputs_of(role)
+        if len(items) != 1:
+            raise JobError(f"{len(items)} inputs have the role '{role}'", "exactly one")
+        return items[0]
+
+
+def model_folder(folder: str | Path) -> Path:
+    """The folder with a model's card: ``folder`` itself, or ``folder/model`` as a training lays it out."""
+    folder = Path(folder)
+    inner = folder / "model"
+    return inner if not (folder / MODEL_CARD).exists() and (inner / MODEL_CARD).exists() else folder
 
 
 class Output(_Strict):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .errors import InputError, JobError
 from .files import sha256
-from .job import JOB_FILE, RESULT_FILE, Job, MethodOutcome, Result, read_result, write_job, write_result
+from .job import JOB_FILE, MODEL_CARD, RESULT_FILE, Job, MethodOutcome, Result, model_folder, read_result, write_job, write_result
 
 logger = logging.getLogger(__name__)
 RECORDED_PACKAGES = ("cryoetseg", "numpy", "scipy", "scikit-image", "torch", "diffusers", "mrcfile", "starfile")
@@ -61,8 +61,9 @@ def _input_checksums(job: Job) -> dict[str, str]:
         path = Path(item.path)
         if not path.exists():
             raise InputError(f"input {item.path} does not exist", "an existing file", "check the path")
-        if path.is_file():
-            checksums[item.path] = sha256(path)
+        described = model_folder(path) / MODEL_CARD if path.is_dir() else path  # the card tells the weights
+        if described.is_file():
+            checksums[item.path] = sha256(described)
     return checksums
 
 

@@ -61,11 +61,10 @@ def run(job: Job) -> MethodOutcome:
     Where subtomograms have masks (role ``subtomogram_mask`` or ``*_mask`` beside them), they are scored.
     """
     p = parameters_from(SegmentSubtomogramsParameters, job.parameters)
-    models, subtomograms, tomograms = (job.inputs_of(role) for role in ("model", "subtomogram", "tomogram"))
-    if len(models) != 1 or not subtomograms + tomograms:
-        raise JobError(f"{len(models)} models and {len(subtomograms + tomograms)} inputs",
-                       "one model, and at least one subtomogram or tomogram")
-    model, folder = VoxUdaModel(models[0].path, job.device), Path(job.output_folder)
+    subtomograms, tomograms = job.inputs_of("subtomogram"), job.inputs_of("tomogram")
+    if not subtomograms + tomograms:
+        raise JobError(f"{len(subtomograms)} subtomograms and {len(tomograms)} tomograms", "at least one subtomogram or tomogram")
+    model, folder = VoxUdaModel(job.input_of("model").path, job.device), Path(job.output_folder)
     outcome = MethodOutcome()
     if subtomograms:
         _segment_subtomograms(find_entries(subtomograms, job.inputs_of("subtomogram_mask"), "input"), model, p, folder, outcome)

@@ -106,4 +106,4 @@ def test_bad_input(folder, dual):
     with pytest.raises(InputError, match=r"tiny\.mrc has \(8, 40, 40\)"):
         run_denoise(job(folder, "denoise-dual", "tiny.mrc"))
     with pytest.raises(WeightsError):
-        load_dual(folder, CPU)
+        load_dual(folder / "elsewhere", CPU)

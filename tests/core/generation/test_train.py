@@ -55,7 +55,7 @@ def test_the_class_shapes_the_sample(learnt):
 
 
 def test_files_and_lists_tell_what_was_made(learnt, tmp_path):
-    model = InputFile(path=str(learnt[0] / "model" / "card.json"), role="model")
+    model = InputFile(path=str(learnt[0] / "model"), role="model")
     job = Job(method="generate-particles", parameters={"count": 6, "steps": 4}, inputs=[model], output_folder=str(tmp_path), device="cpu")
     result = run_job(job)
     assert len(result.outputs_of("subtomogram")) == 12

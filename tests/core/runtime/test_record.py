@@ -105,3 +105,15 @@ def test_peak_memory_is_that_of_the_program_not_of_its_parent():
     code = "from cryoetseg.core.runtime.record import peak_memory_bytes; print(peak_memory_bytes())"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert 1e6 < int(child.stdout) < held.nbytes <= peak_memory_bytes()
+
+
+@pytest.mark.parametrize("named", ["", "model"])
+def test_a_model_trained_anew_is_another_input(tmp_path, job, method, named):
+    write_text(tmp_path / "training" / "model" / "card.json", '{"sha256": "first"}')
+    job = job.model_copy(update={"inputs": [InputFile(path=str(tmp_path / "training" / named), role="model")]})
+    recorded_run(job, method)
+    recorded_run(job, method)
+    assert method.runs == 1
+    write_text(tmp_path / "training" / "model" / "card.json", '{"sha256": "second"}')
+    recorded_run(job, method)
+    assert method.runs == 2

@@ -101,7 +101,7 @@ def test_a_job_slides_over_a_tomogram(folder, known, tmp_path, voxel_size):
 
 
 def test_nothing_to_do_and_foreign_sets_are_told(folder, tmp_path):
-    with pytest.raises(JobError, match="1 models and 0 inputs"):
+    with pytest.raises(JobError, match="0 subtomograms and 0 tomograms"):
         run(job(folder, tmp_path))
     for number, side in enumerate((16, 18)):
         write_volume(tmp_path / "mixed" / f"s{number}.mrc", cube(side, 5), 10.0)

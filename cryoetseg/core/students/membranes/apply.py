@@ -65,10 +65,10 @@ def segment_membranes(
 def run(job: Job) -> MethodOutcome:
     """Segment the job's tomograms with the model folder given under the role ``model``."""
     parameters = parameters_from(SegmentMembranesParameters, job.parameters)
-    models, tomograms = job.inputs_of("model"), job.inputs_of("tomogram")
-    if len(models) != 1 or not tomograms:
-        raise JobError(f"{len(models)} models and {len(tomograms)} tomograms", "one input with the role 'model', tomograms to segment")
-    model, device = load_membrane_model(models[0].path), choose_device(job.device)
+    tomograms = job.inputs_of("tomogram")
+    if not tomograms:
+        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    model, device = load_membrane_model(job.input_of("model").path), choose_device(job.device)
     outcome = MethodOutcome()
     for item in tomograms:
         _segment_file(item, model, parameters, Path(job.output_folder), device, outcome)

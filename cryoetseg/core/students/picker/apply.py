@@ -126,10 +126,10 @@ def _probabilities(logits: np.ndarray, outputs: int) -> np.ndarray:
 def run(job: Job) -> MethodOutcome:
     """Pick the job's tomograms (role ``tomogram``) with one model (role ``model``) into ``<name>_particles.star``."""
     parameters = parameters_from(PickDeepetParameters, job.parameters)
-    models, tomograms = job.inputs_of("model"), job.inputs_of("tomogram")
-    if len(models) != 1 or not tomograms:
-        raise JobError(f"{len(models)} models and {len(tomograms)} tomograms", "one model and at least one tomogram")
-    model, device, folder = load_picker(models[0].path), choose_device(job.device), Path(job.output_folder)
+    tomograms = job.inputs_of("tomogram")
+    if not tomograms:
+        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    model, device, folder = load_picker(job.input_of("model").path), choose_device(job.device), Path(job.output_folder)
     outcome = MethodOutcome(metrics={"particles": 0, "particle_diameter": max(model.diameters)})
     for item in tomograms:
         volume = open_student_volume(item)

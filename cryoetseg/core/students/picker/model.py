@@ -62,8 +62,7 @@ def picker_model(network: Any, classes: ParticleClasses, voxel_size: float, para
 
 def load_picker(folder: str | Path) -> PickerModel:
     """Read a model folder, ``OUT`` of a training or ``OUT/model``. Raises :class:`WeightsError` for another or a damaged model."""
-    folder = Path(folder)
-    network, card = load_model(folder / "model" if (folder / "model").is_dir() else folder, _build)
+    network, card = load_model(folder, _build)
     try:
         training = card.training
         return PickerModel(network, card.network_parameters["width"], card.voxel_size, training["label"], tuple(card.classes),

@@ -25,10 +25,10 @@ from .particles import find_particles
 def run(job: Job) -> MethodOutcome:
     """Segment the job's tomograms with the model folder given under the role ``model``."""
     parameters = parameters_from(SegmentClassesParameters, job.parameters)
-    models, tomograms = job.inputs_of("model"), job.inputs_of("tomogram")
-    if len(models) != 1 or not tomograms:
-        raise JobError(f"{len(models)} models and {len(tomograms)} tomograms", "one input with the role 'model', tomograms to segment")
-    model = load_segmenter(models[0].path)
+    tomograms = job.inputs_of("tomogram")
+    if not tomograms:
+        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    model = load_segmenter(job.input_of("model").path)
     outcome = MethodOutcome()
     for item in tomograms:
         _segment_file(item, model, parameters, job, outcome)

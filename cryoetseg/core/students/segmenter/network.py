@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ...models.card import CARD, ModelCard, load_model
+from ...models.card import ModelCard, load_model
 from ...models.deepfinder import DeepFinderNet
 from ...runtime.errors import WeightsError
 
@@ -33,9 +33,7 @@ class SegmenterModel:
 
 def load_segmenter(folder: str | Path) -> SegmenterModel:
     """Read a trained segmenter; ``folder`` is its model folder or the folder of the training. Raises ``WeightsError``."""
-    folder = Path(folder)
-    inner = folder / "model"
-    network, card = load_model(inner if (inner / CARD).is_file() else folder, _build)
+    network, card = load_model(folder, _build)
     return SegmenterModel(network, card)
 
 
