@@ -1,13 +1,12 @@
 """Applying a model to a tomogram of another voxel size: the tomogram is brought to the model's scale, the result back."""
 from __future__ import annotations
 
-import tempfile
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from ..volumes.resampling import resample_into, resampled_shape
+from ..volumes.streaming import temporary_volume
 from .volumes import StudentVolume
 
 ALIKE = 0.05  # relative difference of voxel sizes up to which a network is applied as it is
@@ -29,9 +28,3 @@ def at_model_scale(volume: StudentVolume, voxel_size: float) -> tuple[StudentVol
     warning = (f"{volume.name} has voxels of {own:g} A, the model was trained on {voxel_size:g} A: the tomogram was resampled and the "
                "result brought back")
     return replace(volume, data=data, header=header, labels=None, particles=None), warning
-
-
-def temporary_volume(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
-    """A memory map (z, y, x) of zeros whose file vanishes with the process."""
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=dtype, mode="w+", shape=shape)

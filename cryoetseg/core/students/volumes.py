@@ -1,7 +1,6 @@
 """Training volumes: tomograms with the labels or particle lists that belong to them, checked before anything is learned."""
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +15,7 @@ from ..runtime.job import InputFile, Job
 from ..volumes.header import Shape, VolumeHeader
 from ..volumes.io import open_labels, open_volume, read_header, read_labels
 from ..volumes.normalisation import mean_and_deviation
-from ..volumes.streaming import read_slabs
+from ..volumes.streaming import read_slabs, temporary_volume
 
 SAME_VOXEL_SIZE = 0.01  # largest relative difference between a tomogram and its labels
 ALIKE_VOXEL_SIZE = 0.02  # largest relative difference between the tomograms of one training
@@ -210,8 +209,7 @@ def _nearest(labels: Any, shape: tuple[int, ...], factors: Sequence[float]) -> n
     """Labels on a grid of ``shape``, in a file that vanishes with the process. Outer faces coincide, as in volumes.resampling."""
     z, y, x = (np.clip(((np.arange(size) + 0.5) * factor).astype(int), 0, own - 1)
                for size, factor, own in zip(shape, factors, labels.shape))
-    with tempfile.TemporaryFile() as file:
-        result: np.ndarray = np.memmap(file, dtype=labels.dtype, mode="w+", shape=tuple(shape))
+    result = temporary_volume(tuple(shape), labels.dtype)
     for target, source in enumerate(z):
         result[target] = labels[source][y[:, None], x]
     return result

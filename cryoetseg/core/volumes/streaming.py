@@ -1,9 +1,11 @@
-"""Walking through arrays that do not fit into memory: slabs along z, and giving mapped pages back."""
+"""Walking through arrays that do not fit into memory: slabs along z, giving mapped pages back, and room for them on disk."""
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -41,10 +43,29 @@ def release_pages(array: Any) -> None:
         mapping.madvise(mmap.MADV_DONTNEED)
 
 
+def temporary_volume(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """A memory map of zeros whose file vanishes with the process; raises :class:`OutputError` when the disk has no room for it."""
+    length, folder = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize, Path(tempfile.gettempdir())
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            _take(file.fileno(), folder, length)
+            return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
+    except OSError as error:
+        raise OutputError(f"no room for a temporary volume of {length} bytes in {folder}: {error.strerror or error}",
+                          "a disk with free space", "name a folder on a larger disk in the environment variable TMPDIR") from error
+
+
 def reserve(file: Path, length: int) -> None:
-    """Ask for the disk space at once: writing to a map of a sparse file on a full disk kills the process by a signal."""
+    """Ask for the disk space at once: writing to a map of a sparse file on a full disk kills the process by a signal.
+
+    Raises ``OSError``, which :func:`~cryoetseg.core.runtime.files.atomic_path` tells the user.
+    """
+    with file.open("r+b") as stream:
+        _take(stream.fileno(), file.parent, length)
+
+
+def _take(descriptor: int, folder: Path, length: int) -> None:
     if hasattr(os, "posix_fallocate"):
-        with file.open("r+b") as stream:
-            os.posix_fallocate(stream.fileno(), 0, length)
-    elif shutil.disk_usage(file.parent).free < length:
-        raise OutputError(f"cannot write {file.name}: {length} bytes are needed", "a disk with free space")
+        os.posix_fallocate(descriptor, 0, length)
+    elif shutil.disk_usage(folder).free < length:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -1,7 +1,6 @@
 """Using a trained model: masks of subtomograms, and of whole tomograms by sliding windows."""
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from ..volumes.contrast import particles_bright
 from ..volumes.io import create_volume, open_volume, read_volume, write_volume
 from ..volumes.normalisation import standardise
 from ..volumes.resampling import resample, resample_into, resample_to_shape, resampled_shape
+from ..volumes.streaming import temporary_volume
 from .data import Entry, boxed, check_alike, find_entries, read_mask
 from .evaluate import sample_scores, summarised
 from .network import VoxResNet
@@ -167,14 +167,7 @@ def probability_map(
         slide(source, target)
         return
     shape = resampled_shape(tuple(source.shape), voxel_size, coarse_size)
-    coarse, found = _on_disk(shape), _on_disk(shape)
+    coarse, found = temporary_volume(shape, np.float32), temporary_volume(shape, np.float32)
     resample_into(source, voxel_size, coarse_size, coarse)
     slide(coarse, found)
     resample_into(found, coarse_size, voxel_size, target)
-
-
-def _on_disk(shape: tuple[int, ...]) -> np.ndarray:
-    """Float32 zeros in a file that vanishes with the process."""
-    with tempfile.TemporaryFile() as file:
-        return np.memmap(file, dtype=np.float32, mode="w+", shape=shape)
-

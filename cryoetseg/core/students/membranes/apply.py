@@ -18,7 +18,8 @@ from ...runtime.job import InputFile, Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
 from ...volumes.io import create_volume
 from ...volumes.resampling import resample_into
-from ..scale import at_model_scale, temporary_volume
+from ...volumes.streaming import temporary_volume
+from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .components import without_small_components
 from .network import MembraneModel, load_membrane_model

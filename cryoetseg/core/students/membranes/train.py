@@ -16,7 +16,7 @@ from ...runtime.job import Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
 from ...runtime.seeds import stream_seed
 from ...training.engine import TrainingOutcome, train
-from ..scale import temporary_volume
+from ...volumes.streaming import temporary_volume
 from ..volumes import StudentVolume, open_student_volumes
 from .apply import membrane_probability
 from .components import without_small_components

@@ -18,7 +18,8 @@ from ...runtime.device import choose_device
 from ...runtime.errors import JobError, ParameterError
 from ...runtime.job import Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
-from ..scale import at_model_scale, temporary_volume
+from ...volumes.streaming import temporary_volume
+from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .model import PickerModel, load_picker
 from .nms import find_peaks, isolated_height, pooling_passes, published_distance, suppress

@@ -13,8 +13,8 @@ from ...runtime.errors import InputError, JobError
 from ...runtime.job import InputFile, Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
 from ...volumes.io import create_volume
-from ...volumes.streaming import release_pages
-from ..scale import at_model_scale, temporary_volume
+from ...volumes.streaming import release_pages, temporary_volume
+from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume
 from .inference import ClassVolumes, segment_classes
 from .network import SegmenterModel, load_segmenter
