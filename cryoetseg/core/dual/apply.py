@@ -5,8 +5,7 @@ the network runs in float32, because half precision rounds differently in tiles 
 """
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,9 @@ from ..runtime.device import choose_device
 from ..runtime.errors import InputError, JobError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
-from ..volumes.io import Volume, create_volume, open_volume, write_volume
-from ..volumes.resampling import resample, resample_to_shape
+from ..volumes.io import Volume, create_volume, open_volume
+from ..volumes.resampling import resample_into, resampled_shape
+from ..volumes.streaming import temporary_volume
 from .data import VOXEL_TOLERANCE, StandardisedView
 from .model import DualNetworks, load_dual
 from .networks import FilteredUNet
@@ -111,19 +111,26 @@ def _each(job: Job, role: str, suffix: str, convert: Conversion) -> MethodOutcom
 def convert_file(item: InputFile, path: Path, model_voxel_size: float, convert: Callable[[StandardisedView, Any], None]) -> float:
     """Read a volume at the model's voxel size, ``convert`` it, write it on the grid of the file; returns the file's voxel size."""
     volume = open_checked(item)
-    own = volume.header.voxel_size
-    if abs(own / model_voxel_size - 1) <= VOXEL_TOLERANCE:
-        view = _view(volume.data, item)
-        with create_volume(path, view.shape, "float32", own, volume.header.origin) as target:
-            convert(view, target)
-        return own
-    view = _view(resample(volume.data, own, model_voxel_size), item)
-    with _scratch(path, view.shape, model_voxel_size) as scratch:
-        with create_volume(scratch, view.shape, "float32", model_voxel_size) as target:
-            convert(view, target)
-        whole = resample_to_shape(open_volume(scratch).data, model_voxel_size, own, volume.header.shape)
-    write_volume(path, whole, own, volume.header.origin)
+    own, shape = volume.header.voxel_size, tuple(volume.header.shape)
+    alike = abs(own / model_voxel_size - 1) <= VOXEL_TOLERANCE
+    _check_large_enough(item, shape if alike else resampled_shape(shape, own, model_voxel_size))
+    with create_volume(path, shape, "float32", own, volume.header.origin) as target:
+        if alike:
+            convert(StandardisedView(volume.data, item.contrast), target)
+        else:
+            _convert_resampled(volume, item.contrast, model_voxel_size, convert, target)
     return own
+
+
+def _convert_resampled(
+    volume: Volume, contrast: str, model_voxel_size: float, convert: Callable[[StandardisedView, Any], None], target: Any,
+) -> None:
+    own = volume.header.voxel_size
+    shape = resampled_shape(tuple(volume.header.shape), own, model_voxel_size)
+    source, converted = temporary_volume(shape, np.float32), temporary_volume(shape, np.float32)
+    resample_into(volume.data, own, model_voxel_size, source)
+    convert(StandardisedView(source, contrast), converted)
+    resample_into(converted, model_voxel_size, own, target)
 
 
 def open_checked(item: InputFile) -> Volume:
@@ -134,17 +141,7 @@ def open_checked(item: InputFile) -> Volume:
     return volume
 
 
-def _view(data: Any, item: InputFile) -> StandardisedView:
-    if min(data.shape) < SMALLEST_SIDE:
-        raise InputError(f"{item.path} has {tuple(data.shape)} voxels (z, y, x) at the model's voxel size",
+def _check_large_enough(item: InputFile, shape: tuple[int, ...]) -> None:
+    if min(shape) < SMALLEST_SIDE:
+        raise InputError(f"{item.path} has {shape} voxels (z, y, x) at the model's voxel size",
                          f"at least {SMALLEST_SIDE} along each axis", "give a larger tomogram or a model of a finer voxel size")
-    return StandardisedView(data, item.contrast)
-
-
-@contextmanager
-def _scratch(path: Path, shape: tuple[int, ...], voxel_size: float) -> Iterator[Path]:
-    scratch = path.with_name(f".{path.stem}_{voxel_size:g}A.mrc")
-    try:
-        yield scratch
-    finally:
-        scratch.unlink(missing_ok=True)

@@ -17,8 +17,7 @@ from ..runtime.errors import JobError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
-from ..volumes.io import create_volume
-from ..volumes.streaming import release_pages
+from ..volumes.streaming import release_pages, temporary_volume
 from ..volumes.wedge import check_tilt_range, measured_plane, missing_energy
 from .apply import convert_file, translate
 from .data import StandardisedView
@@ -58,16 +57,12 @@ def _ring_scale(measured: Any, filled: Any, weights: np.ndarray) -> np.ndarray:
     return np.clip(scale, *SCALE_RANGE)[ring]
 
 
-def fill_wedge(pair: WedgeNetworks, tomogram: StandardisedView, target: Any, parameters: WedgeParameters, scratch: Path,
+def fill_wedge(pair: WedgeNetworks, tomogram: StandardisedView, target: Any, parameters: WedgeParameters,
                device: torch.device) -> None:
-    """Translate a tomogram and join the result with it; ``scratch`` names a file that is removed again."""
-    restored = _Restored(tomogram)
-    try:
-        with create_volume(scratch, tomogram.shape, "float32", 1.0) as filled:
-            translate(pair.fill, tomogram, filled, parameters.tile_px, device, tomogram.restored, "fill")
-            join(restored, filled, target, parameters.tilt_min, parameters.tilt_max, parameters.softness_px)
-    finally:
-        scratch.unlink(missing_ok=True)
+    """Translate a tomogram and join the result with it."""
+    filled = temporary_volume(tomogram.shape, np.float32)
+    translate(pair.fill, tomogram, filled, parameters.tile_px, device, tomogram.restored, "fill")
+    join(_Restored(tomogram), filled, target, parameters.tilt_min, parameters.tilt_max, parameters.softness_px)
 
 
 class _Restored:
@@ -101,7 +96,7 @@ def _fill_file(item: InputFile, folder: Path, pair: WedgeNetworks, model_voxel_s
     path = folder / f"{Path(item.path).stem}_filled.mrc"
 
     def convert(view: StandardisedView, target: Any) -> None:
-        fill_wedge(pair, view, target, p, path.with_name(f".{path.stem}_translated.mrc"), device)
+        fill_wedge(pair, view, target, p, device)
         metrics[Path(item.path).stem] = {"missing_energy_before": missing_energy(view, p.tilt_min, p.tilt_max),
                                          "missing_energy_after": missing_energy(target, p.tilt_min, p.tilt_max)}
 

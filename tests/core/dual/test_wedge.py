@@ -45,14 +45,13 @@ def test_measured_coefficients_are_kept_and_the_wedge_is_filled(tilts):
     assert missing_energy(hard, *tilts) == pytest.approx(1.0, abs=0.15)
 
 
-def test_untrained_networks_change_nothing(tmp_path):
+def test_untrained_networks_change_nothing():
     _, measured = wedged()
     view = StandardisedView(measured, "dark")
     pair = WedgeNetworks(WedgeArchitecture(**SIZES))
     target = np.empty_like(measured)
-    fill_wedge(pair, view, target, WedgeParameters(), tmp_path / "scratch.mrc", torch.device("cpu"))
+    fill_wedge(pair, view, target, WedgeParameters(), torch.device("cpu"))
     np.testing.assert_allclose(target, measured, atol=1e-2)
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_cut_starts_by_taking_the_wedge_away():
