@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
-from ..runtime.files import atomic_path
+from ..runtime.files import link_or_copy
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, TomogramArgument, VoxelSizeOption, with_settings
@@ -192,18 +190,15 @@ def _apply(method: str, model: Path, volume: InputFile, out: Path, settings: Set
     folder = out.with_suffix("") if out.suffix else out
     result = run_and_show(build_job(method, [model_file(model), volume], folder, settings, **parameters), settings)
     if out.suffix:
-        _copy(folder / result.outputs_of("tomogram")[0].path, out)
+        _publish(folder / result.outputs_of("tomogram")[0].path, out)
 
 
-def _copy(source: Path, target: Path) -> None:
-    if target.suffix.lower() != source.suffix.lower():
-        from ..volumes.io import open_volume, write_volume
+def _publish(source: Path, target: Path) -> None:
+    """The volume under the name that the user gave, in the format of its suffix."""
+    from ..volumes.io import open_volume, write_volume
 
+    if target.suffix.lower() == source.suffix.lower():
+        link_or_copy(source, target)
+    else:
         volume = open_volume(source)
         write_volume(target, volume.data, volume.header.voxel_size, volume.header.origin)
-        return
-    with atomic_path(target) as part:
-        try:
-            os.link(source, part)
-        except OSError:  # another disk, or one without links
-            shutil.copyfile(source, part)

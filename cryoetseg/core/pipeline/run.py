@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 from ..report.comparison import Scores, mean_scores
 from ..report.summary import REPORT
 from ..runtime.errors import JobError
-from ..runtime.files import atomic_path, write_json
+from ..runtime.files import link_or_copy, write_json
 from ..runtime.job import RESULT_FILE, InputFile, Job, MethodOutcome, Output, read_result
 from ..runtime.params import parameters_from
 from ..volumes.io import read_header
@@ -78,24 +76,16 @@ def _finish(
 
 
 def _publish(folder: Path, item: Finished) -> list[Output]:
-    """Give the results their final names in the output folder: hard links where the disk allows, because masks are large."""
+    """Give the results their final names in the output folder."""
     name = item.tomogram.tilt_series_id
     voxel_size = read_header(item.tomogram.path, item.tomogram.voxel_size).voxel_size
     outputs = []
     for part, pattern in NAMES.items():
         source = getattr(item.found, part)
         if source is not None:
-            _link(source, folder / pattern.format(name))
+            link_or_copy(source, folder / pattern.format(name))
             outputs.append(Output(kind=KINDS[part], path=pattern.format(name), voxel_size=voxel_size, tilt_series_id=name))
     return outputs
-
-
-def _link(source: Path, target: Path) -> None:
-    with atomic_path(target) as part:
-        try:
-            os.link(source, part)
-        except OSError:  # another disk, or one without links
-            shutil.copyfile(source, part)
 
 
 def _labelled_means(items: list[Finished]) -> Scores:

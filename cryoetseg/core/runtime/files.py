@@ -2,6 +2,7 @@
 import hashlib
 import json
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Dict, Iterator, Union
@@ -61,6 +62,15 @@ def read_json(path: PathLike) -> Dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}", "a JSON object")
     return content
+
+
+def link_or_copy(source: PathLike, target: PathLike) -> None:
+    """Give a file one more name: a hard link where the disk allows, because volumes are large, else a copy."""
+    with atomic_path(target) as part:
+        try:
+            os.link(source, part)
+        except OSError:  # another disk, or one without links
+            shutil.copyfile(source, part)
 
 
 def sha256(path: PathLike, chunk: int = 1 << 20) -> str:

@@ -5,11 +5,12 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
 from cryoetseg.core.runtime.errors import InputError, OutputError
-from cryoetseg.core.runtime.files import atomic_path, read_json, sha256, write_json, write_text
+from cryoetseg.core.runtime.files import atomic_path, link_or_copy, read_json, sha256, write_json, write_text
 
 KILLS = 200
 LINES = 200
@@ -115,6 +116,27 @@ def test_damaged_json_is_an_input_error_that_names_the_file(tmp_path):
             read_json(path)
     with pytest.raises(InputError, match="cannot read"):
         read_json(tmp_path / "missing.json")
+
+
+def test_a_second_name_is_the_same_file_and_takes_the_place_of_an_earlier_one(tmp_path):
+    source, target = tmp_path / "a.mrc", tmp_path / "new" / "b.mrc"
+    for content in ("first", "second"):
+        write_text(source, content)
+        link_or_copy(source, target)
+        assert target.read_text() == content
+        assert os.path.samefile(source, target)
+    assert os.listdir(target.parent) == ["b.mrc"]
+
+
+@pytest.mark.skipif(not os.path.isdir("/dev/shm") or os.stat("/dev/shm").st_dev == os.stat(tempfile.gettempdir()).st_dev,
+                    reason="no second disk")
+def test_on_another_disk_it_is_a_copy(tmp_path):
+    with tempfile.NamedTemporaryFile(dir="/dev/shm") as source:
+        source.write(b"content")
+        source.flush()
+        link_or_copy(source.name, tmp_path / "copy")
+        assert not os.path.samefile(source.name, tmp_path / "copy")
+    assert (tmp_path / "copy").read_bytes() == b"content"
 
 
 def test_sha256_is_that_of_the_standard(tmp_path):
