@@ -70,14 +70,21 @@ def train(
     settings: Settings,
 ) -> None:
     """Adapt a network from labelled source subtomograms to your unlabelled target. Writes OUT/model."""
-    inputs = [input_file(path, "target", voxel_size, contrast) for path in target]
-    inputs += [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
-    inputs += [input_file(path, "source_mask") for path in source_masks or []]
-    if not source:
-        inputs += _simulated(out.absolute() / "source", source_count, template or [], inputs, settings)
-    elif template or source_count:
+    targets = [input_file(path, "target", voxel_size, contrast) for path in target]
+    sources = [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
+    sources += [input_file(path, "source_mask") for path in source_masks or []]
+    sources += _simulated_unless_given(bool(source), out.absolute() / "source", source_count, template or [], targets, settings)
+    run_and_show(build_job("train-voxuda", [*targets, *sources], out, settings), settings)
+
+
+def _simulated_unless_given(
+    given: bool, folder: Path, count: Optional[int], templates: list[Path], targets: list[InputFile], settings: Settings
+) -> list[InputFile]:
+    if not given:
+        return _simulated(folder, count, templates, targets, settings)
+    if templates or count:
         raise ParameterError("a source together with options of a simulated one", "one of them", "leave out --template and --source-count")
-    run_and_show(build_job("train-voxuda", inputs, out, settings), settings)
+    return []
 
 
 def _simulated(folder: Path, count: Optional[int], templates: list[Path], targets: list[InputFile], settings: Settings) -> list[InputFile]:
@@ -86,7 +93,7 @@ def _simulated(folder: Path, count: Optional[int], templates: list[Path], target
     from ..voxuda.params import VoxUdaSourceParameters
     from ..voxuda_recipe import write_source
 
-    entries = find_entries([item for item in targets if item.role == "target"], [], "target")
+    entries = find_entries(targets, [], "target")
     voxel_size = settings.parameters.get("common_voxel_size") or check_alike(entries, "target")
     wanted = {"count": count, "size": settings.parameters.get("size"), "voxel_size": voxel_size}
     given: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
@@ -150,10 +157,9 @@ def ablation(
 
     Trainings that are done are not repeated: the same command goes on where it was interrupted.
     """
-    inputs = [input_file(path, "target", voxel_size, contrast) for path in target]
-    inputs += [input_file(path, "target_mask") for path in target_masks or []]
-    inputs += [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
-    inputs += [input_file(path, "source_mask") for path in source_masks or []]
-    if not source:
-        inputs += _simulated(out.absolute() / "source", source_count, template or [], inputs, settings)
-    run_and_show(build_job("voxuda-ablation", inputs, out, settings), settings)
+    targets = [input_file(path, "target", voxel_size, contrast) for path in target]
+    masks = [input_file(path, "target_mask") for path in target_masks or []]
+    sources = [input_file(path, "source", source_voxel_size, source_contrast) for path in source or []]
+    sources += [input_file(path, "source_mask") for path in source_masks or []]
+    sources += _simulated_unless_given(bool(source), out.absolute() / "source", source_count, template or [], targets, settings)
+    run_and_show(build_job("voxuda-ablation", [*targets, *masks, *sources], out, settings), settings)
