@@ -22,6 +22,12 @@ CONTRASTS = ("dark", "bright")
 SCALARS = (bool, int, float, str)
 
 TomogramArgument = Annotated[Path, typer.Argument(metavar="TOMOGRAM", help="Tomogram: .mrc, .rec, .em, .tif or .zarr.", show_default=False)]
+TomogramsArgument = Annotated[
+    list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms: .mrc, .rec, .em, .tif or .zarr.", show_default=False)
+]
+TrainingTomogramsOption = Annotated[
+    list[Path], typer.Option("--tomogram", metavar="FILE", help="A tomogram to learn from; repeat for several.", show_default=False)
+]
 FolderOption = Annotated[
     Path, typer.Option("--out", metavar="FOLDER", help="Folder of the results; made when missing.", show_default=False)
 ]

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, FolderOption, Settings, TomogramArgument, VoxelSizeOption, with_settings
+from .options import ContrastOption, FolderOption, Settings, TomogramArgument, TomogramsArgument, VoxelSizeOption, with_settings
 from .running import build_job, input_file, model_file, run_and_show
 
 app = command_group("Pick particles.")
@@ -41,9 +41,7 @@ def dog(
 @with_settings("pick-deepet")
 def deepet(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that \"train picker\" wrote.", show_default=False)],
-    tomograms: Annotated[
-        list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms: .mrc, .rec, .em, .tif or .zarr.", show_default=False)
-    ],
+    tomograms: TomogramsArgument,
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",

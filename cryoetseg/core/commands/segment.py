@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, FolderOption, Settings, TomogramArgument, VoxelSizeOption, with_settings, z_range
+from .options import ContrastOption, FolderOption, Settings, TomogramArgument, TomogramsArgument, VoxelSizeOption, with_settings, z_range
 from .running import build_job, input_file, model_file, run_and_show
 
 app = command_group("Segment membranes and particle candidates in a tomogram, without labels.")
@@ -39,9 +39,7 @@ def slabs(
 @with_settings("segment-membranes", without=("z_start", "z_end"))
 def membranes(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help='Folder that "train membranes" wrote.', show_default=False)],
-    tomograms: Annotated[
-        list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms: .mrc, .rec, .em, .tif or .zarr.", show_default=False)
-    ],
+    tomograms: TomogramsArgument,
     out: FolderOption,
     z: Annotated[
         str, typer.Option("--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included.", show_default="all")
@@ -61,9 +59,7 @@ def membranes(
 @with_settings("segment-classes")
 def classes(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help='Folder that "train segmenter" wrote.', show_default=False)],
-    tomograms: Annotated[
-        list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms: .mrc, .rec, .em, .tif or .zarr.", show_default=False)
-    ],
+    tomograms: TomogramsArgument,
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",

@@ -11,7 +11,7 @@ from ..runtime.errors import ParameterError
 from ..runtime.job import InputFile
 from ..runtime.params import parameters_from
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, FolderOption, Settings, VoxelSizeOption, with_settings
+from .options import ContrastOption, FolderOption, Settings, TrainingTomogramsOption, VoxelSizeOption, with_settings
 from .running import build_job, input_file, run_and_show
 
 app = command_group("Train a network; an interrupted training goes on from its last checkpoint.")
@@ -45,9 +45,7 @@ def backbone(
 @app.command(cls=SectionedCommand)
 @with_settings("train-picker")
 def picker(
-    tomogram: Annotated[
-        list[Path], typer.Option("--tomogram", metavar="FILE", help="A tomogram to learn from; repeat for several.", show_default=False)
-    ],
+    tomogram: TrainingTomogramsOption,
     particles: Annotated[
         list[Path],
         typer.Option(
@@ -64,19 +62,14 @@ def picker(
     settings: Settings,
 ) -> None:
     """Train DeepETPicker on coordinates: your picks, another program's, or those of "segment slabs". Writes OUT/model."""
-    lists = [input_file(path, "particles") for path in particles]
-    if len(lists) == len(tomogram):
-        lists = [item.model_copy(update={"tilt_series_id": path.stem}) for item, path in zip(lists, tomogram)]
     volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
-    run_and_show(build_job("train-picker", [*volumes, *lists], out, settings), settings)
+    run_and_show(build_job("train-picker", [*volumes, *_partners(volumes, particles, "particles")], out, settings), settings)
 
 
 @app.command(cls=SectionedCommand)
 @with_settings("train-membranes")
 def membranes(
-    tomogram: Annotated[
-        list[Path], typer.Option("--tomogram", metavar="FILE", help="A tomogram to learn from; repeat for several.", show_default=False)
-    ],
+    tomogram: TrainingTomogramsOption,
     labels: Annotated[
         list[Path],
         typer.Option("--labels", metavar="FILE", help="Its membrane mask or label volume; repeat as tomograms, in their order.",
@@ -92,16 +85,13 @@ def membranes(
     if len(labels) != len(tomogram):
         raise ParameterError(f"{len(tomogram)} tomograms and {len(labels)} label volumes", "one label volume for each tomogram")
     volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
-    masks = [input_file(path, "labels").model_copy(update={"tilt_series_id": item.tilt_series_id}) for path, item in zip(labels, volumes)]
-    run_and_show(build_job("train-membranes", [*volumes, *masks], out, settings), settings)
+    run_and_show(build_job("train-membranes", [*volumes, *_partners(volumes, labels, "labels")], out, settings), settings)
 
 
 @app.command(cls=SectionedCommand)
 @with_settings("train-segmenter")
 def segmenter(
-    tomogram: Annotated[
-        list[Path], typer.Option("--tomogram", metavar="FILE", help="A tomogram to learn from; repeat for several.", show_default=False)
-    ],
+    tomogram: TrainingTomogramsOption,
     out: FolderOption,
     labels: Annotated[
         Optional[list[Path]],
@@ -124,10 +114,15 @@ def segmenter(
         raise ParameterError(f"{len(tomogram)} tomograms, {len(labels or [])} label volumes and {len(particles or [])} particle lists",
                              "one label volume for each tomogram, or particle lists")
     volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
-    partners = [input_file(path, role) for path in paths]
-    if len(partners) == len(volumes):
-        partners = [item.model_copy(update={"tilt_series_id": own.tilt_series_id}) for item, own in zip(partners, volumes)]
-    run_and_show(build_job("train-segmenter", [*volumes, *partners], out, settings), settings)
+    run_and_show(build_job("train-segmenter", [*volumes, *_partners(volumes, paths, role)], out, settings), settings)
+
+
+def _partners(volumes: list[InputFile], paths: list[Path], role: str) -> list[InputFile]:
+    """Labels or particles of the tomograms; as many as these belong to them in order, whatever their names."""
+    files = [input_file(path, role) for path in paths]
+    if len(files) != len(volumes):
+        return files
+    return [item.model_copy(update={"tilt_series_id": volume.tilt_series_id}) for item, volume in zip(files, volumes)]
 
 
 def _simulated(folder: Path, scenes: Optional[int], settings: Settings) -> list[InputFile]:

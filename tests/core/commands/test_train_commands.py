@@ -1,0 +1,32 @@
+"""Labels and tomograms of a training belong together in their order, whatever the files are called."""
+import pytest
+
+from cryoetseg.core import cli
+from cryoetseg.core.commands import train
+
+
+@pytest.fixture
+def jobs(monkeypatch):
+    """The jobs that the commands would run."""
+    found = []
+    monkeypatch.setattr(train, "run_and_show", lambda job, settings: found.append(job))
+    return found
+
+
+def names(jobs, role):
+    return [item.tilt_series_id for item in jobs[0].inputs_of(role)]
+
+
+@pytest.mark.parametrize(("command", "role"), [("membranes", "labels"), ("picker", "particles"), ("segmenter", "labels"),
+                                               ("segmenter", "particles")])
+def test_as_many_labels_as_tomograms_take_their_names(jobs, tmp_path, command, role):
+    files = ["--tomogram", "a.mrc", "--tomogram", "b.mrc", f"--{role}", "one.x", f"--{role}", "two.x"]
+    with pytest.raises(SystemExit):
+        cli.main(["train", command, *files, "--out", str(tmp_path)])
+    assert names(jobs, role) == names(jobs, "tomogram") == ["a", "b"]
+
+
+def test_one_list_may_speak_of_many_tomograms(jobs, tmp_path):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "picker", "--tomogram", "a.mrc", "--tomogram", "b.mrc", "--particles", "all.star", "--out", str(tmp_path)])
+    assert names(jobs, "particles") == ["all"]
