@@ -106,6 +106,12 @@ class ParticleTable:
         return replace(self, zyx=self.zyx + np.asarray(offset_zyx, dtype=np.float64))
 
 
+def in_slices(zyx: Any, z_range: tuple[int, int]) -> np.ndarray:
+    """Which points (n, 3) lie in the slices [first, last): (n,) bool. A slice reaches half a voxel to both sides of its centre."""
+    z = np.asarray(zyx, dtype=np.float64).reshape(-1, 3)[:, 0]
+    return (z >= z_range[0] - 0.5) & (z < z_range[1] - 0.5)
+
+
 def concatenate(tables: Sequence[ParticleTable]) -> ParticleTable:
     """One table from several of equal voxel size; raises :class:`InputError` when voxel sizes or class names disagree."""
     if not tables:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from ..particles.formats import read_particles
-from ..report.comparison import Scores, compare_membranes, compare_picks
+from ..particles.formats import read_particles, write_particles
+from ..particles.table import in_slices
+from ..report.comparison import Scores, blobs, membrane_baselines, membrane_scores, pick_scores
 from ..report.summary import joined
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job
@@ -44,36 +46,45 @@ def true_labels(truth: Truth, z_range: tuple[int, int], folder: Path) -> Labels:
 
     Pseudo-labels know no classes; an oracle that told classes apart would be another network on another task.
     """
-    from ..particles.formats import write_particles
-
     if truth.particles is None:
         return Labels(truth.membranes, None)
     table = read_particles(truth.particles)
-    first, last = z_range
-    inside = (table.zyx[:, 0] >= first - 0.5) & (table.zyx[:, 0] < last - 0.5)
+    inside = in_slices(table.zyx, z_range)
     path = folder / f"{truth.particles.stem}_training.star"
     one_class = replace(table.select(inside), class_id=np.ones(int(inside.sum()), dtype=table.class_id.dtype), class_names={})
     write_particles(one_class, path)
     return Labels(truth.membranes, path if inside.any() else None)
 
 
-def scores_of(
-    tomogram: InputFile, truth: Truth, found: dict[str, Found], z_range: tuple[int, int] | None, particle_diameter: float
-) -> Scores:
-    """Scores of each named result and of the baselines in slices ``z_range`` (all unless given); diameter in Angstrom."""
-    volume, header = read_volume(tomogram.path, tomogram.voxel_size)
-    bright = particles_bright(volume, tomogram.contrast)
-    window = z_range or (0, header.shape[0])
-    diameter_px = particle_diameter / header.voxel_size
-    membranes: Scores = {}
-    picks: Scores = {}
-    masks = {name: read_labels(result.membranes)[0] for name, result in found.items() if result.membranes}
-    points = {name: read_particles(result.particles).zyx for name, result in found.items() if result.particles}
-    if truth.membranes is not None and masks:
-        membranes = compare_membranes(bright, masks, read_labels(truth.membranes)[0], window)
-    if truth.particles is not None and points:
-        picks = compare_picks(bright, points, read_particles(truth.particles).zyx, window, diameter_px)
-    return joined(membranes, picks)
+class Judge:
+    """Scores results of one tomogram against its truth; the baselines are made once, whatever the number of slice ranges."""
+
+    def __init__(self, tomogram: InputFile, truth: Truth, particle_diameter: float) -> None:
+        """``particle_diameter`` in Angstrom."""
+        volume, header = read_volume(tomogram.path, tomogram.voxel_size)
+        self._bright, self._truth = particles_bright(volume, tomogram.contrast), truth
+        self._diameter_px = particle_diameter / header.voxel_size
+
+    def scores(self, found: dict[str, Found], z_range: tuple[int, int] | None = None) -> Scores:
+        """Scores of each named result and of the baselines in slices ``z_range`` (all unless given)."""
+        window = z_range or (0, self._bright.shape[0])
+        membranes: Scores = {}
+        picks: Scores = {}
+        masks = {name: read_labels(result.membranes)[0] for name, result in found.items() if result.membranes}
+        points = {name: read_particles(result.particles).zyx for name, result in found.items() if result.particles}
+        if self._truth.membranes is not None and masks:
+            membranes = membrane_scores({**masks, **self._baselines}, read_labels(self._truth.membranes)[0], window)
+        if self._truth.particles is not None and points:
+            picks = pick_scores(points, self._blobs, read_particles(self._truth.particles).zyx, window, self._diameter_px)
+        return joined(membranes, picks)
+
+    @cached_property
+    def _baselines(self) -> dict[str, np.ndarray]:
+        return membrane_baselines(self._bright)
+
+    @cached_property
+    def _blobs(self) -> np.ndarray:
+        return blobs(self._bright, self._diameter_px)
 
 
 def with_ratio(scores: Scores) -> Scores:

@@ -11,7 +11,7 @@ from ..runtime.files import link_or_copy, write_json
 from ..runtime.job import RESULT_FILE, InputFile, Job, MethodOutcome, Output, read_result
 from ..runtime.params import parameters_from
 from ..volumes.io import read_header
-from .bounds import ORACLE, PSEUDO, STUDENT, Truth, scores_of, true_labels, truths_of, with_ratio
+from .bounds import ORACLE, PSEUDO, STUDENT, Judge, Truth, true_labels, truths_of, with_ratio
 from .chain import Chain, Found, Labels, Students, attempt
 from .params import PipelineParameters
 from .report import Finished, write_chain_report
@@ -66,12 +66,13 @@ def _finish(
     results = {STUDENT: found}
     if oracle != Students(None, None):
         results[ORACLE] = chain.apply(oracle, tomogram, "oracle")
-    scores = scores_of(tomogram, truth, results, None, parameters.particle_diameter)
+    judge = Judge(tomogram, truth, parameters.particle_diameter)
+    scores = judge.scores(results)
     labelled: Scores = {}
     if tomogram.tilt_series_id in labels:
         own = labels[tomogram.tilt_series_id]
         results = {PSEUDO: Found(own.membranes, own.particles), **results}
-        labelled = scores_of(tomogram, truth, results, chain.z_range, parameters.particle_diameter)
+        labelled = judge.scores(results, chain.z_range)
     return Finished(tomogram, found, truth, scores, labelled)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ..metrics.baselines import gaussian_otsu, hessian_sheets
 from ..metrics.picking import hits_by_rank, precision_recall_f1
 from ..metrics.segmentation import dice, surface_dice
+from ..particles.table import in_slices
 from ..picking.dog import difference_of_gaussians, sigma_for_diameter
 
 Scores = dict[str, dict[str, float]]
@@ -19,13 +20,19 @@ TOLERANCE_PX = 1.0
 
 
 def compare_membranes(volume: np.ndarray, masks: Mapping[str, np.ndarray], truth: np.ndarray, z_range: tuple[int, int]) -> Scores:
-    """Dice and surface Dice (1 voxel) of the named masks, of Gaussian + Otsu and of a Hessian sheet filter, in slices ``z_range``.
+    """:func:`membrane_scores` of the named masks and of the baselines of a volume (z, y, x) with bright particles."""
+    return membrane_scores({**masks, **membrane_baselines(volume)}, truth, z_range)
 
-    All volumes are (z, y, x); ``volume`` has bright particles and is filtered as a whole, so that no method sees less of it.
-    """
-    every = {**masks, "Gaussian + Otsu": gaussian_otsu(volume), "sheet filter": hessian_sheets(volume)}
+
+def membrane_baselines(volume: np.ndarray) -> dict[str, np.ndarray]:
+    """Masks of Gaussian + Otsu and of a Hessian sheet filter on the whole volume (z, y, x), so that no method sees less of it."""
+    return {"Gaussian + Otsu": gaussian_otsu(volume), "sheet filter": hessian_sheets(volume)}
+
+
+def membrane_scores(masks: Mapping[str, np.ndarray], truth: np.ndarray, z_range: tuple[int, int]) -> Scores:
+    """Dice and surface Dice (1 voxel) of the named masks (z, y, x) in slices ``z_range``."""
     window = slice(*z_range)
-    return {name: _membrane_scores(found[window] > 0, truth[window] > 0) for name, found in every.items()}
+    return {name: _membrane_scores(found[window] > 0, truth[window] > 0) for name, found in masks.items()}
 
 
 def _membrane_scores(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
@@ -35,15 +42,26 @@ def _membrane_scores(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 def compare_picks(
     volume: np.ndarray, points: Mapping[str, np.ndarray], truth: np.ndarray, z_range: tuple[int, int], diameter_px: float
 ) -> Scores:
-    """Precision, recall and F1, within a radius of the truth (m, 3), of the named points (n, 3) and of a difference of Gaussians.
+    """:func:`pick_scores` of the named points and of the blobs of a volume (z, y, x) with bright particles."""
+    return pick_scores(points, blobs(volume, diameter_px), truth, z_range, diameter_px)
 
-    Of the latter as many as the first named points are taken, and, as a bound that needs the truth, as many as give the highest F1.
+
+def blobs(volume: np.ndarray, diameter_px: float) -> np.ndarray:
+    """Points (n, 3) of a difference of Gaussians on the whole volume (z, y, x), best first."""
+    return difference_of_gaussians(volume, sigma_for_diameter(diameter_px), exclusion_px=EXCLUSION * diameter_px).points
+
+
+def pick_scores(
+    points: Mapping[str, np.ndarray], ranked_blobs: np.ndarray, truth: np.ndarray, z_range: tuple[int, int], diameter_px: float
+) -> Scores:
+    """Precision, recall and F1, within a radius of the truth (m, 3), of the named points (n, 3) and of ranked blobs.
+
+    Of the blobs as many as the first named points are taken, and, as a bound that needs the truth, as many as give the highest F1.
     Points are voxel centres (z, y, x); those outside ``z_range`` do not count on any side.
     """
     found = {name: _inside(picks, z_range) for name, picks in points.items()}
     expected = _inside(truth, z_range)
-    dog = difference_of_gaussians(volume, sigma_for_diameter(diameter_px), exclusion_px=EXCLUSION * diameter_px).points
-    peaks = _inside(dog, z_range)
+    peaks = _inside(ranked_blobs, z_range)
     found[AS_MANY] = peaks[: len(next(iter(found.values())))]
     found[BEST_COUNT] = peaks[: best_count(peaks, expected, diameter_px / 2)]
     return {name: _pick_scores(picks, expected, diameter_px / 2) for name, picks in found.items()}
@@ -59,8 +77,7 @@ def best_count(ranked: np.ndarray, truth: np.ndarray, radius_px: float) -> int:
 
 def _inside(points: Any, z_range: tuple[int, int]) -> np.ndarray:
     points = np.asarray(points, dtype=np.float64).reshape(-1, 3)
-    first, last = z_range
-    return points[(points[:, 0] >= first - 0.5) & (points[:, 0] < last - 0.5)]
+    return points[in_slices(points, z_range)]
 
 
 def _pick_scores(picks: np.ndarray, truth: np.ndarray, radius_px: float) -> dict[str, float]:

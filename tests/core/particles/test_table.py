@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from cryoetseg.core.particles.table import ParticleTable, concatenate
+from cryoetseg.core.particles.table import ParticleTable, concatenate, in_slices
 from cryoetseg.core.runtime.errors import InputError
 
 
@@ -31,6 +31,12 @@ def test_concatenate_refuses_mixed_voxel_sizes_and_names():
         concatenate([first, ParticleTable.from_points([[1, 1, 1]], voxel_size=12.0)])
     with pytest.raises(InputError, match="called both"):
         concatenate([first, ParticleTable.from_points([[1, 1, 1]], voxel_size=10.0, class_names={1: "b"})])
+
+
+def test_a_slice_reaches_half_a_voxel_to_both_sides():
+    points = [[3.49, 0, 0], [3.5, 0, 0], [5, 0, 0], [7.49, 0, 0], [7.5, 0, 0]]
+    assert in_slices(points, (4, 8)).tolist() == [False, True, True, True, False]
+    assert in_slices(np.zeros((0, 3)), (4, 8)).shape == (0,)
 
 
 def test_bad_shapes_and_values_are_refused():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...particles.table import ParticleTable
+from ...particles.table import ParticleTable, in_slices
 from ...runtime.errors import InputError, ParameterError
 from ..volumes import StudentVolume
 from .augmentation import augment
@@ -75,7 +75,7 @@ def labelled_volume(volume: StudentVolume, classes: ParticleClasses, parameters:
     table = volume.particles
     assert table is not None
     z_range = labelled_slices(volume, max(classes.diameters), parameters)
-    inside = (table.zyx[:, 0] >= z_range[0] - 0.5) & (table.zyx[:, 0] < z_range[1] - 0.5)
+    inside = in_slices(table.zyx, z_range)
     if not inside.any():
         raise InputError(f"no particle of {volume.name} lies in the labelled slices {z_range[0]}:{z_range[1]}",
                          f"particles span z {table.zyx[:, 0].min():.0f} to {table.zyx[:, 0].max():.0f}", "give other slices")
