@@ -7,7 +7,8 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 
 import numpy as np
 from emtable import Table
-from pwem.objects import Image
+from pwem.objects import AtomStruct, Image, SetOfVolumes, Volume
+from pyworkflow.object import Pointer
 from scipy.spatial.transform import Rotation
 from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, TomoAcquisition, Tomogram, TomoMask
@@ -52,6 +53,22 @@ def inputFile(volume: Tomogram, role: str = "tomogram", contrast: str = "dark") 
     """A tomogram or mask as an input of a job; Scipion's sampling rate overrules the file's header."""
     return InputFile(path=fileOf(volume), role=role, voxel_size=volume.getSamplingRate(), tilt_series_id=volume.getTsId(),
                      contrast=contrast)
+
+
+def templateFiles(pointers: Iterable[Pointer]) -> List[InputFile]:
+    """The molecules that a simulation takes from maps, sets of maps and atomic models, as inputs of a job."""
+    return [_templateFile(item) for pointer in pointers for item in _single(pointer.get())]
+
+
+def _single(item: Any) -> List[Any]:
+    """The volumes of a set, or the item itself."""
+    return [volume.clone() for volume in item.iterItems()] if isinstance(item, SetOfVolumes) else [item]
+
+
+def _templateFile(item: Any) -> InputFile:
+    if isinstance(item, AtomStruct) and not isinstance(item, Volume):
+        return InputFile(path=item.getFileName(), role="template", contrast="bright")
+    return InputFile(path=fileOf(item), role="template", voxel_size=item.getSamplingRate(), contrast="bright")
 
 
 def newTomogram(fileName: str, tsId: str, samplingRate: float, acquisition: Optional[TomoAcquisition] = None) -> Tomogram:

@@ -1,13 +1,12 @@
 """Simulated tomograms with their truth."""
 from typing import Any, Dict, List
 
-from pwem.objects import AtomStruct, SetOfVolumes, Volume
 from pyworkflow.protocol import Form, IntParam, MultiPointerParam
 from tomo.convert.mdoc import normalizeTSId
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, SetOfTomoMasks, TomoAcquisition, Tomogram
 
 from cryoetseg.constants import SIMULATE
-from cryoetseg.convert import coordinatesOf, fileOf, maskLike, newTomogram, readParticles, tomogramLike
+from cryoetseg.convert import coordinatesOf, maskLike, newTomogram, readParticles, templateFiles, tomogramLike
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.core.simulation.params import SimulationParameters
 
@@ -79,7 +78,7 @@ class ProtCryoEtSegSimulateTomograms(ProtCryoEtSegBase):
         return int(self.seed.get()) + self._getItemIds().index(tsId)
 
     def _getInputs(self, tsId: str) -> List[InputFile]:
-        return [_templateFile(item) for pointer in self.templates for item in _single(pointer.get())]
+        return templateFiles(self.templates)
 
     # --------------------------- outputs -----------------------------------
     def _registerResult(self, tsId: str, result: Result) -> None:
@@ -151,14 +150,3 @@ class ProtCryoEtSegSimulateTomograms(ProtCryoEtSegBase):
 
     def _citations(self) -> List[str]:
         return ["MartinezSanchez2024", "Gubins2020", "Grant2015"]
-
-
-def _single(item: Any) -> List[Any]:
-    """The volumes of a set, or the item itself."""
-    return [volume.clone() for volume in item.iterItems()] if isinstance(item, SetOfVolumes) else [item]
-
-
-def _templateFile(item: Any) -> InputFile:
-    if isinstance(item, AtomStruct) and not isinstance(item, Volume):
-        return InputFile(path=item.getFileName(), role="template", contrast="bright")
-    return InputFile(path=fileOf(item), role="template", voxel_size=item.getSamplingRate(), contrast="bright")

@@ -1,15 +1,14 @@
 """Adaptation of a segmenter to subtomograms without labels."""
 import os
-from typing import Any, Dict, List
+from typing import Dict, List
 
-from pwem.objects import AtomStruct, SetOfVolumes, Volume
 from pyworkflow.object import Pointer
 from pyworkflow.protocol import EnumParam, Form, IntParam, MultiPointerParam, PointerParam
 from pyworkflow.utils import Message
 
 from cryoetseg._plugin import Plugin
 from cryoetseg.constants import SIMULATE_VOXUDA_SOURCE, TRAIN_VOXUDA
-from cryoetseg.convert import fileOf
+from cryoetseg.convert import templateFiles
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_result, write_job
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
 
@@ -79,18 +78,14 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
             return
         # at the target's voxel size, so that the source fills its boxes
         voxelSize = self.commonVoxelSize.get() or self.inTarget.get().getSamplingRate()
-        parameters = VoxUdaSourceParameters(count=self.sourceCount.get(), size=self.size.get(), particles=self._particles(),
+        templates = templateFiles(self.templates)
+        particles = "none" if templates else VoxUdaSourceParameters().particles
+        parameters = VoxUdaSourceParameters(count=self.sourceCount.get(), size=self.size.get(), particles=particles,
                                             voxel_size=voxelSize).model_dump()
         write_job(self._getItemFile(SOURCE, JOB_FILE), Job(
-            method=SIMULATE_VOXUDA_SOURCE, parameters=parameters, inputs=self._templateFiles(), output_folder=self._getItemFile(SOURCE),
+            method=SIMULATE_VOXUDA_SOURCE, parameters=parameters, inputs=templates, output_folder=self._getItemFile(SOURCE),
             seed=self._getSeed(SOURCE), device="cpu"))
         Plugin.runCore(self, self._getItemFile(SOURCE, JOB_FILE))
-
-    def _particles(self) -> str:
-        return "none" if self._templateFiles() else VoxUdaSourceParameters().particles
-
-    def _templateFiles(self) -> List[InputFile]:
-        return [_templateFile(item) for pointer in self.templates for item in _single(pointer.get())]
 
     def _getInputs(self, tsId: str) -> List[InputFile]:
         files = subtomogramFiles(self.inTarget.get(), "target", CONTRASTS[self.contrast.get()])
@@ -135,13 +130,3 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
 
     def _citations(self) -> List[str]:
         return ["Li2024", "Chen2018"]
-
-
-def _single(item: Any) -> List[Any]:
-    return [volume.clone() for volume in item.iterItems()] if isinstance(item, SetOfVolumes) else [item]
-
-
-def _templateFile(item: Any) -> InputFile:
-    if isinstance(item, AtomStruct) and not isinstance(item, Volume):
-        return InputFile(path=item.getFileName(), role="template", contrast="bright")
-    return InputFile(path=fileOf(item), role="template", voxel_size=item.getSamplingRate(), contrast="bright")

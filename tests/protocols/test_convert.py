@@ -1,7 +1,8 @@
 """Sets to files and back: positions, orientations, ids and origins survive."""
 import numpy as np
 import pytest
-from pwem.objects import Transform
+from pwem.objects import AtomStruct, SetOfVolumes, Transform, Volume
+from pyworkflow.object import Pointer
 from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
 from tomo.objects import TomoAcquisition, Tomogram
 
@@ -16,6 +17,7 @@ from cryoetseg.convert import (
     newTomogram,
     particlesOf,
     readParticles,
+    templateFiles,
     tomogramLike,
     tsIdsOf,
     writeParticles,
@@ -35,6 +37,18 @@ def tomogram(tmp_path):
     made.setOrigin(Transform())
     made.setShiftsInOrigin(-100.0, -50.0, -25.0)
     return made
+
+
+def test_molecules_come_from_maps_sets_of_maps_and_atomic_models(tmp_path):
+    single, maps = Volume(location="ribosome.mrc:mrc"), SetOfVolumes.create(str(tmp_path))
+    for number, name in enumerate(("a.mrc", "b.mrc"), start=1):
+        volume = Volume(location=name)
+        volume.setSamplingRate(number)
+        maps.append(volume)
+    single.setSamplingRate(4.0)
+    found = templateFiles([Pointer(value=item) for item in (single, maps, AtomStruct("model.cif"))])
+    assert [(item.path, item.voxel_size) for item in found] == [("ribosome.mrc", 4.0), ("a.mrc", 1.0), ("b.mrc", 2.0), ("model.cif", None)]
+    assert {(item.role, item.contrast) for item in found} == {("template", "bright")}
 
 
 def test_particle_lists_are_the_cores(tmp_path):
