@@ -3,9 +3,9 @@ import math
 import os
 import shutil
 from pathlib import Path
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional
 
-from .core.runtime.errors import InputError, OutputError, WeightsError
+from .core.runtime.errors import CryoetsegError, InputError, OutputError, WeightsError
 from .core.runtime.files import read_json, sha256
 from .core.runtime.job import MODEL_CARD
 
@@ -58,6 +58,17 @@ def checkModel(folder: str) -> Card:
         raise WeightsError(f"{weights} is damaged or was exchanged: its SHA-256 is not the one in {CARD}", "an unchanged file",
                            "copy the folder again, or train again")
     return card
+
+
+def modelErrors(folder: str, method: str = "", training: str = "the training that belongs to this protocol") -> List[str]:
+    """What speaks against a model: it is damaged, or not made by ``method`` (of any, unless given), which ``training`` calls."""
+    try:
+        card = checkModel(folder)
+    except CryoetsegError as error:
+        return [str(error)]
+    if method and card.method != method:
+        return [f"*Model* was trained for '{card.method}'. Allowed: a model for '{method}'. What to do: choose the output of {training}."]
+    return []
 
 
 def copyModel(source: str, target: str) -> None:

@@ -5,9 +5,8 @@ from pyworkflow.object import Pointer
 from pyworkflow.protocol import Form, PointerParam
 from pyworkflow.utils import Message
 
-from cryoetseg.core.runtime.errors import CryoetsegError
 from cryoetseg.core.runtime.job import InputFile
-from cryoetseg.model_folder import checkModel
+from cryoetseg.model_folder import modelErrors
 
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, listed
 
@@ -45,20 +44,8 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
         return [self.inTomos, self.inModel]
 
     def _validateInputs(self) -> List[str]:
-        return super()._validateInputs() + self._validateModel()
-
-    def _validateModel(self) -> List[str]:
         model = self.inModel.get()
-        if model is None:
-            return []
-        try:
-            card = checkModel(model.getPath())
-        except CryoetsegError as error:
-            return [str(error)]
-        if card.method != self._modelMethod:
-            return [f"*Model* was trained for '{card.method}'. Allowed: a model for '{self._modelMethod}'. "
-                    "What to do: choose the output of the training that belongs to this protocol."]
-        return []
+        return super()._validateInputs() + (modelErrors(model.getPath(), self._modelMethod) if model is not None else [])
 
     def _warnings(self) -> List[str]:
         tomograms, model = self.inTomos.get(), self.inModel.get()

@@ -9,10 +9,9 @@ from tomo.objects import SetOfSubTomograms, SubTomogram, TomoAcquisition
 
 from cryoetseg.constants import GENERATE_PARTICLES, GENERATOR
 from cryoetseg.core.generation.params import SampleParameters
-from cryoetseg.core.runtime.errors import CryoetsegError
 from cryoetseg.core.runtime.files import read_json
 from cryoetseg.core.runtime.job import InputFile, Result
-from cryoetseg.model_folder import checkModel
+from cryoetseg.model_folder import modelErrors
 
 from .form_builder import addGroups
 from .protocol_base import ProtCryoEtSegBase
@@ -93,16 +92,13 @@ class ProtCryoEtSegGenerateParticles(ProtCryoEtSegBase):
         model = self.inModel.get()
         if model is None:
             return []
-        try:
-            card = checkModel(model.getPath())
-        except CryoetsegError as error:
-            return [str(error)]
-        if card.method != GENERATOR:
-            return [f"*Model* was trained for '{card.method}'. Allowed: a model for '{GENERATOR}'. What to do: choose the output of *train "
-                    "particle generator*."]
+        errors = modelErrors(model.getPath(), GENERATOR, "*train particle generator*")
+        if errors:
+            return errors
+        known = list(model.getClasses().values())
         wanted = [name.strip() for name in (self.classes.get() or "all").split(",")]
-        unknown = [name for name in wanted if name != "all" and name not in card.classes.values()]
-        return [f"*Classes*: unknown class '{unknown[0]}'. Allowed: all, {', '.join(card.classes.values())}."] if unknown else []
+        unknown = [name for name in wanted if name != "all" and name not in known]
+        return [f"*Classes*: unknown class '{unknown[0]}'. Allowed: all, {', '.join(known)}."] if unknown else []
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         counts = ", ".join(f"{count} {name}" for name, count in results[ITEM].metrics["classes"].items())

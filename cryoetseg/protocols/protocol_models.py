@@ -7,9 +7,8 @@ from pyworkflow import BETA
 from pyworkflow.protocol import Form, PathParam, PointerParam
 from pyworkflow.utils import Message
 
-from cryoetseg.core.runtime.errors import CryoetsegError
 from cryoetseg.core.runtime.job import model_folder
-from cryoetseg.model_folder import CARD, checkModel, copyModel
+from cryoetseg.model_folder import CARD, copyModel, modelErrors
 from cryoetseg.objects import CryoEtSegModel
 
 MODEL = "model"
@@ -47,11 +46,7 @@ class ProtCryoEtSegImportModel(EMProtocol):
     def _validate(self) -> List[str]:
         if not (self.folder.get() or "").strip():
             return []  # Scipion itself asks for a value
-        try:
-            checkModel(self._source())
-        except CryoetsegError as error:
-            return [str(error)]
-        return []
+        return modelErrors(self._source())
 
     def _summary(self) -> List[str]:
         if not hasattr(self, MODEL):
@@ -97,11 +92,7 @@ class ProtCryoEtSegExportModel(EMProtocol):
             return []
         if os.path.exists(self._target()) and os.path.abspath(self.inModel.get().getPath()) == self._target():
             return [f"*New folder* = {self._target()} is that of the model itself. What to do: choose another folder."]
-        try:
-            checkModel(self.inModel.get().getPath())
-        except CryoetsegError as error:
-            return [str(error)]
-        return []
+        return modelErrors(self.inModel.get().getPath())
 
     def _summary(self) -> List[str]:
         if not self.isFinished():

@@ -7,10 +7,9 @@ from pyworkflow.utils import Message
 from tomo.objects import SetOfSubTomograms, SubTomogram
 
 from cryoetseg.constants import SEGMENT_SUBTOMOGRAMS, TRAIN_VOXUDA
-from cryoetseg.core.runtime.errors import CryoetsegError
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.core.voxuda.params import SegmentSubtomogramsParameters
-from cryoetseg.model_folder import checkModel
+from cryoetseg.model_folder import modelErrors
 
 from .form_builder import addGroups, fieldsByBase
 from .protocol_base import CONTRASTS, ProtCryoEtSegBase
@@ -72,15 +71,7 @@ class ProtCryoEtSegSegmentSubtomograms(ProtCryoEtSegBase):
     def _validateInputs(self) -> List[str]:
         errors = checkSubtomograms(self.inSubtomos, "Subtomograms")
         model = self.inModel.get()
-        if model is None:
-            return errors
-        try:
-            card = checkModel(model.getPath())
-        except CryoetsegError as error:
-            return [*errors, str(error)]
-        if card.method != TRAIN_VOXUDA:
-            errors.append(f"*Model* was trained for '{card.method}'. Allowed: a model of *train Vox-UDA*.")
-        return errors
+        return errors + (modelErrors(model.getPath(), TRAIN_VOXUDA, "*train Vox-UDA*") if model is not None else [])
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         metrics = results[SUBTOMOGRAMS].metrics["subtomograms"]
