@@ -1,12 +1,15 @@
 """A Scipion without its installer for the tests: a home of its own, made before pyworkflow is imported, and runs in it.
 
-Imported by the conftest files of the rooms that need Scipion; the home lives until the interpreter ends.
+Imported by the conftest files of the rooms that need Scipion, each with a fixture ``project`` of its own; the home lives until the
+interpreter ends.
 """
 import atexit
 import os
 import shutil
 import tempfile
 from contextlib import contextmanager
+
+import pytest
 
 from cryoetseg.scipion_home import load_plugins, prepare
 
@@ -47,6 +50,20 @@ def inside(project):
         yield
     finally:
         os.chdir(here)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def working_folder_of_fixtures(project):
+    """Fixtures of a whole file are made in the project's folder."""
+    with inside(project):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def working_folder(project):
+    """Tests run in the project's folder, wherever an earlier one went."""
+    with inside(project):
+        yield
 
 
 def new_run(project, protocol_class, label="", **values):

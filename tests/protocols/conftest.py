@@ -1,25 +1,13 @@
 """Tests of the protocols run in a Scipion of their own, in one project whose simulated tomograms they share."""
 import pytest
 import scipion_environment
+from scipion_environment import working_folder as working_folder
+from scipion_environment import working_folder_of_fixtures as working_folder_of_fixtures
 
 
 @pytest.fixture(scope="session")
 def project():
     return scipion_environment.new_project("protocols")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def working_folder_of_fixtures(project):
-    """Fixtures of a whole file are made in the project's folder."""
-    with scipion_environment.inside(project):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def working_folder(project):
-    """Tests run in the project's folder, wherever an earlier one went."""
-    with scipion_environment.inside(project):
-        yield
 
 
 @pytest.fixture(scope="session")

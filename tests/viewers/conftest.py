@@ -6,6 +6,8 @@ import subprocess
 import numpy as np
 import pytest
 import scipion_environment
+from scipion_environment import working_folder as working_folder
+from scipion_environment import working_folder_of_fixtures as working_folder_of_fixtures
 from tomo.objects import SetOfCoordinates3D, SetOfTomograms, SetOfTomoMasks
 
 from cryoetseg.convert import Particle, coordinatesOf, maskLike, newTomogram
@@ -18,20 +20,6 @@ PARTICLES = [Particle(14.0, 8.0, 5.0, score=0.9), Particle(20.0, 15.0, 9.0, scor
 @pytest.fixture(scope="session")
 def project():
     return scipion_environment.new_project("viewers")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def working_folder_of_fixtures(project):
-    """Fixtures of a whole file are made in the project's folder."""
-    with scipion_environment.inside(project):
-        yield
-
-
-@pytest.fixture(autouse=True)
-def working_folder(project):
-    """Tests run in the project's folder, wherever an earlier one went."""
-    with scipion_environment.inside(project):
-        yield
 
 
 class Sets:
