@@ -39,8 +39,12 @@ def test_gain_and_balance_reset_the_count():
     for score in (0.1, 0.2, 0.3):
         watch.count({"a_accuracy": torch.tensor(1.0)})
         watch.judge({"contrast": 0.4, "score": score})
+    assert len(watch.warnings) == 1  # told once, but as long as the score rises nothing is lost
     watch.count({"a_accuracy": torch.tensor(0.6)})
     watch.judge({"contrast": 0.4, "score": 0.0})
+    watch.count({"a_accuracy": torch.tensor(1.0)})
+    with pytest.raises(TrainingError, match="for 1 validations"):
+        watch.judge({"contrast": 0.4, "score": 0.0})
 
 
 def test_radial_power_of_white_noise_is_flat_and_of_doubled_noise_four_times_as_large():
