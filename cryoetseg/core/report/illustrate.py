@@ -33,13 +33,8 @@ def illustrate(result: Result) -> Result:
 
 def draw_segmentation(result: Result, folder: Path) -> list[str]:
     """Tomogram with membranes and candidates in three planes through the middle of the slab range, and the eigenimages there."""
-    from ..volumes.io import open_labels
-
-    mask = open_labels(folder / result.outputs_of("membrane_mask")[0].path)
-    centre = [_middle_of_range(result.job["parameters"], mask.data.shape[0]), *(size // 2 for size in mask.data.shape[1:])]
-    source = result.job["inputs"][0]
-    overview = _overview(result, folder, Path(source["path"]), source["voxel_size"], mask.data, centre)
-    return [overview, *(_middle_eigenimages(folder, kept.path) for kept in result.outputs_of("eigenimages"))]
+    overviews = _overviews(result, folder, "membrane_mask", in_range=True)
+    return [*overviews, *(_middle_eigenimages(folder, kept.path) for kept in result.outputs_of("eigenimages"))]
 
 
 def _middle_eigenimages(folder: Path, kept: str) -> str:
@@ -70,41 +65,19 @@ def draw_simulation(result: Result, folder: Path) -> list[str]:
 
 def draw_membranes(result: Result, folder: Path) -> list[str]:
     """Each tomogram with the membranes found, in three planes through the middle of the slice range."""
-    from ..volumes.io import open_labels
-
-    names = []
-    sources = [source for source in result.job["inputs"] if source["role"] == "tomogram"]
-    for source, output in zip(sources, result.outputs_of("membrane_mask")):
-        mask = open_labels(folder / output.path).data
-        centre = [_middle_of_range(result.job["parameters"], mask.shape[0]), *(size // 2 for size in mask.shape[1:])]
-        names.append(_overview(result, folder, Path(source["path"]), source["voxel_size"], mask, centre))
-    return names
+    return _overviews(result, folder, "membrane_mask", in_range=True)
 
 
 def draw_classes(result: Result, folder: Path) -> list[str]:
     """Each tomogram with the classes found, one colour a class, and the particles, in three planes through the middle."""
-    from ..volumes.io import open_labels
     from .figures import SERIES
 
-    sources = [source for source in result.job["inputs"] if source["role"] == "tomogram"]
-    names = []
-    for number, (source, output) in enumerate(zip(sources, result.outputs_of("class_mask"))):
-        labels = open_labels(folder / output.path).data
-        names.append(_overview(result, folder, Path(source["path"]), source["voxel_size"], labels, None, number, SERIES))
-    return names
+    return _overviews(result, folder, "class_mask", colours=SERIES)
 
 
 def draw_picks(result: Result, folder: Path) -> list[str]:
-    """Tomogram with the picked particles."""
-    source = result.job["inputs"][0]
-    return [_overview(result, folder, Path(source["path"]), source["voxel_size"], None, None)]
-
-
-def draw_learned_picks(result: Result, folder: Path) -> list[str]:
-    """Each tomogram with the particles that a trained picker found."""
-    sources = [source for source in result.job["inputs"] if source["role"] == "tomogram"]
-    return [_overview(result, folder, Path(source["path"]), source["voxel_size"], None, None, number)
-            for number, source in enumerate(sources)]  # fmt: skip
+    """Each tomogram with the picked particles."""
+    return _overviews(result, folder)
 
 
 def draw_evaluation(result: Result, folder: Path) -> list[str]:
@@ -126,7 +99,7 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-membranes": draw_membranes,
     "segment-classes": draw_classes,
     "pick-dog": draw_picks,
-    "pick-deepet": draw_learned_picks,
+    "pick-deepet": draw_picks,
     "generate-particles": draw_generated,
     "evaluate-generation": draw_scores,
     "segment-subtomograms": draw_segmented,
@@ -135,6 +108,23 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "evaluate-segmentation": draw_evaluation,
     "evaluate-picking": draw_evaluation,
 }
+
+
+def _overviews(result: Result, folder: Path, kind: str = "", *, in_range: bool = False, colours: Sequence[str] = ()) -> list[str]:
+    """Each tomogram of the job with its mask, an output of a ``kind`` (none unless given), and its particles, where there are any.
+
+    Planes go through the middle, with ``in_range`` through that of the slices that the job was about.
+    """
+    from ..volumes.io import open_labels
+
+    sources = [source for source in result.job["inputs"] if source["role"] == "tomogram"]
+    outputs = result.outputs_of(kind) if kind else [None] * len(sources)
+    names = []
+    for number, (source, output) in enumerate(zip(sources, outputs)):
+        mask: Any = None if output is None else open_labels(folder / output.path).data
+        centre = [_middle_of_range(result.job["parameters"], mask.shape[0]), *(size // 2 for size in mask.shape[1:])] if in_range else None
+        names.append(_overview(result, folder, Path(source["path"]), source["voxel_size"], mask, centre, number, colours))
+    return names
 
 
 def _overview(
