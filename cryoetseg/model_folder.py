@@ -1,4 +1,5 @@
 """The folder of a trained model as the Scipion side sees it: its card, whether it is sound, copies of it. No torch, no Scipion."""
+import glob
 import math
 import os
 import shutil
@@ -69,6 +70,11 @@ def modelErrors(folder: str, method: str = "", training: str = "the training tha
     if method and card.method != method:
         return [f"*Model* was trained for '{card.method}'. Allowed: a model for '{method}'. What to do: choose the output of {training}."]
     return []
+
+
+def metricTables(folder: str) -> List[str]:
+    """The tables of losses and validations in the folder of a training, one for each round."""
+    return sorted(glob.glob(os.path.join(folder, "metrics.csv")) + glob.glob(os.path.join(folder, "*", "metrics.csv")))
 
 
 def copyModel(source: str, target: str) -> None:

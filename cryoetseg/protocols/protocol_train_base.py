@@ -1,5 +1,4 @@
 """What the trainings share: one job of all labelled tomograms, which goes on where it stopped, and a model as output."""
-import glob
 import os
 from typing import Any, Dict, List
 
@@ -11,6 +10,7 @@ from cryoetseg.convert import tsIdsOf
 from cryoetseg.core.runtime.errors import JobError
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_job, read_result
 from cryoetseg.core.training.params import FREE_ON_RESUME
+from cryoetseg.model_folder import metricTables
 from cryoetseg.objects import CryoEtSegModel
 
 from .form_builder import addGroups, fieldsByBase
@@ -113,8 +113,7 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
 
     def getMetricFiles(self) -> List[str]:
         """The tables of losses and validations so far, one for each round of the training; also while it runs."""
-        folder = self._getItemFile(TRAINING, TRAINING)
-        return sorted(glob.glob(os.path.join(folder, "metrics.csv")) + glob.glob(os.path.join(folder, "*", "metrics.csv")))
+        return metricTables(self._getItemFile(TRAINING, TRAINING))
 
     # --------------------------- information -------------------------------
     def _validateInputs(self) -> List[str]:

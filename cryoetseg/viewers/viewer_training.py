@@ -1,10 +1,10 @@
 """The curve of a training, also while it runs, and of a model that a training of this project made."""
-import glob
 import os
 from typing import Any, List
 
 from pyworkflow.viewer import DESKTOP_TKINTER, View, Viewer
 
+from cryoetseg.model_folder import metricTables
 from cryoetseg.objects import CryoEtSegModel
 from cryoetseg.protocols import (
     ProtCryoEtSegTrainDual,
@@ -30,7 +30,7 @@ class CryoEtSegTrainingViewer(Viewer):
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
         if isinstance(obj, CryoEtSegModel):
-            tables = tablesBeside(obj.getPath())
+            tables = metricTables(os.path.join(os.path.dirname(obj.getPath()), "training"))
             if not tables:
                 return [self.infoMessage(f"{obj.describe()}\n{obj.getPath()}\nIts training is not in this project.", "Model")]
             return [TrainingWindow(f"Training of the model for {obj.getMethod()}", lambda: tables)]
@@ -44,9 +44,3 @@ class CryoEtSegTrainingViewer(Viewer):
         if project is not None and run.isActive():
             project._updateProtocol(run)
         return bool(run.isActive())
-
-
-def tablesBeside(modelFolder: str) -> List[str]:
-    """The tables of metrics beside a model, where a training left them."""
-    training = os.path.join(os.path.dirname(modelFolder), "training")
-    return sorted(glob.glob(os.path.join(training, "metrics.csv")) + glob.glob(os.path.join(training, "*", "metrics.csv")))
