@@ -1,12 +1,12 @@
 """DUAL against other denoisers on simulated tomograms: the paper's tables with a known truth (spec C7, C8, C10).
 
     python benchmarks/dual_restoration.py samples OUT --templates FOLDER      4 noisy tomograms, 4 other grand models, a test pair
-    python benchmarks/dual_restoration.py train OUT --minutes 40 --seed 0     one model a seed
+    python benchmarks/dual_restoration.py train OUT --seed 0                  one model a seed
     python benchmarks/dual_restoration.py compare OUT --seed 0 [--topaz FILE] PSNR, SSIM, correlation, picking after each denoiser
-    python benchmarks/dual_restoration.py synthesis OUT --seed 0              spectra of synthetic tomograms against real ones
-    python benchmarks/dual_restoration.py wedge OUT --minutes 20              energy and truth inside the wedge, a second artificial wedge
+    python benchmarks/dual_restoration.py wedge OUT                           energy and truth inside the wedge, a second artificial wedge
 
-Each command uses what the ones before it left in OUT. ``topaz_denoise3d.py`` makes the file for --topaz.
+Each command uses what the ones before it left in OUT. ``topaz_denoise3d.py`` makes the file for --topaz; ``dual_synthesis.py`` judges
+synthetic tomograms.
 """
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from typing import Any
 
 import numpy as np
 
-from cryoetseg.core.dual.data import Domain, StandardisedView
-from cryoetseg.core.dual.watch import spectrum_distance
 from cryoetseg.core.methods import run_job
 from cryoetseg.core.metrics.restoration import pearson, restoration_scores
 from cryoetseg.core.runtime.files import write_json
@@ -34,9 +32,6 @@ NOISY, CLEAN, TEST = (0, 1, 2, 3), (4, 5, 6, 7), 9
 TEMPLATES = ("6qzp", "4cr2", "1bxn", "3cf3", "1qvr", "2uv8", "6pxm", "7n4y")
 SAMPLE = {"size_z": 64, "size_y": 192, "size_x": 192, "particles": "none", "vesicle_count": 2, "ellipsoid_count": 1, "tube_count": 0,
           "sheet_count": 1, "vesicle_radius_max": 400.0, "actin_count": 1, "snr": 0.1}
-QUICK = {"iterations": 3000, "denoiser_channels": "8,16,32", "generator_channels": "4,8,16", "noise_channels": "4,8,16",
-         "schedule": "constant", "ema_decay": 0.98, "validation_interval": 40, "log_interval": 20, "checkpoint_interval": 40}
-PATCHES, PATCH = 64, 32
 
 
 def samples(options: argparse.Namespace) -> None:
@@ -69,7 +64,7 @@ def model_file(options: argparse.Namespace, folder: str) -> InputFile:
 
 def train(options: argparse.Namespace) -> None:
     inputs = [tomogram_file(options, seed, "noisy") for seed in NOISY] + [density_file(options, seed, "clean") for seed in CLEAN]
-    run(options, "train-dual", f"model{options.seed}", inputs, **{**QUICK, "minutes": options.minutes})
+    run(options, "train-dual", f"model{options.seed}", inputs, iterations=options.iterations)
 
 
 def compare(options: argparse.Namespace) -> None:
@@ -81,32 +76,10 @@ def compare(options: argparse.Namespace) -> None:
     print((folder / "denoisers.csv").read_text())
 
 
-def synthesis(options: argparse.Namespace) -> None:
-    """Radial spectra and wedge energy of a synthetic tomogram against a real one of the same sample, and of plain Gaussian noise."""
-    folder = run(options, "simulate-dual", f"synthetic{options.seed}",
-                 [model_file(options, f"model{options.seed}"), density_file(options, TEST)])
-    real = -read_volume(tomogram_file(options, TEST).path)[0]
-    density = read_volume(density_file(options, TEST).path)[0]
-    noise = np.random.default_rng(options.seed).normal(size=density.shape)
-    standard = (density - density.mean()) / density.std()
-    made = {"DUAL": -read_volume(folder / f"s{TEST}_grand_model_synthetic.mrc")[0],
-            "plain Gaussian noise": (standard + noise / np.sqrt(SAMPLE["snr"])).astype(np.float32)}  # type: ignore[operator]
-    scores = {name: {"spectrum": spectrum_distance(patches(volume), patches(real)),
-                     "wedge_energy": missing_energy(volume, -60, 60) / missing_energy(real, -60, 60)} for name, volume in made.items()}
-    report(options, f"synthesis{options.seed}.json", scores)
-
-
-def patches(volume: np.ndarray) -> Any:
-    import torch
-
-    domain, generator = Domain([StandardisedView(volume, "bright")], PATCH), np.random.default_rng(0)
-    return torch.from_numpy(np.stack([domain.cut(domain.random_place(generator)) for _ in range(PATCHES)]))
-
-
 def wedge(options: argparse.Namespace) -> None:
     """Fill the wedge of the test tomogram; against the truth inside it, and after cutting a second wedge about x and filling again."""
     run(options, "train-dual-wedge", "wedge_model", [tomogram_file(options, seed, "noisy") for seed in (*NOISY, TEST)],
-        iterations=3000, minutes=options.minutes, schedule="constant", ema_decay=0.98, fill_channels="8,16,32", cut_channels="4,8,16")
+        iterations=options.iterations)
     first = run(options, "fill-wedge", "wedge_once", [model_file(options, "wedge_model"), tomogram_file(options, TEST)])
     before, filled = -read_volume(tomogram_file(options, TEST).path)[0], -read_volume(first / f"s{TEST}_filled.mrc")[0]
     truth = read_volume(density_file(options, TEST).path)[0]
@@ -142,11 +115,11 @@ def report(options: argparse.Namespace, name: str, scores: dict[str, Any]) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("samples", "train", "compare", "synthesis", "wedge"))
+    parser.add_argument("command", choices=("samples", "train", "compare", "wedge"))
     parser.add_argument("out")
     parser.add_argument("--templates", default="../shared/data/templates")
     parser.add_argument("--snr", type=float, default=0.1)
-    parser.add_argument("--minutes", type=float, default=40.0)
+    parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--topaz", default="")
     parser.add_argument("--device", default="cpu")

@@ -58,8 +58,8 @@ def denoise(model: DualNetworks, tomogram: StandardisedView, target: Any, tile_p
 
 def simulate(model: DualNetworks, density: StandardisedView, target: Any, seed: int, tile_px: int, device: torch.device,
              bright: bool = False) -> None:
-    """t_f = G_s(v + P[G_n(z)]) with one noise field for the whole volume: a synthetic tomogram of mean about 0 and deviation 1."""
-    noisy = NoisyDensity(density, model.decoder, seed, device)
+    """t_f = G_s(S v + P[G_n(z)]) with one noise field for the whole volume: a synthetic tomogram of mean about 0 and deviation 1."""
+    noisy = NoisyDensity(density, model.generator.transfer, model.decoder, seed, device)
     translate(model.generator, noisy, target, tile_px, device, None if bright else np.negative, "simulate")
 
 

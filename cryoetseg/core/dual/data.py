@@ -69,8 +69,8 @@ class Domain:
                                  "take larger tomograms, smaller patches (16) or a finer voxel size")
         self._grid = [Place(number, (z, y, x), False) for number, view in enumerate(self.views)
                       for z, y, x in np.ndindex(*(side // patch for side in view.shape))]
-        self._chances = np.array([np.prod([side - patch + 1 for side in view.shape], dtype=np.float64) for view in self.views])
-        self._chances /= self._chances.sum()
+        places = np.array([np.prod([side - patch + 1 for side in view.shape], dtype=np.float64) for view in self.views])
+        self.chances = places / places.sum()  # of each volume, so that every place of every volume is as likely
 
     def __len__(self) -> int:
         """Number of patches of the non-overlapping grid."""
@@ -83,7 +83,7 @@ class Domain:
 
     def random_place(self, generator: np.random.Generator) -> Place:
         """A patch anywhere, every place of every volume as likely. The half turn keeps the missing wedge, also an asymmetric one."""
-        number = int(generator.choice(len(self.views), p=self._chances))
+        number = int(generator.choice(len(self.views), p=self.chances))
         z, y, x = (int(generator.integers(side - self.patch + 1)) for side in self.views[number].shape)
         return Place(number, (z, y, x), bool(generator.random() < 0.5))
 

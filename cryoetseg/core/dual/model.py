@@ -8,7 +8,7 @@ from torch import nn
 
 from ..models.card import ModelCard, load_model, save_model
 from ..runtime.errors import WeightsError
-from .networks import FilteredUNet, NoiseDecoder, NoiseEncoder
+from .networks import FilteredUNet, NoiseDecoder, NoiseEncoder, StructuralGenerator
 from .params import DualArchitecture
 
 METHOD = "dual"  # what a model serves, as in its card
@@ -22,7 +22,7 @@ class DualNetworks(nn.Module):
         self.shape = shape
         spatial = shape.code == "spatial"
         self.denoiser = FilteredUNet(widths(shape.denoiser_channels), shape.filter_radius)
-        self.generator = FilteredUNet(widths(shape.generator_channels), shape.filter_radius)
+        self.generator = StructuralGenerator(widths(shape.generator_channels), shape.filter_radius)
         encoder = widths(shape.noise_channels)
         self.encoder = NoiseEncoder(encoder, shape.code_length, spatial)
         self.decoder = NoiseDecoder((*encoder[::-1], max(1, encoder[0] // 2)), shape.code_length, spatial, shape.block_px)

@@ -115,6 +115,18 @@ class FilteredUNet(nn.Module):
         return structure if self.filter is None else structure.float() + self.filter(volumes)
 
 
+class StructuralGenerator(FilteredUNet):
+    """G_s, and with a filter also ``transfer``: what the optics do to a density before noise is added to it.
+
+    The paper leaves all that to G_s behind the sum. But the contrast transfer starts near zero at low frequency and spares the noise:
+    no filter of the sum can do that, and a denoiser trained without it trusts low frequencies too much.
+    """
+
+    def __init__(self, channels: Sequence[int], filter_radius: int) -> None:
+        super().__init__(channels, filter_radius)
+        self.transfer: nn.Module = LinearFilter(filter_radius) if filter_radius else nn.Identity()
+
+
 class NoiseEncoder(nn.Module):
     """E: tomogram (batch, 1, s, s, s) to its noise code: (batch, length), or (batch, length, s/8, s/8, s/8) when ``spatial``."""
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..runtime.seeds import torch_generator
-from .networks import NoiseDecoder, permute_voxels
+from .networks import LinearFilter, NoiseDecoder, permute_voxels
 
 BLOCKS_KEPT = 1024
 
@@ -45,13 +46,23 @@ class NoiseField:
 
 
 class NoisyDensity:
-    """A density view with the noise field added where it is sliced: v + P[G_n(z)]."""
+    """A density view, transferred and with the noise field added where it is sliced: S v + P[G_n(z)]."""
 
-    def __init__(self, density: Any, decoder: NoiseDecoder, seed: int, device: torch.device) -> None:
+    def __init__(self, density: Any, transfer: nn.Module, decoder: NoiseDecoder, seed: int, device: torch.device) -> None:
         self.shape, self.dtype = density.shape, np.dtype(np.float32)
-        self._density, self._field = density, NoiseField(decoder, seed, device)
+        self._density, self._transfer, self._device = density, transfer.eval(), device
+        self._field = NoiseField(decoder, seed, device)
         self._mmap, self.mode = getattr(density, "_mmap", None), getattr(density, "mode", "c")
 
     def __getitem__(self, window: Any) -> np.ndarray:
         full = tuple(slice(*part.indices(side)[:2]) for part, side in zip(window, self.shape))
-        return self._density[full] + self._field.window(full)
+        return self._transferred(full) + self._field.window(full)
+
+    def _transferred(self, window: tuple[slice, ...]) -> np.ndarray:
+        """The transferred density in a window. The filter sees as much around it as it reaches, so that no window shows."""
+        reach = self._transfer.radius if isinstance(self._transfer, LinearFilter) else 0
+        seen = tuple(slice(max(part.start - reach, 0), min(part.stop + reach, side)) for part, side in zip(window, self.shape))
+        with torch.inference_mode():
+            volume = torch.from_numpy(np.ascontiguousarray(self._density[seen], dtype=np.float32))[None, None].to(self._device)
+            whole = self._transfer(volume)[0, 0].cpu().numpy()
+        return whole[tuple(slice(part.start - around.start, part.stop - around.start) for part, around in zip(window, seen))]

@@ -33,7 +33,7 @@ class DualArchitecture(Parameters):
     judge_channels: str = parameter(
         "16,32,64", "Feature maps of the discriminators' layers; 32,64,128 suits a GPU.", expert=True)
     filter_radius: int = parameter(
-        10, "Radius of the linear filters beside the U-Nets of denoiser and structural generator; 0 leaves them out.", unit="voxels",
+        15, "Radius of the linear filters beside the U-Nets of denoiser and structural generator; 0 leaves them out.", unit="voxels",
         expert=True, ge=0, le=15, published=0)
     code: Literal["spatial", "global"] = parameter(
         "spatial", "Noise code of every eighth voxel, or one for a whole patch.", expert=True, published="global")
@@ -61,7 +61,12 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     epochs: int = parameter(20, "Passes over the patches of the noisy tomograms.", ge=1, published=20)
     iterations: int = parameter(2000, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, published=0)
     batch_size: int = parameter(4, "Pairs of unrelated patches in one step.", ge=1)
-    learning_rate: float = parameter(1e-4, "Learning rate of all networks.", gt=0)
+    learning_rate: float = parameter(1e-4, "Learning rate of the discriminators and the noise encoder.", gt=0)
+    denoiser_learning_rate: float = parameter(1e-3, "Learning rate of the denoiser, which learns from pairs and may be fast.", gt=0,
+                                              published=1e-4)
+    generator_learning_rate: float = parameter(
+        1e-5, "Learning rate of structural generator and noise decoder. After a start from spectra they are nearly right; much more than "
+        "this leads them away before the discriminators have learnt what to look at.", gt=0, published=1e-4)
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves.", expert=True, published="constant")
@@ -85,7 +90,9 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
         "restorer", "What a cycle loss trains: the network that restores, or also the one before it, which then learns to hide the answer "
         "in its output; in short trainings that ruins the denoiser within fifty steps.", expert=True, published="all")
     clean_cycle_weight: float = parameter(1.0, "Weight of L_v: density to tomogram and back.", expert=True, ge=0, published=1)
-    noisy_cycle_weight: float = parameter(1.0, "Weight of L_t: tomogram to density and back.", expert=True, ge=0, published=1)
+    noisy_cycle_weight: float = parameter(
+        0.1, "Weight of L_t: tomogram to density and back. It asks for the mean of what cannot be known, which takes power from the noise.",
+        expert=True, ge=0, published=1)
     adversarial_weight: float = parameter(1.0, "Weight of the tomogram discriminator for the generators.", expert=True, ge=0, published=1)
     clean_adversarial_weight: float = parameter(
         0.1, "Weight of the density discriminator for the denoiser. More gives sharper and less faithful density.", expert=True, ge=0,
@@ -115,10 +122,11 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     def published(cls) -> "TrainDualParameters":
         """The training as the paper's text gives it, with the network sizes proposed where it is silent."""
         return cls(
-            iterations=0, learning_rate=1e-4, schedule="constant", precision="float32", ema_decay=0.0, gradient_clip=0.0, batch_size=16,
-            denoiser_channels="32,64,128,128", generator_channels="32,64,128,128", noise_channels="32,64,128",
-            judge_channels="32,64,128", filter_radius=0, code="global", code_length=128, crops="grid", cycle_gradient="all",
-            clean_adversarial_weight=1.0, start="random", replay_pool=0, real_label=1.0)
+            iterations=0, learning_rate=1e-4, denoiser_learning_rate=1e-4, generator_learning_rate=1e-4, schedule="constant",
+            precision="float32", ema_decay=0.0, gradient_clip=0.0, batch_size=16, denoiser_channels="32,64,128,128",
+            generator_channels="32,64,128,128", noise_channels="32,64,128", judge_channels="32,64,128", filter_radius=0,
+            code="global", code_length=128, crops="grid", cycle_gradient="all", noisy_cycle_weight=1.0, clean_adversarial_weight=1.0,
+            start="random", replay_pool=0, real_label=1.0)
 
 
 class ApplyDualParameters(Parameters):

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -62,7 +63,13 @@ class DualTask(TrainingTask):
         return ("denoiser", "generator")
 
     def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
-        return dual_optimiser(weights, parameters)
+        """AdamW as published, with a learning rate for each kind of network."""
+        if turn == "discriminators":
+            return dual_optimiser(weights, parameters)
+        p = self.parameters
+        rates = {"denoiser": p.denoiser_learning_rate, "generator": p.generator_learning_rate, "decoder": p.generator_learning_rate,
+                 "encoder": p.learning_rate}
+        return dual_optimiser([{"params": [*self.networks[name].parameters()], "lr": rate} for name, rate in rates.items()], parameters)
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         if step.turn == "discriminators":
@@ -78,7 +85,8 @@ class DualTask(TrainingTask):
         tomogram = noisy_from(networks, clean, step)  # t_f = G_s(v_r + P[G_n(z)])
         codes = networks["encoder"](noisy).float()
         density_back = networks["denoiser"](handed(tomogram)).float()  # v_hat = D(t_f)
-        noisy_back = networks["generator"](handed(density) + networks["decoder"](codes).float()).float()  # t_hat = G_s(v_f + G_n(E(t_r)))
+        carried = networks["generator"].transfer(handed(density))  # type: ignore[operator]
+        noisy_back = networks["generator"](carried + networks["decoder"](codes).float()).float()  # t_hat = G_s(v_f + G_n(E(t_r)))
         step.shared.update(tomogram=tomogram.detach(), density=density.detach())
         clean_cycle, noisy_cycle = reconstruction_loss(clean, density_back), reconstruction_loss(noisy, noisy_back)
         fooled_t, fooled_v = (generator_loss(judged(networks[name], fake)) for name, fake in zip(JUDGES, (tomogram, density)))
@@ -111,7 +119,8 @@ class DualTask(TrainingTask):
         noisy, clean = (torch.from_numpy(np.stack([domain.cut(domain.random_place(rng)) for _ in range(count)])).to(device)
                         for domain in (self.noisy, self.clean))
         noise_source = torch_generator(int(generator.integers(2**31)), "validation noise", device=str(device))
-        tomogram = networks["generator"](clean + random_noise(networks["decoder"], count, clean.shape[2], noise_source)).float()
+        carried = networks["generator"].transfer(clean)  # type: ignore[operator]
+        tomogram = networks["generator"](carried + random_noise(networks["decoder"], count, clean.shape[2], noise_source)).float()
         density = networks["denoiser"](noisy).float()
         metrics = {"clean_cycle_correlation": float(correlation(clean, networks["denoiser"](tomogram).float()).mean()),
                    "spectrum_distance": spectrum_distance(tomogram, noisy), "contrast": float(correlation(noisy, density).mean())}
@@ -138,6 +147,7 @@ def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain
         start = spectral_start(noisy, clean, shape.filter_radius, numpy_generator(seed, "dual start"))
         dual.denoiser.start_from(start.restoring)
         dual.generator.start_from(start.kernel)
+        dual.generator.transfer.kernel.copy_(torch.from_numpy(start.transfer))  # type: ignore[operator, union-attr]
         dual.decoder.calibrate(start.noise, torch_generator(seed, "noise start"))
     return dual
 
@@ -157,7 +167,8 @@ def noisy_from(networks: Networks, density: Tensor, step: Step) -> Tensor:
     blocks = density.shape[2] // mask.shape[2]
     if blocks > 1:  # one code makes 32^3 voxels; larger patches repeat its histogram, the permutation hides the repetition
         mask = mask.repeat(1, 1, blocks, blocks, blocks)
-    return networks["generator"](density + permute_voxels(mask, step.uniform(mask))).float()
+    carried = networks["generator"].transfer(density)  # type: ignore[operator]
+    return networks["generator"](carried + permute_voxels(mask, step.uniform(mask))).float()
 
 
 def random_noise(decoder: nn.Module, count: int, side: int, generator: torch.Generator) -> Tensor:
@@ -169,7 +180,7 @@ def random_noise(decoder: nn.Module, count: int, side: int, generator: torch.Gen
     return permute_voxels(mask, torch.rand(mask.shape, generator=generator, device=device))
 
 
-def dual_optimiser(weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
+def dual_optimiser(weights: list[Any], parameters: TrainingParameters) -> torch.optim.Optimizer:
     """AdamW as published (spec C4)."""
     return torch.optim.AdamW(weights, lr=parameters.learning_rate, betas=BETAS, eps=EPSILON, weight_decay=parameters.weight_decay)
 

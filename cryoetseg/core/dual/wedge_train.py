@@ -28,7 +28,7 @@ from .model import widths
 from .networks import FilteredUNet, channels_last
 from .params import TrainWedgeParameters, WedgeArchitecture
 from .pool import ReplayPool
-from .start import kernel_of, power_spectra
+from .start import kernel_of, power_spectrum
 from .train import build_judges, dual_optimiser, inputs_of, judged
 from .watch import TrainingWatch, spectrum_distance
 
@@ -81,7 +81,7 @@ class WedgeTask(TrainingTask):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             pair = WedgeNetworks(shape)
-        spectra = [power_spectra(domain, numpy_generator(seed, "wedge start")).mean for domain in (self.measured, self.turned)]
+        spectra = [power_spectrum(domain, shape.patch_px, numpy_generator(seed, "wedge start")) for domain in (self.measured, self.turned)]
         amplitude = np.sqrt(np.clip(spectra[0] / np.maximum(spectra[1], 1e-12), 0, 1))
         pair.cut.start_from(kernel_of(amplitude, shape.filter_radius))
         return pair

@@ -6,7 +6,7 @@ import torch
 from cryoetseg.core.dual.apply import denoise, run_convert, run_denoise, run_simulate, simulate
 from cryoetseg.core.dual.data import StandardisedView
 from cryoetseg.core.dual.model import load_dual, save_dual
-from cryoetseg.core.dual.noise import NoiseField
+from cryoetseg.core.dual.noise import NoiseField, NoisyDensity
 from cryoetseg.core.models.card import ModelCard
 from cryoetseg.core.runtime.errors import InputError, WeightsError
 from cryoetseg.core.runtime.job import InputFile, Job
@@ -107,3 +107,12 @@ def test_bad_input(folder, dual):
         run_denoise(job(folder, "denoise-dual", "tiny.mrc"))
     with pytest.raises(WeightsError):
         load_dual(folder / "elsewhere", CPU)
+
+
+def test_no_window_of_a_transferred_density_shows(dual):
+    rng = np.random.default_rng(0)
+    dual.generator.transfer.kernel.copy_(torch.from_numpy(rng.normal(size=(7, 7, 7)).astype(np.float32)))
+    noisy = NoisyDensity(rng.normal(size=(20, 24, 28)).astype(np.float32), dual.generator.transfer, dual.decoder, 0, CPU)
+    whole = noisy[0:20, 0:24, 0:28]
+    for window in np.s_[2:9, 0:24, 5:6], np.s_[0:4, 20:24, 10:28], np.s_[8:12, 8:16, 8:16]:
+        np.testing.assert_allclose(noisy[window], whole[window], atol=1e-4)

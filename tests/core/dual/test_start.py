@@ -1,19 +1,77 @@
-"""The start from spectra on a phantom whose filter and noise are known."""
+"""The start from moments and spectra on phantoms whose filter and noise are known."""
+import logging
+
 import numpy as np
 import pytest
 from scipy import fft
+from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
-from cryoetseg.core.dual.start import FALLBACK_NOISE, kernel_of, noise_deviation, spectral_start
+from cryoetseg.core.dual.data import Domain, StandardisedView
+from cryoetseg.core.dual.moments import BANDS, Moments, band_masks, structure_shares, third_moments
+from cryoetseg.core.dual.start import kernel_of, power_spectrum, radial_field, spectral_start
+
+from .conftest import density_of
 
 
-def test_noise_and_filter_of_a_phantom(domains):
+def test_filter_and_noise_of_a_phantom(domains):
     start = spectral_start(*domains, radius=3, generator=np.random.default_rng(0))
-    assert start.noise == pytest.approx(2.0, rel=0.35)
-    assert start.kernel.shape == (7, 7, 7)
-    centre = start.kernel[3, 3]
-    # the tomograms were blurred by a Gaussian of 0.7 voxels: the neighbour has exp(-1 / (2 * 0.49)) of the middle
-    assert centre[4] / centre[3] == pytest.approx(np.exp(-1 / 0.98), rel=0.25)
+    assert start.kernel.shape == start.transfer.shape == (7, 7, 7)
+    # white noise was blurred by a Gaussian of 0.7 voxels: the neighbour has exp(-1 / (4 * 0.49)) of the middle in its square root kernel
+    assert start.kernel[3, 3, 4] / start.kernel[3, 3, 3] == pytest.approx(np.exp(-1 / 0.98), rel=0.25)
+
+
+def test_noise_of_any_colour_drops_out_of_third_moments():
+    """The shares of structure are told although noise is weak at low frequency, where structure is strong, and varies in place."""
+    rng = np.random.default_rng(0)
+    noisy, power = [], []
+    for seed in range(4):
+        density = density_of(seed, (48, 96, 96), 150)
+        density = (density - density.mean()) / density.std()
+        white = rng.normal(size=density.shape) * np.linspace(1.5, 2.5, 96)
+        noise = white - gaussian_filter(white, 1.5)
+        noisy.append(density + noise)
+        power.append(noise)
+    tomograms = Domain([StandardisedView(volume, "bright") for volume in noisy], 16)
+    clean = Domain([StandardisedView(density_of(seed, (48, 96, 96), 150), "bright") for seed in range(20, 24)], 16)
+    spectra = [power_spectrum(domain, 32, rng) for domain in (tomograms, clean)]
+    means = [np.array([spectrum[mask].mean() for mask in band_masks(spectrum.shape, 16, half=False)]) for spectrum in spectra]
+    shares = structure_shares(third_moments(tomograms, rng), third_moments(clean, rng), *means)
+    noise_power = power_spectrum(Domain([StandardisedView(volume, "bright") for volume in power], 16), 32, rng)
+    scale = np.mean([np.var(noise) for noise in power]) / np.mean([np.var(volume) for volume in noisy])
+    true = np.array([1 - scale * noise_power[mask].mean() / total
+                     for mask, total in zip(band_masks(noise_power.shape, 16, half=False), means[0])])
+    np.testing.assert_allclose(shares[:2], true[:2], rtol=0.25)
+    assert shares[-1] < 0.1
+
+
+def test_shares_solve_exact_moments():
+    rng = np.random.default_rng(1)
+    shares = np.exp(-np.linspace(0.2, 3.0, BANDS))
+    noisy_power, clean_power = rng.uniform(1, 3, BANDS), rng.uniform(1, 3, BANDS)
+    amplitude = np.sqrt(shares * noisy_power / clean_power)
+    clean = rng.uniform(1, 2, (BANDS, BANDS))
+    noisy = clean * amplitude[:, None] ** 2 * amplitude
+    found = structure_shares(Moments(noisy, 0.01 * noisy), Moments(clean, 0.01 * clean), noisy_power, clean_power)
+    np.testing.assert_allclose(found, shares, rtol=1e-6)
+
+
+def test_bands_without_evidence_follow_the_others():
+    shares = np.exp(-np.linspace(0.2, 3.0, BANDS))
+    ones = np.ones(BANDS)
+    moments = shares[:, None] * np.sqrt(shares)
+    error = np.full((BANDS, BANDS), 0.01) * moments
+    error[4:, :] = error[:, 4:] = 100.0
+    found = structure_shares(Moments(moments, error), Moments(np.ones((BANDS, BANDS)), np.full((BANDS, BANDS), 0.01)), ones, ones)
+    np.testing.assert_allclose(found, shares, rtol=0.05)
+
+
+def test_without_common_structure_a_default_is_taken(caplog):
+    nothing = Moments(np.zeros((BANDS, BANDS)), np.ones((BANDS, BANDS)))
+    with caplog.at_level(logging.WARNING):
+        shares = structure_shares(nothing, nothing, np.ones(BANDS), np.full(BANDS, 16.0))
+    np.testing.assert_allclose(shares, 0.5)
+    assert "do not tell how strong the noise is" in caplog.text
 
 
 def test_the_restoring_filter_denoises_and_keeps_the_sign(domains, phantom):
@@ -24,19 +82,25 @@ def test_the_restoring_filter_denoises_and_keeps_the_sign(domains, phantom):
     assert np.corrcoef(restored.ravel(), truth.ravel())[0, 1] > np.corrcoef(raw.ravel(), truth.ravel())[0, 1] + 0.05
 
 
-def test_moments_of_independent_bands_are_exact_for_many_patches():
-    generator = np.random.default_rng(0)
-    structure = generator.gamma(2.0, 1.0, (20000, 1)) * np.linspace(5, 1, 6)
-    other = generator.gamma(2.0, 1.0, (20000, 1)) * np.linspace(5, 1, 6)
-    gain = np.array([0.1, 0.3, 0.5, 0.4, 0.2, 0.1])
-    noisy = gain * (structure + 9.0 * (1 + 0.05 * generator.normal(size=(20000, 6))))
-    assert noise_deviation(noisy, other) == pytest.approx(3.0, rel=0.1)
+def test_transfer_filter_and_noise_make_the_power_of_the_tomograms(domains):
+    noisy, clean = domains
+    start = spectral_start(noisy, clean, radius=7, generator=np.random.default_rng(0))
+    rng = np.random.default_rng(2)
+    made = []
+    for view in clean.views:
+        carried = fftconvolve(view[:], start.transfer, mode="same")
+        made.append(fftconvolve(carried + start.noise * rng.normal(size=view.shape), start.kernel, mode="same"))
+    synthetic = power_spectrum(Domain([StandardisedView(volume, "bright") for volume in made], 16), 16, rng)
+    real = power_spectrum(noisy, 16, rng)
+    ratios = [synthetic[mask].mean() / real[mask].mean() for mask in band_masks(real.shape, 16, half=False)[:5]]
+    np.testing.assert_allclose(ratios, 1, atol=0.4)
 
 
-def test_without_common_structure_a_default_is_taken():
-    generator = np.random.default_rng(0)
-    noisy = -np.sort(generator.random((50, 1)), axis=0) * np.array([1, -1, 1, -1, 1, -1.0])
-    assert noise_deviation(noisy + 2, np.abs(generator.random((50, 1)) * np.ones(6))) in (FALLBACK_NOISE, pytest.approx(0.25, abs=30))
+def test_a_radial_field_has_the_values_at_its_bands():
+    values = np.exp(-np.arange(BANDS))
+    field = radial_field(values, 32, 16)
+    means = [field[mask].mean() for mask in band_masks(field.shape, 16, half=False)]
+    np.testing.assert_allclose(means, values, rtol=0.25)
 
 
 def test_kernel_carries_the_amplitude():

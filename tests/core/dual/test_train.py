@@ -5,7 +5,7 @@ import torch
 
 from cryoetseg.core.dual.apply import run_denoise
 from cryoetseg.core.dual.params import TrainDualParameters, TrainWedgeParameters
-from cryoetseg.core.dual.train import DualTask, run
+from cryoetseg.core.dual.train import GENERATORS, DualTask, run
 from cryoetseg.core.dual.wedge_train import run as run_wedge_training
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.job import InputFile, Job
@@ -38,6 +38,17 @@ def test_the_start_from_spectra_is_kept_and_the_contrast_stays(domains, quick, t
     checks = [row for row in outcome.rows if "validation_contrast" in row]
     assert checks[-1]["validation_contrast"] > 0.1
     assert {"tomogram_judge_accuracy", "density_judge_accuracy"} <= set(rows[0])
+
+
+def test_each_kind_of_network_has_its_learning_rate(domains, quick):
+    settings = {**quick, "learning_rate": 3e-4, "denoiser_learning_rate": 2e-3, "generator_learning_rate": 1e-5}
+    task = DualTask(*domains, TrainDualParameters(**settings), seed=0)
+    weights = [weight for name in GENERATORS for weight in task.networks[name].parameters()]
+    groups = task.optimiser("generators", weights, task.parameters).param_groups
+    rates = {id(weight): group["lr"] for group in groups for weight in group["params"]}
+    found = {name: {rates[id(weight)] for weight in task.networks[name].parameters()} for name in GENERATORS}
+    assert found == {"denoiser": {2e-3}, "generator": {1e-5}, "encoder": {3e-4}, "decoder": {1e-5}}
+    assert len(rates) == len(weights)
 
 
 def test_training_goes_on_where_it_was_killed(domains, quick, tmp_path):
