@@ -1,14 +1,15 @@
-"""A window that walks through tomograms: slider over slices, switch of the axis, mask and particles on or off."""
+"""A window that walks through tomograms: sliders for slice and contrast, switch of the axis, mask and particles on or off."""
 from typing import Any, List
 
 from matplotlib.widgets import Button, CheckButtons, RadioButtons, Slider
 from pwem.viewers import EmPlotter
 
-from cryoetseg.core.report.figures import draw_slice
+from cryoetseg.core.report.figures import GREY_RANGE, draw_slice
 
 from .slice_stack import AXES, Entry, SliceStack
 
 MASK, PARTICLES = "mask", "particles"
+MOST_CUT = 20.0  # percent of the grey values that the contrast may cut at either end
 
 
 class FigureView(EmPlotter):
@@ -26,20 +27,22 @@ class SliceBrowser(FigureView):
         super().__init__(windowTitle=title, figsize=(8, 8.4))
         self.entries, self.number, self.axis = entries, 0, AXES[0]
         self.shown = {MASK: True, PARTICLES: True}
-        self.axes = self.figure.add_axes((0.03, 0.15, 0.94, 0.81))
+        self.axes = self.figure.add_axes((0.03, 0.17, 0.94, 0.79))
         self._addWidgets()
         self.open(0)
 
     def _addWidgets(self) -> None:
         """Widgets are kept as attributes, because matplotlib forgets those that nobody holds."""
         add = self.figure.add_axes
-        self.slider = Slider(add((0.12, 0.095, 0.7, 0.03)), "slice", 0, 1, valinit=0, valstep=1, valfmt="%d")
+        self.slider = Slider(add((0.12, 0.125, 0.7, 0.03)), "slice", 0, 1, valinit=0, valstep=1, valfmt="%d")
+        self.contrast = Slider(add((0.12, 0.092, 0.7, 0.03)), "contrast", 0, MOST_CUT, valinit=GREY_RANGE[0], valfmt="%.1f %% cut")
         self.radio = RadioButtons(add((0.03, 0.005, 0.1, 0.085), frameon=False), AXES)
         self.checks = CheckButtons(add((0.15, 0.005, 0.2, 0.085), frameon=False), [MASK, PARTICLES], [True, True])
         self.back = Button(add((0.42, 0.025, 0.06, 0.045)), "<")
         self.forth = Button(add((0.91, 0.025, 0.06, 0.045)), ">")
         self.label = self.figure.text(0.695, 0.047, "", ha="center", va="center", fontsize=9)
         self.slider.on_changed(lambda value: self.draw())
+        self.contrast.on_changed(lambda value: self.draw())
         self.radio.on_clicked(self.turn)
         self.checks.on_clicked(self.toggle)
         self.back.on_clicked(lambda event: self.open(self.number - 1))
@@ -75,9 +78,10 @@ class SliceBrowser(FigureView):
     def draw(self) -> None:
         """Draw the slice that the slider is at."""
         plane = self.stack.plane(self.axis, int(self.slider.val))
+        cut = float(self.contrast.val)
         self.axes.clear()
         mask = plane.mask if self.shown[MASK] else None
         points = plane.points if self.shown[PARTICLES] else None
         draw_slice(self.axes, plane.image, mask, points, title=f"{plane.title},   {len(plane.points)} particles",
-                   voxel_size=self.stack.voxelSize, diameter_px=self.stack.diameterPx)
+                   voxel_size=self.stack.voxelSize, diameter_px=self.stack.diameterPx, percentiles=(cut, 100.0 - cut))
         self.figure.canvas.draw_idle()

@@ -92,6 +92,15 @@ def test_the_window_walks_through_slices_axes_and_tomograms(browser):
     assert browser.stack.name == "TS_1"
 
 
+def test_contrast_narrows_the_grey_values(browser):
+    low, high = browser.axes.images[0].get_clim()
+    browser.contrast.set_val(20.0)
+    narrow = browser.axes.images[0].get_clim()
+    assert low < narrow[0] < narrow[1] < high
+    browser.turn("x")
+    assert np.isclose(browser.contrast.val, 20.0)  # stays from slice to slice
+
+
 def test_mask_and_particles_can_be_hidden(browser):
     pictures, lines = len(browser.axes.images), len(browser.axes.lines)
     browser.toggle(MASK)
