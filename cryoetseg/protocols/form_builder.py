@@ -18,10 +18,11 @@ from pyworkflow.protocol import (
 )
 from pyworkflow.protocol.params import Validator
 
-from cryoetseg.core.runtime.params import FieldDescription, Parameters, describe
+from cryoetseg.core.runtime.params import PRESET_HELP, PRESETS, FieldDescription, Parameters, describe, published_values, with_preset
 
 UNIT_SYMBOLS = {"A": "Å", "A2": "Å²", "A^2": "Å²", "um": "µm", "1/um2": "1/µm²", "e/A2": "e⁻/Å²", "degrees": "°"}
 PARAM_CLASSES = {bool: BooleanParam, int: IntParam, float: FloatParam, str: StringParam}
+PRESET = "preset"  # attribute of the choice that :func:`addPreset` adds
 Layout = Sequence[Tuple[str, Sequence[str]]]  # (label of a group, names of its fields)
 Starts = Sequence[Tuple[str, str]]  # (label of a group, name of its first field)
 
@@ -88,10 +89,24 @@ def _addField(form: Any, field: FieldDescription) -> Param:
     return form.addParam(attributeName(field.name), PARAM_CLASSES[field.kind], default=field.default, **options)
 
 
+def addPreset(form: Any, model: Type[Parameters]) -> None:
+    """Add the choice between defaults and published values, where the model names any; :func:`parametersOf` follows it."""
+    published = published_values(model)
+    if published:
+        values = ", ".join(f"{field.label} {_shown(published[field.name])}" for field in describe(model) if field.name in published)
+        form.addParam(PRESET, EnumParam, choices=list(PRESETS), default=0, display=EnumParam.DISPLAY_HLIST, label="Preset",
+                      help=f"{PRESET_HELP} The form goes on showing the defaults. Published: {values}.")
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value) or "nothing"
+
+
 def parametersOf(protocol: Protocol, model: Type[Parameters], names: Iterable[str] = ()) -> Dict[str, Any]:
-    """The values of the form as the core's parameter dictionary; ``names`` restricts it, by default all fields of ``model``."""
+    """The values of the form, or of its preset, as the core's parameter dictionary; ``names`` restricts it, by default all fields."""
     wanted = set(names)
-    return {field.name: _valueOf(protocol, field) for field in describe(model) if not wanted or field.name in wanted}
+    values = {field.name: _valueOf(protocol, field) for field in describe(model) if not wanted or field.name in wanted}
+    return with_preset(model, values, PRESETS[getattr(protocol, PRESET).get()]) if hasattr(protocol, PRESET) else values
 
 
 def _valueOf(protocol: Protocol, field: FieldDescription) -> Any:

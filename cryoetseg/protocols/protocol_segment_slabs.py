@@ -9,7 +9,7 @@ from cryoetseg.constants import SEGMENT_SLABS
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.runtime.job import Result
 
-from .form_builder import addGroups, fieldsByBase
+from .form_builder import addGroups, addPreset, fieldsByBase, parametersOf
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, tellingWarnings
 
 # Tab of each group of the parameter model and the group's label; groups that are not named here go to the last tab
@@ -51,6 +51,7 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
             form.addSection(label=Message.LABEL_INPUT if tab == "Input" else tab)
             if tab == "Input":
                 self._addTomograms(form)
+                addPreset(form, self._model)
             addGroups(form, self._model, [(label, groups.pop(title)) for title, label in labels.items() if title in groups])
         addGroups(form, self._model, list(groups.items()))
         self._addSeed(form)
@@ -83,15 +84,18 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
         minutes = sum(result.seconds for result in results.values()) / 60
-        return [f"*{count}* particle candidates and membrane masks in *{len(results)}* tomograms by {self.backbone.get()}, "
+        return [f"*{count}* particle candidates and membrane masks in *{len(results)}* tomograms by {self._backbone()}, "
                 f"{minutes:.1f} minutes.", *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:
         if not hasattr(self, MEMBRANE_MASKS):
             return []
         return ["Membranes and particle candidates were found without labels [Uddin2026] from the affinities of the backbone "
-                f"{self.backbone.get()} [Rombach2022], clustered spectrally [Zhang2024], in slices {self.zStart.get()} to "
+                f"{self._backbone()} [Rombach2022], clustered spectrally [Zhang2024], in slices {self.zStart.get()} to "
                 f"{self.zEnd.get() or 'the last'}, for particles of {self.particleDiameter.get():g} Å."]
+
+    def _backbone(self) -> str:
+        return str(parametersOf(self, self._model, ["backbone"])["backbone"])
 
     def _citations(self) -> List[str]:
         return ["Uddin2026", "Zhang2024", "Rombach2022"]

@@ -8,12 +8,12 @@ from pyworkflow.utils import Message
 
 from cryoetseg.convert import tsIdsOf
 from cryoetseg.core.runtime.errors import JobError
-from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_job, read_result
+from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_job
 from cryoetseg.core.training.params import FREE_ON_RESUME
 from cryoetseg.model_folder import metricTables
 from cryoetseg.objects import CryoEtSegModel
 
-from .form_builder import addGroups, fieldsByBase
+from .form_builder import addGroups, addPreset, fieldsByBase
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, listed, tellingWarnings
 from .training_labels import TrainingLabels
 
@@ -42,6 +42,7 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
         form.addSection(label=Message.LABEL_INPUT)
         self._addTomograms(form)
         self._addLabels(form)
+        addPreset(form, self._model)
         addGroups(form, self._model, [("Labels and network", names) for title, names in groups if title != LOOP_GROUP])
         form.addSection(label=LOOP_GROUP)
         addGroups(form, self._model, [("Length, speed, care", names) for title, names in groups if title == LOOP_GROUP])
@@ -159,9 +160,9 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
     def _methodsOf(self, network: str, labels: str) -> List[str]:
         if not hasattr(self, MODEL):
             return []
-        steps = read_result(self._getItemFile(TRAINING, RESULT_FILE)).metrics.get("steps", 0)
+        steps, parameters = self._readResult(TRAINING).metrics.get("steps", 0), self._getParameters(TRAINING)
         return [f"{network} was trained for {steps} steps on {len(self.getTrainingIds())} tomograms with {labels} "
-                f"(learning rate {self.learningRate.get():g}, batch size {self.batchSize.get()}, seed {self.seed.get()})."]
+                f"(learning rate {parameters['learning_rate']:g}, batch size {parameters['batch_size']}, seed {self.seed.get()})."]
 
 
 def _shaping(job: Job) -> Dict[str, Any]:

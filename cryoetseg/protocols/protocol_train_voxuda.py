@@ -12,7 +12,7 @@ from cryoetseg.convert import templateFiles
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_result, write_job
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
 
-from .form_builder import addGroups, fieldsByBase
+from .form_builder import addGroups, addPreset, fieldsByBase
 from .protocol_base import CONTRASTS
 from .protocol_tomograms_base import tellingWarnings
 from .protocol_train_base import LOOP_GROUP, MODEL, ProtCryoEtSegTrainBase
@@ -41,6 +41,7 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
         form.addSection(label=Message.LABEL_INPUT)
         self._addTarget(form)
         self._addSource(form)
+        addPreset(form, self._model)
         addGroups(form, self._model, [("Adaptation", names) for title, names in groups if title != LOOP_GROUP])
         form.addSection(label=LOOP_GROUP)
         addGroups(form, self._model, [("Length, speed, care", names) for title, names in groups if title == LOOP_GROUP])

@@ -12,7 +12,7 @@ from cryoetseg.core.dual_chain.params import TransferParameters
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.objects import CryoEtSegModel
 
-from .form_builder import addGroups, fieldsByBase
+from .form_builder import addGroups, addPreset, fieldsByBase
 from .protocol_apply_base import ProtCryoEtSegApplyBase
 from .protocol_base import checkIds, checkTomograms
 from .protocol_tomograms_base import tellingWarnings
@@ -49,6 +49,7 @@ class ProtCryoEtSegTransferDual(ProtCryoEtSegApplyBase):
                       help="The classes in these grand models, with the same tilt-series ids.")
         groups = fieldsByBase(self._model)
         form.addSection(label="Training of the segmenter")
+        addPreset(form, self._model)
         addGroups(form, self._model, groups)
         self._addSeed(form)
         self._addGpu(form)

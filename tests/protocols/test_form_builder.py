@@ -7,7 +7,9 @@ from pyworkflow.protocol import LEVEL_ADVANCED, BooleanParam, EnumParam, FloatPa
 
 from cryoetseg import protocols
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
-from cryoetseg.core.runtime.params import Parameters, parameter
+from cryoetseg.core.runtime.params import PRESETS, Parameters, parameter, published_values
+from cryoetseg.core.students.picker.params import TrainPickerParameters
+from cryoetseg.protocols import ProtCryoEtSegTrainPicker
 from cryoetseg.protocols.form_builder import addFields, attributeName, fieldsByBase, groupsFrom, parametersOf
 
 CLASSES = [getattr(protocols, name) for name in protocols.__all__]
@@ -81,6 +83,21 @@ def test_forms_show_every_parameter_once_and_give_back_the_defaults(protocolClas
     for name in model.model_fields:
         assert shown.count(attributeName(name)) == 1, name
     assert parametersOf(protocol, model) == model().model_dump()
+
+
+@pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
+def test_the_published_preset_is_offered_where_there_is_one_and_fills_what_was_not_changed(protocolClass, model):
+    offered = dict(protocolClass().getDefinition().iterAllParams()).get("preset")
+    assert (offered is not None) == hasattr(model, "published")
+    if offered is not None:
+        assert parametersOf(protocolClass(preset=PRESETS.index("published")), model) == model.published().model_dump()
+        value = next(iter(published_values(model).values()))
+        assert str(value) in offered.getHelp()
+
+
+def test_what_is_changed_beside_the_preset_stays():
+    values = parametersOf(ProtCryoEtSegTrainPicker(preset=PRESETS.index("published"), batchSize=3), TrainPickerParameters)
+    assert (values["batch_size"], values["width"]) == (3, TrainPickerParameters.published().width)
 
 
 @pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)

@@ -15,7 +15,7 @@ import typer
 
 from ..methods import parameters_model
 from ..runtime.errors import ParameterError
-from ..runtime.params import FieldDescription, describe, parameters_from
+from ..runtime.params import PRESET_HELP, PRESETS, FieldDescription, describe, parameters_from, published_values, with_preset
 from .help import EXPERT_SECTION, PARAMETER_SECTION, RUN_SECTION
 
 CONTRASTS = ("dark", "bright")
@@ -63,16 +63,19 @@ def with_settings(method: str = "", without: Iterable[str] = ()) -> Callable[[Ca
     ``settings.parameters`` itself; they are checked when the job runs.
     """
     fields = [field for field in describe(parameters_model(method)) if field.name not in set(without)] if method else []
+    presets = [_preset_option()] if method and published_values(parameters_model(method)) else []
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
-        offered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + [_option(f) for f in fields] + _common_options()
+        offered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + presets + [_option(f) for f in fields] + _common_options()
 
         @functools.wraps(command)
         def run(**values: Any) -> None:
             common = {p.name: values.pop(p.name) for p in _common_options()}
             given = {field.name: _parsed(field, values.pop(field.name)) for field in fields}
             given = {name: value for name, value in given.items() if value is not None}
+            if presets:
+                given = with_preset(parameters_model(method), given, values.pop("preset"))
             configure_logging(common["verbose"])
             command(**values, settings=Settings(parameters=given, **common))
 
@@ -116,6 +119,11 @@ def configure_logging(verbose: bool) -> None:
     package = logging.getLogger("cryoetseg")
     package.handlers, package.propagate = [handler], False
     package.setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def _preset_option() -> inspect.Parameter:
+    declaration = typer.Option(metavar="|".join(PRESETS), help=PRESET_HELP, rich_help_panel=PARAMETER_SECTION)
+    return inspect.Parameter("preset", inspect.Parameter.KEYWORD_ONLY, default=PRESETS[0], annotation=Annotated[str, declaration])
 
 
 def _option(field: FieldDescription) -> inspect.Parameter:

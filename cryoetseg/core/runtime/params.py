@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import ParameterError
 
 Model = TypeVar("Model", bound="Parameters")
+PRESETS = ("default", "published")
+PRESET_HELP = "published takes the paper's value of every parameter that stands at its default; what you change stays as you set it."
 
 
 class Parameters(BaseModel):
@@ -79,6 +81,23 @@ def _bounds(field: Any) -> Tuple[Optional[float], Optional[float]]:
         lower = next((getattr(item, key) for key in ("ge", "gt") if hasattr(item, key)), lower)
         upper = next((getattr(item, key) for key in ("le", "lt") if hasattr(item, key)), upper)
     return lower, upper
+
+
+def published_values(model: Type[Parameters]) -> Dict[str, Any]:
+    """What the published settings of a model have otherwise than its defaults; nothing where it names none."""
+    if not hasattr(model, "published"):
+        return {}
+    preset = model.published()
+    return {name: getattr(preset, name) for name, field in model.model_fields.items() if getattr(preset, name) != field.default}
+
+
+def with_preset(model: Type[Parameters], values: Dict[str, Any], preset: str) -> Dict[str, Any]:
+    """``values`` with those of a preset in place of defaults; raises :class:`ParameterError` for an unknown preset."""
+    if preset not in PRESETS:
+        raise ParameterError(f"preset '{preset}'", ", ".join(PRESETS))
+    taken = published_values(model) if preset == "published" else {}
+    return {name: taken[name] if name in taken and value == model.model_fields[name].default else value
+            for name, value in values.items()}
 
 
 def parameters_from(model: Type[Model], values: Dict[str, Any]) -> Model:

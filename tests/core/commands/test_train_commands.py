@@ -3,6 +3,7 @@ import pytest
 
 from cryoetseg.core import cli
 from cryoetseg.core.commands import train
+from cryoetseg.core.students.picker.params import TrainPickerParameters
 
 
 @pytest.fixture
@@ -24,6 +25,21 @@ def test_as_many_labels_as_tomograms_take_their_names(jobs, tmp_path, command, r
     with pytest.raises(SystemExit):
         cli.main(["train", command, *files, "--out", str(tmp_path)])
     assert names(jobs, role) == names(jobs, "tomogram") == ["a", "b"]
+
+
+def test_the_published_preset_leaves_what_is_given(jobs, tmp_path):
+    with pytest.raises(SystemExit):
+        cli.main(["train", "picker", "--tomogram", "a.mrc", "--particles", "a.star", "--out", str(tmp_path), "--preset", "published",
+                  "--batch-size", "3"])
+    assert jobs[0].parameters == TrainPickerParameters.published().model_copy(update={"batch_size": 3}).model_dump()
+
+
+def test_an_unknown_preset_is_refused(jobs, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", "picker", "--tomogram", "a.mrc", "--particles", "a.star", "--out", str(tmp_path), "--preset", "paper"])
+    assert stop.value.code != 0
+    assert "default, published" in capsys.readouterr().err
+    assert jobs == []
 
 
 def test_one_list_may_speak_of_many_tomograms(jobs, tmp_path):
