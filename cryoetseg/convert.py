@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 import numpy as np
 from emtable import Table
 from pwem.objects import AtomStruct, Image, SetOfVolumes, Volume
-from pyworkflow.object import Pointer
+from pyworkflow.object import Pointer, String
 from scipy.spatial.transform import Rotation
 from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, TomoAcquisition, Tomogram, TomoMask
@@ -21,6 +21,7 @@ TOMO_NAME, PIXEL_SIZE = "rlnTomoName", "rlnPixelSize"
 SCORE, CLASS, CLASS_NAME = "rlnAutopickFigureOfMerit", "rlnClassNumber", "rlnParticleName"
 POSITION = ("rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ")
 ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
+GROUP_NAME = "_groupName"  # attribute of our coordinates, "2 ribosome": Scipion's own know numbers alone; other plugins copy or ignore it
 
 
 class Particle(NamedTuple):
@@ -135,10 +136,12 @@ def _particle(row: Any) -> Particle:
 
 def writeParticles(path: str, tsId: str, samplingRate: float, particles: Iterable[Particle]) -> None:
     """Write particles of one tomogram, in voxels of ``samplingRate`` (Angstrom), as a RELION STAR file, atomically."""
-    table = Table(columns=[TOMO_NAME, PIXEL_SIZE, *POSITION, *ANGLES, SCORE, CLASS])
-    name = f'"{tsId}"' if " " in tsId else tsId  # the writer does not quote
+    particles = list(particles)
+    named = any(item.className for item in particles)
+    table = Table(columns=[TOMO_NAME, PIXEL_SIZE, *POSITION, *ANGLES, SCORE, CLASS, *([CLASS_NAME] if named else [])])
     for item in particles:
-        table.addRow(name, samplingRate, *item[:-1])
+        name = [_quoted(item.className or f"class{item.classId}")] if named else []
+        table.addRow(_quoted(tsId), samplingRate, *item[:-1], *name)
     with atomic_path(path) as part, open(part, "w", encoding="utf-8") as stream:
         writer = Table.Writer(stream)
         writer.writeTableName("particles")
@@ -147,8 +150,12 @@ def writeParticles(path: str, tsId: str, samplingRate: float, particles: Iterabl
             writer.writeRow(row)
 
 
+def _quoted(text: str) -> str:
+    return f'"{text}"' if " " in text else text  # the writer does not quote
+
+
 def coordinatesOf(particles: Iterable[Particle], tomogram: Tomogram) -> Iterator[Coordinate3D]:
-    """Particles of one tomogram as Scipion's coordinates, with class (group), score and orientation."""
+    """Particles of one tomogram as Scipion's coordinates, with class (group), its name, score and orientation."""
     for item in particles:
         coordinate = Coordinate3D()
         # positions are kept relative to the volume's origin, so the volume comes first
@@ -156,6 +163,7 @@ def coordinatesOf(particles: Iterable[Particle], tomogram: Tomogram) -> Iterator
         coordinate.setPosition(item.x, item.y, item.z, BOTTOM_LEFT_CORNER)
         coordinate.setTomoId(tomogram.getTsId())
         coordinate.setGroupId(item.classId)
+        setattr(coordinate, GROUP_NAME, String(f"{item.classId} {item.className}" if item.className else ""))
         coordinate.setScore(item.score)
         if item.isOriented:
             coordinate.setMatrix(matrixOf(item.rot, item.tilt, item.psi), convention=TR_RELION)
@@ -163,15 +171,23 @@ def coordinatesOf(particles: Iterable[Particle], tomogram: Tomogram) -> Iterator
 
 
 def particlesOf(coordinates: SetOfCoordinates3D, tomogram: Tomogram, samplingRate: float) -> List[Particle]:
-    """The coordinates of one tomogram in voxels of ``samplingRate`` (Angstrom), with class, score and orientation."""
+    """The coordinates of one tomogram in voxels of ``samplingRate`` (Angstrom), with class, its name, score and orientation."""
     scale = coordinates.getSamplingRate() / samplingRate
     found = []
     for coordinate in coordinates.iterCoordinates(tomogram):
         # Scipion keeps positions in voxels of the set, relative to an origin in Angstrom: take them in the set's own voxels first
         x, y, z = coordinate.getPosition(BOTTOM_LEFT_CORNER)
         angles = anglesOf(coordinate.getMatrix(convention=TR_RELION))
-        found.append(Particle(x * scale, y * scale, z * scale, *angles, float(coordinate.getScore() or 0), coordinate.getGroupId() or 0))
+        found.append(Particle(x * scale, y * scale, z * scale, *angles, float(coordinate.getScore() or 0), coordinate.getGroupId() or 0,
+                              groupName(coordinate)))
     return found
+
+
+def groupName(coordinate: Coordinate3D) -> str:
+    """The name of a coordinate's group; empty where none was given or another program has moved it to another group since."""
+    stored = getattr(coordinate, GROUP_NAME, None)
+    number, _, name = ((stored.get() if stored is not None else "") or "").partition(" ")
+    return name if number == str(coordinate.getGroupId()) else ""
 
 
 def matrixOf(rot: float, tilt: float, psi: float) -> np.ndarray:

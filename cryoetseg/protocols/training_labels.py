@@ -103,7 +103,7 @@ class CoordinateLabels(TrainingLabels):
 
     def _particles(self, tomogram: Tomogram) -> list:
         found = particlesOf(self.pointer.get(), self._precedents[tomogram.getTsId()], tomogram.getSamplingRate())
-        return [item if item.classId > 0 else item._replace(classId=1) for item in found]
+        return [item if item.classId > 0 else item._replace(classId=1, className="") for item in found]
 
     def inputFile(self, tomogram: Tomogram, folder: str) -> InputFile:
         """The list that :meth:`write` makes."""

@@ -4,13 +4,14 @@ import pytest
 from pwem.objects import AtomStruct, SetOfVolumes, Transform, Volume
 from pyworkflow.object import Pointer
 from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
-from tomo.objects import TomoAcquisition, Tomogram
+from tomo.objects import SetOfCoordinates3D, TomoAcquisition, Tomogram
 
 from cryoetseg.convert import (
     Particle,
     anglesOf,
     coordinatesOf,
     fileOf,
+    groupName,
     inputFile,
     maskLike,
     matrixOf,
@@ -59,6 +60,28 @@ def test_particle_lists_are_the_cores(tmp_path):
     np.testing.assert_allclose(table.angles, [item[3:6] for item in PARTICLES], atol=1e-4)
     assert (table.voxel_size, table.class_id.tolist(), table.score.tolist()) == (10.0, [2, 1], [0.5, 0.25])
     assert [item[:8] for item in readParticles(path)] == [item[:8] for item in PARTICLES]
+
+
+def test_names_of_groups_survive_sets_and_copies_but_not_another_group(tmp_path, tomogram):
+    named = [PARTICLES[0]._replace(className="ribosome 80S"), PARTICLES[1]]
+    stored = SetOfCoordinates3D.create(str(tmp_path))
+    stored.setSamplingRate(10.0)
+    for coordinate in coordinatesOf(named, tomogram):
+        stored.append(coordinate)
+    stored.write()
+    stored.close()
+    again = SetOfCoordinates3D(filename=stored.getFileName())
+    first, second = (item.clone() for item in again.iterItems())
+    assert (groupName(first), groupName(second)) == ("ribosome 80S", "")
+    first.setGroupId(7)
+    assert groupName(first) == ""
+
+
+def test_names_of_groups_reach_the_core(tmp_path):
+    path = str(tmp_path / "list.star")
+    writeParticles(path, "TS_1", 10.0, [PARTICLES[0]._replace(className="ribosome 80S"), PARTICLES[1]])
+    assert dict(read_particles(path).class_names) == {1: "class1", 2: "ribosome 80S"}
+    assert [item.className for item in readParticles(path)] == ["ribosome 80S", "class1"]
 
 
 def test_an_empty_list_is_read_by_both_sides(tmp_path):

@@ -21,6 +21,7 @@ def coordinates(project, simulated):
     for number, item in enumerate(2 * [item.clone() for item in simulated.coordinates.iterItems()]):
         item.setObjId(None)
         item.setGroupId(1 + number % 2)
+        item._groupName.set("")  # as of a program that knows numbers alone
         found.append(item)
     found.write()
     simulated._defineOutputs(twoGroups=found)

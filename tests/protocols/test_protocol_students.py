@@ -113,6 +113,7 @@ def test_coordinates_become_a_list_in_the_tomograms_voxels(picker, simulated):
     tomogram = simulated.tomograms.getFirstItem().clone()
     expected = [item.getPosition(BOTTOM_LEFT_CORNER) for item in simulated.coordinates.iterCoordinates(tomogram)]
     np.testing.assert_allclose([item[:3] for item in readParticles(path)], expected, atol=1e-3)
+    assert {item.className for item in readParticles(path)} == set(picker.model.getClasses().values()) == {"ribosome_80s"}
 
 
 def test_continue_goes_on_with_more_steps_and_keeps_what_is_chained(project, membranes):
