@@ -38,7 +38,9 @@ def samples(options: argparse.Namespace) -> None:
     files = [InputFile(path=str(Path(options.templates) / f"{name}_10A.mrc"), role="template", contrast="bright", voxel_size=10.0,
                        tilt_series_id=name) for name in TEMPLATES]
     templates = load_templates(files, 10.0)
-    for seed in (*NOISY, *CLEAN, TEST):
+    for seed in (*NOISY, *CLEAN, options.test):
+        if Path(tomogram_file(options, seed).path).exists():
+            continue
         tomogram = simulate(SimulationParameters(name=f"s{seed}", **{**SAMPLE, "snr": options.snr}), seed, templates)
         write_tomogram(tomogram, Path(options.out) / "data")
 
@@ -68,21 +70,21 @@ def train(options: argparse.Namespace) -> None:
 
 
 def compare(options: argparse.Namespace) -> None:
-    inputs = [model_file(options, f"model{options.seed}"), tomogram_file(options, TEST), density_file(options, TEST)]
-    inputs.append(InputFile(path=str(Path(options.out) / "data" / f"s{TEST}_particles.star"), role="particles"))
+    inputs = [model_file(options, f"model{options.seed}"), tomogram_file(options, options.test), density_file(options, options.test)]
+    inputs.append(InputFile(path=str(Path(options.out) / "data" / f"s{options.test}_particles.star"), role="particles"))
     if options.topaz:
         inputs.append(InputFile(path=options.topaz, role="restored", tilt_series_id="Topaz 3D 10 A"))
-    folder = run(options, "compare-denoisers", f"compare{options.seed}", inputs)
+    folder = run(options, "compare-denoisers", f"compare{options.seed}_{options.test}", inputs)
     print((folder / "denoisers.csv").read_text())
 
 
 def wedge(options: argparse.Namespace) -> None:
     """Fill the wedge of the test tomogram; against the truth inside it, and after cutting a second wedge about x and filling again."""
-    run(options, "train-dual-wedge", "wedge_model", [tomogram_file(options, seed, "noisy") for seed in (*NOISY, TEST)],
+    run(options, "train-dual-wedge", "wedge_model", [tomogram_file(options, seed, "noisy") for seed in (*NOISY, options.test)],
         iterations=options.iterations)
-    first = run(options, "fill-wedge", "wedge_once", [model_file(options, "wedge_model"), tomogram_file(options, TEST)])
-    before, filled = -read_volume(tomogram_file(options, TEST).path)[0], -read_volume(first / f"s{TEST}_filled.mrc")[0]
-    truth = read_volume(density_file(options, TEST).path)[0]
+    first = run(options, "fill-wedge", "wedge_once", [model_file(options, "wedge_model"), tomogram_file(options, options.test)])
+    before, filled = -read_volume(tomogram_file(options, options.test).path)[0], -read_volume(first / f"s{options.test}_filled.mrc")[0]
+    truth = read_volume(density_file(options, options.test).path)[0]
     scores: dict[str, Any] = {"energy_before": missing_energy(before, -60, 60), "energy_after": missing_energy(filled, -60, 60),
                               "correlation_inside_wedge": pearson(inside_wedge(filled), inside_wedge(truth)),
                               "correlation_before": pearson(before, truth), "correlation_after": pearson(filled, truth)}
@@ -122,6 +124,7 @@ def main() -> None:
     parser.add_argument("--iterations", type=int, default=600)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--topaz", default="")
+    parser.add_argument("--test", type=int, default=TEST, help="seed of the test tomogram")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     globals()[options.command](options)

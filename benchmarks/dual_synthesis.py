@@ -33,16 +33,17 @@ Scores = dict[str, float]
 
 def synthetic(options: argparse.Namespace, seed: int) -> list[np.ndarray]:
     """Bright synthetic tomograms of the clean training densities and, last, of the test density."""
-    files = [density_file(options, number) for number in (*CLEAN, TEST)]
+    files = [density_file(options, number) for number in (*CLEAN, options.test)]
     drawn = argparse.Namespace(**{**vars(options), "seed": seed})
-    folder = run(drawn, "simulate-dual", f"synthetic{options.seed}_{seed}", [model_file(options, f"model{options.seed}"), *files])
+    inputs = [model_file(options, f"model{options.seed}"), *files]
+    folder = run(drawn, "simulate-dual", f"synthetic{options.seed}_{options.test}_{seed}", inputs)
     return [-read_volume(folder / f"{Path(item.path).stem}_synthetic.mrc")[0] for item in files]
 
 
 def under_white_noise(options: argparse.Namespace) -> list[np.ndarray]:
     """The same densities under plain Gaussian noise."""
     rng, made = np.random.default_rng(options.seed), []
-    for number in (*CLEAN, TEST):
+    for number in (*CLEAN, options.test):
         density = StandardisedView(read_volume(density_file(options, number).path)[0], "bright")[:]
         made.append((density + rng.normal(size=density.shape) / np.sqrt(SNR)).astype(np.float32))
     return made
@@ -84,10 +85,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--test", type=int, default=TEST, help="seed of the test tomogram")
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
     real = [-read_volume(tomogram_file(options, number).path)[0] for number in NOISY]
-    test = -read_volume(tomogram_file(options, TEST).path)[0]
+    test = -read_volume(tomogram_file(options, options.test).path)[0]
     made = synthetic(options, 0)
     table = {"DUAL": scores_of(made, real, test, options.seed),
              "white Gaussian noise": scores_of(under_white_noise(options), real, test, options.seed),
@@ -95,7 +97,7 @@ def main() -> None:
                                 classifier_accuracy(real[:2], real[2:3], test, real[3], options.seed)}}
     again = synthetic(options, 1)[-1]
     table["DUAL"]["correlation_of_two_draws"] = float(np.corrcoef(made[-1].ravel(), again.ravel())[0, 1])
-    write_json(Path(options.out) / f"synthesis{options.seed}.json", table)
+    write_json(Path(options.out) / f"synthesis{options.seed}_{options.test}.json", table)
     print(json.dumps(table, indent=2))
 
 
