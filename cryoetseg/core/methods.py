@@ -29,6 +29,7 @@ METHODS = {
     "train-segmenter": Method("students.segmenter.params:TrainSegmenterParameters", "students.segmenter.train:run"),
     "segment-classes": Method("students.segmenter.params:SegmentClassesParameters", "students.segmenter.apply:run"),
     "pick-dog": Method("picking.params:DogParameters", "picking.apply:run"),
+    "export-particles": Method("particles.params:ExportParticlesParameters", "particles.export:run"),
     "train-generator": Method("generation.params:TrainGeneratorParameters", "generation.train:run"),
     "generate-particles": Method("generation.params:SampleParameters", "generation.sample:run"),
     "evaluate-generation": Method("generation.params:EvaluateGenerationParameters", "generation.evaluate:run"),

@@ -8,6 +8,7 @@ from .protocol_dual import (
 )
 from .protocol_evaluate_picking import ProtCryoEtSegEvaluatePicking
 from .protocol_evaluate_segmentation import ProtCryoEtSegEvaluateSegmentation
+from .protocol_export_coordinates import ProtCryoEtSegExportCoordinates
 from .protocol_generate_particles import ProtCryoEtSegGenerateParticles
 from .protocol_models import ProtCryoEtSegExportModel, ProtCryoEtSegImportModel
 from .protocol_pick_dog import ProtCryoEtSegPickDog
@@ -33,6 +34,7 @@ __all__ = [
     "ProtCryoEtSegDenoiseDual",
     "ProtCryoEtSegEvaluatePicking",
     "ProtCryoEtSegEvaluateSegmentation",
+    "ProtCryoEtSegExportCoordinates",
     "ProtCryoEtSegExportModel",
     "ProtCryoEtSegFillWedge",
     "ProtCryoEtSegGenerateParticles",

@@ -1,14 +1,49 @@
 """What we make goes into other plugins' protocols, and what they make comes into ours."""
 import os
+import struct
 from pathlib import Path
 
 import mrcfile
 import numpy as np
 import pytest
-from scipion_environment import log_of, run_here
-from tomo.protocols import ProtExportCoordinates3D, ProtImportTomograms, ProtImportTomomasks, ProtMaskCoordinates, ProtTomoApplyTomoMask
+import starfile
+from reliontomo.convert import createReaderTomo, createWriterTomo50
+from scipion_environment import launch, log_of, new_run, run_here
+from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
+from tomo.objects import SetOfCoordinates3D
+from tomo.protocols import (
+    ProtExportCoordinates3D,
+    ProtImportCoordinates3D,
+    ProtImportSubTomograms,
+    ProtImportTomograms,
+    ProtImportTomomasks,
+    ProtMaskCoordinates,
+    ProtTomoApplyTomoMask,
+    ProtTomoExtractCoords,
+)
 
-from cryoetseg.protocols import ProtCryoEtSegEvaluateSegmentation
+from cryoetseg.convert import anglesOf
+from cryoetseg.protocols import (
+    ProtCryoEtSegEvaluatePicking,
+    ProtCryoEtSegEvaluateSegmentation,
+    ProtCryoEtSegExportCoordinates,
+    ProtCryoEtSegPickDog,
+    ProtCryoEtSegTrainVoxUda,
+)
+
+CLOSE = 0.01  # voxels
+
+
+def positions(coordinates):
+    """Positions (n, 3) in voxels (x, y, z) from the corner by tilt-series id, in the order of the set."""
+    found = {}
+    for item in coordinates.iterCoordinates():
+        found.setdefault(item.getTomoId(), []).append(item.getPosition(BOTTOM_LEFT_CORNER))
+    return {tsId: np.array(rows) for tsId, rows in found.items()}
+
+
+def groups(coordinates):
+    return sorted((item.getTomoId(), item.getGroupId()) for item in coordinates.iterItems())
 
 
 def test_masks_are_applied_by_tomo(project, simulated):
@@ -49,3 +84,162 @@ def test_masks_imported_by_another_plugin_can_be_scored(project, simulated, tmp_
     run = run_here(project, ProtCryoEtSegEvaluateSegmentation, predicted=(masks, "tomomasks"), truth=(simulated, "membraneMasks"))
     assert run.isFinished(), log_of(run)
     assert run.scoreDice.get() == pytest.approx(1.0)
+
+
+# --------------------------- coordinates to RELION and IMOD -----------------
+
+
+def test_relion5_extracts_where_the_particles_are(project, simulated, tmp_path):
+    """The list that RELION 5's extraction is given, for tilt series of a quarter of the voxel size."""
+    tomograms = {item.getTsId(): item.clone() for item in simulated.tomograms.iterItems()}
+    createWriterTomo50().coords2Star(simulated.coordinates, tomograms, str(tmp_path), coordsScale=4.0)
+    (path,) = tmp_path.glob("*.star")
+    table = starfile.read(path)
+    for tsId, expected in positions(simulated.coordinates).items():
+        rows = table[table.rlnTomoName == tsId]
+        np.testing.assert_allclose(rows[["rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ"]] / 4.0, expected, atol=CLOSE)
+    written = table[["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]].to_numpy()
+    for row, item in zip(written, simulated.coordinates.iterCoordinates()):
+        np.testing.assert_allclose(row, anglesOf(item.getMatrix(convention=TR_RELION)), atol=1e-3)
+    assert {(row.rlnTomoName, int(row.sciGroupId)) for row in table.itertuples()} == set(groups(simulated.coordinates))
+
+
+def exported(project, run, name, **values):
+    made = run_here(project, ProtCryoEtSegExportCoordinates, "export", inCoordinates=(run, "coordinates"), format=name, **values)
+    assert made.isFinished(), log_of(made)
+    return made
+
+
+def test_export_for_relion5_is_read_by_another_reader(project, simulated):
+    run = exported(project, simulated, 0)
+    (path,) = run.getFiles()
+    assert os.path.abspath(path) in run.summary()[0]
+    table = starfile.read(path)["particles"]
+    centre = np.array(simulated.tomograms.getDim()) / 2
+    for tsId, expected in positions(simulated.coordinates).items():
+        rows = table[table.rlnTomoName == tsId]
+        centred = rows[[f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]].to_numpy()
+        np.testing.assert_allclose(centred / 13.0 + centre, expected, atol=CLOSE)
+    assert sorted(zip(table.rlnTomoName, table.rlnClassNumber)) == groups(simulated.coordinates)
+
+
+def points_of(path):
+    """Points (n, 3) of an IMOD model and its pixel size in nanometre, by the places that IMOD's manual names."""
+    data = Path(path).read_bytes()
+    assert data[:8] == b"IMODV1.2"
+    (pixel,) = struct.unpack_from(">f", data, 8 + 128 + 36 + 24 + 20)
+    points, start = [], data.find(b"CONT")
+    while start >= 0:
+        (count,) = struct.unpack_from(">i", data, start + 4)
+        points.append(np.frombuffer(data, ">f4", 3 * count, start + 20).reshape(-1, 3))
+        start = data.find(b"CONT", start + 20 + 12 * count)
+    return np.concatenate(points), pixel
+
+
+def test_export_for_imod_is_read_by_another_reader(project, simulated):
+    run = exported(project, simulated, 2)
+    expected = positions(simulated.coordinates)
+    assert sorted(Path(path).stem for path in run.getFiles()) == sorted(expected)
+    for path in run.getFiles():
+        points, pixel = points_of(path)
+        assert pixel == pytest.approx(1.3)
+        # in IMOD the middle of the first pixel lies at 0.5, that of the first section at 0
+        voxels = points - [0.5, 0.5, 0.0]
+        found, known = (rows[np.lexsort(rows.T)] for rows in (voxels, expected[Path(path).stem]))
+        np.testing.assert_allclose(found, known, atol=CLOSE)
+
+
+def test_export_comes_back_through_relions_reader(project, simulated, tmp_path):
+    """Their import protocol itself starts only where RELION is installed; this is what it reads with."""
+    (path,) = exported(project, simulated, 1).getFiles()
+    reader, version = createReaderTomo(path, isRelion5=True, isCoordsStar=True)
+    assert version == 5
+    coordinates = SetOfCoordinates3D.create(str(tmp_path))
+    coordinates.setSamplingRate(13.0)
+    coordinates.setPrecedents(simulated.tomograms)
+    reader.starFile2Coords3D(coordinates, simulated.tomograms, 1.0)
+    coordinates.write()
+    found, expected = positions(coordinates), positions(simulated.coordinates)
+    assert sorted(found) == sorted(expected)
+    for tsId in expected:
+        np.testing.assert_allclose(found[tsId], expected[tsId], atol=CLOSE)
+
+
+# --------------------------- other binning, other origin --------------------
+
+
+def write(path, volume, voxel_size):
+    with mrcfile.new(path, np.asarray(volume, np.float32)) as file:
+        file.voxel_size = voxel_size
+
+
+@pytest.fixture(scope="module")
+def binned(simulated, tmp_path_factory):
+    """A folder with the simulated tomograms at twice the voxel size."""
+    folder = tmp_path_factory.mktemp("binned")
+    for item in simulated.tomograms.iterItems():
+        volume = mrcfile.read(item.getFileName())
+        z, y, x = (length // 2 for length in volume.shape)
+        write(folder / f"{item.getTsId()}.mrc", volume.reshape(z, 2, y, 2, x, 2).mean(axis=(1, 3, 5)), 26.0)
+    return folder
+
+
+def imported(project, folder, **values):
+    run = run_here(project, ProtImportTomograms, "binned", filesPath=str(folder), filesPattern="{TS}.mrc", samplingRate=26.0, **values)
+    assert run.isFinished(), log_of(run)
+    return run
+
+
+def test_coordinates_follow_to_another_binning(project, simulated, binned):
+    tomograms = imported(project, binned)
+    run = launch(project, ProtTomoExtractCoords, inputSubTomos=(simulated, "coordinates"), inputTomos=(tomograms, "Tomograms"))
+    assert run.isFinished(), log_of(run)
+    ((_, made),) = run.iterOutputAttributes()
+    assert made.getBoxSize() == simulated.coordinates.getBoxSize() / 2
+    assert groups(made) == groups(simulated.coordinates)
+    for tsId, expected in positions(simulated.coordinates).items():
+        np.testing.assert_allclose(positions(made)[tsId], expected / 2, atol=CLOSE)
+
+
+def test_ids_voxel_size_and_origin_of_imported_tomograms_survive(project, binned):
+    tomograms = imported(project, binned, setOrigCoord=True, x=100.0, y=200.0, z=300.0)
+    run = run_here(project, ProtCryoEtSegPickDog, inTomos=(tomograms, "Tomograms"), particleDiameter=250.0, count=20)
+    assert run.isFinished(), log_of(run)
+    assert (run.coordinates.getSamplingRate(), run.coordinates.getBoxSize()) == (26.0, 16)
+    origins = {item.getTsId(): item.getOrigin().getShifts() for item in run.coordinates.getPrecedents().iterItems()}
+    assert origins == dict.fromkeys(("sim_001", "sim_002"), (-100.0, -200.0, -300.0))
+    # what Scipion gives back is what the core found, whatever the origin
+    for tsId, found in positions(run.coordinates).items():
+        table = starfile.read(run._getOutputFile(tsId, run._readResult(tsId), "particles"))
+        np.testing.assert_allclose(found, table[["rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ"]], atol=CLOSE)
+
+
+# --------------------------- theirs into ours -------------------------------
+
+
+def test_coordinates_imported_by_another_plugin_can_be_scored(project, simulated, tmp_path):
+    names = {item.getTsId(): Path(item.getFileName()).stem for item in simulated.tomograms.iterItems()}
+    for tsId, rows in positions(simulated.coordinates).items():
+        np.savetxt(tmp_path / f"{names[tsId]}.txt", rows, fmt="%.3f")
+    run = run_here(project, ProtImportCoordinates3D, filesPath=str(tmp_path), filesPattern="*.txt", importFrom=0, boxSize=30,
+                   importTomograms=(simulated, "tomograms"))
+    assert run.isFinished(), log_of(run)
+    ((name, imported),) = run.iterOutputAttributes()
+    assert imported.getSize() == simulated.coordinates.getSize()
+    scores = run_here(project, ProtCryoEtSegEvaluatePicking, predicted=(run, name), truth=(simulated, "coordinates"), radiusPx=1.0)
+    assert scores.isFinished(), log_of(scores)
+    assert scores.scoreF1.get() == pytest.approx(1.0)
+
+
+def test_subtomograms_imported_by_another_plugin_are_taken(project, tmp_path):
+    for number in range(3):
+        write(tmp_path / f"sub_{number}.mrc", np.random.default_rng(number).normal(size=(16, 16, 16)), 10.0)
+    run = launch(project, ProtImportSubTomograms, filesPath=str(tmp_path), filesPattern="sub_*.mrc", samplingRate=10.0)
+    assert run.isFinished(), log_of(run)
+    ((name, _),) = run.iterOutputAttributes()
+    training = new_run(project, ProtCryoEtSegTrainVoxUda, inTarget=(run, name))
+    assert training.validate() == []
+    files = training._getInputs("training")
+    assert {(item.role, item.voxel_size) for item in files} == {("target", 10.0)}
+    assert len(files) == 3
+    assert all(os.path.isfile(item.path) for item in files)

@@ -9,7 +9,7 @@ from cryoetseg import bibtex, protocols
 
 CLASSES = [getattr(protocols, name) for name in protocols.__all__]
 KEYS = set(re.findall(r"@\w+\{(\w+),", bibtex.__doc__))
-WITHOUT_PAPERS = {"ProtCryoEtSegSelectByScore", "ProtCryoEtSegEvaluatePicking", "ProtCryoEtSegEvaluateSegmentation"}
+WITHOUT_PAPERS = {f"ProtCryoEtSeg{name}" for name in ("SelectByScore", "ExportCoordinates", "EvaluatePicking", "EvaluateSegmentation")}
 pytestmark = pytest.mark.parametrize("protocolClass", CLASSES, ids=lambda made: made.__name__[len("ProtCryoEtSeg"):])
 
 

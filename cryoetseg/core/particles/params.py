@@ -1,0 +1,16 @@
+"""Parameters of writing particle lists for other programs.
+
+Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
+"""
+from typing import Literal
+
+from ..runtime.params import Parameters, parameter
+
+
+class ExportParticlesParameters(Parameters):
+    """Which program the lists are for."""
+
+    format: Literal["relion5", "relion", "imod_model", "dynamo", "em_motl", "coords", "copick", "csv"] = parameter(
+        "relion5", "relion5: RELION 5, Angstrom from the tomogram's centre; relion: RELION 3 and 4 and their peers, voxels; imod_model: "
+        "models for 3dmod, one object a class; dynamo: tables; em_motl: motive lists; coords: DeepETPicker; copick: JSON; csv: tables.",
+        label="Format")
