@@ -29,6 +29,7 @@ from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Re
 from cryoetseg.core.runtime.params import Parameters, parameters_from
 
 from .form_builder import parametersOf
+from .leftovers import removeParts
 
 logger = logging.getLogger(__name__)
 CONTRASTS = ("dark", "bright")
@@ -76,6 +77,7 @@ class ProtCryoEtSegBase(EMProtocol):
 
     # --------------------------- steps -------------------------------------
     def _insertAllSteps(self) -> None:
+        removeParts(self._getExtraPath())
         self._forgetFailures()
         registered = []
         # sorted, because Continue compares the n-th step of now with the n-th of before
