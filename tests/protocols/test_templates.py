@@ -1,71 +1,114 @@
-"""The workflow templates load into a project as one connected workflow whose first step runs."""
+"""The workflow templates load into a project as connected workflows whose first steps run and whose others accept what those give."""
+import re
 import shutil
 
+import mrcfile
+import numpy as np
 import pytest
 import pyworkflow
 from pyworkflow.object import Pointer
-from scipion_environment import launch_here, log_of
+from scipion_environment import log_of
+from tomo.objects import SetOfSubTomograms
 
 from cryoetseg.core.runtime.params import parameters_from
 from cryoetseg.protocols.form_builder import parametersOf
 
-PATTERN = "{TS}.mrc"
+SIMULATION = {"count": "1", "voxelSize": "13.0", "sizeZ": "32", "sizeY": "64", "sizeX": "64"}
+IMPORT = {"filesPattern": "{TS}.mrc", "samplingRate": "13.0"}
+# By template: values typed into its window, its protocols in order, how many connections they have, how many of them need no model
+TEMPLATES = {
+    "unsupervised_segmentation": (
+        {**IMPORT, "zStart": "12", "zEnd": "18", "particleDiameter": "250.0", "pickerDiameter": "250.0"},
+        ["ImportTomograms", "SegmentSlabs", "TrainMembranes", "SegmentMembranes", "TrainPicker", "PickParticles"], 9, 2),
+    "denoise_and_pick": (
+        {**IMPORT, **SIMULATION, "particleDiameter": "250.0"},
+        ["ImportTomograms", "SimulateTomograms", "TrainDual", "DenoiseDual", "PickDog"], 5, 3),
+    "simulate_and_train": (
+        {**IMPORT, **SIMULATION, "particles": "ribosome_80s", "snr": "0.3", "pickerDiameter": "250.0"},
+        ["SimulateTomograms", "TrainMembranes", "TrainPicker", "TrainSegmenter", "ImportTomograms", "SegmentMembranes", "PickParticles",
+         "SegmentClasses"], 12, 5),
+    "adapt_subtomograms": (
+        {"filesPattern": "sub_*.mrc", "samplingRate": "13.0", "sourceCount": "4"},
+        ["ImportSubTomograms", "TrainVoxUda", "SegmentSubtomograms"], 3, 2),
+}
+UNTOLD = {"outputSubTomograms": SetOfSubTomograms}  # tomo's import does not say before its run what it will give
 
 
 @pytest.fixture(scope="module")
-def workflow(project, simulated, tmp_path_factory):
-    """The runs of the template by class, loaded as Scipion's window does, for a folder with one tomogram."""
+def folder(simulated, tmp_path_factory):
+    """One tomogram and three subtomograms to import."""
     folder = tmp_path_factory.mktemp("template")
-    shutil.copy(simulated.tomograms.getFirstItem().getFileName(), folder / "sim_001.mrc")
+    tomogram = simulated.tomograms.getFirstItem().getFileName()
+    shutil.copy(tomogram, folder / "sim_001.mrc")
+    for number in range(3):
+        with mrcfile.new(folder / f"sub_{number}.mrc", np.ascontiguousarray(mrcfile.read(tomogram)[:, number:number + 32, :32])) as file:
+            file.voxel_size = 13.0
+    return folder
+
+
+@pytest.fixture(scope="module", params=TEMPLATES)
+def loaded(request, project, folder):
+    """The name of a template and its runs in order, loaded as Scipion's window does."""
     plugin = pyworkflow.Config.getDomain().getPlugins()["cryoetseg"]._pluginInstance
-    (template,) = [item for item in plugin.getTemplates() if item.getObjId() == "cryoetseg-unsupervised_segmentation"]
-    assert template.description.startswith("Unsupervised segmentation")
+    (template,) = [item for item in plugin.getTemplates() if item.getObjId() == f"cryoetseg-{request.param}"]
+    assert template.description.startswith(request.param.replace("_", " ").capitalize())
     template.replaceEnvVariables()
     template.parseContent()
-    values = {"filesPath": str(folder), "filesPattern": PATTERN, "samplingRate": "13.0", "zStart": "12", "zEnd": "18",
-              "particleDiameter": "250.0", "pickerDiameter": "250.0"}
+    values = {**TEMPLATES[request.param][0], "filesPath": str(folder)}
     assert {field.getAlias() for field in template.getParams().values()} == set(values)
     for alias, value in values.items():
         assert template.setParamValue(alias, value)
-    return {run.getClassName(): run for run in project.loadProtocols(filename=template.createTemplateFile()).values()}
+    return request.param, list(project.loadProtocols(filename=template.createTemplateFile()).values())
 
 
 def pointers_of(run):
     return [(name, attribute) for name, attribute in run.iterDefinitionAttributes() if isinstance(attribute, Pointer)]
 
 
-def test_every_input_is_an_output_of_the_right_kind(workflow):
+def test_every_input_is_an_output_of_the_right_kind(loaded):
+    name, runs = loaded
     domain = pyworkflow.Config.getDomain()
     connected = 0
-    for run in workflow.values():
-        for name, pointer in pointers_of(run):
+    for run in runs:
+        for parameter, pointer in pointers_of(run):
             if not pointer.hasValue():
+                assert run.getParam(parameter).allowsNull or not run.evalParamCondition(parameter), (run.getClassName(), parameter)
                 continue
-            made = pointer.getObjValue()._possibleOutputs[pointer.getExtended()]
-            allowed = [domain.findClass(word.strip()) for word in str(run.getParam(name).pointerClass).split(",")]
-            assert issubclass(made, tuple(allowed)), (run.getClassName(), name)
+            made = {**UNTOLD, **(pointer.getObjValue()._possibleOutputs or {})}[pointer.getExtended()]
+            allowed = [domain.findClass(word) for word in re.findall(r"\w+", str(run.getParam(parameter).pointerClass))]
+            assert issubclass(made, tuple(allowed)), (run.getClassName(), parameter)
             connected += 1
-        assert all(pointer.hasValue() for name, pointer in pointers_of(run) if name.startswith("in")), run.getClassName()
-    assert connected == 9
+    assert connected == TEMPLATES[name][2]
 
 
-def test_the_chain_ends_in_membranes_and_particles(workflow):
-    assert [name.replace("ProtCryoEtSeg", "") for name in workflow] == [
-        "ProtImportTomograms", "SegmentSlabs", "TrainMembranes", "SegmentMembranes", "TrainPicker", "PickParticles"]
-    outputs = {name for run in workflow.values() for name in run._possibleOutputs}
-    assert {"Tomograms", "membraneMasks", "coordinates", "model", "probabilities"} == outputs
+def test_its_protocols_and_values_are_those_of_the_template(loaded):
+    name, runs = loaded
+    assert [run.getClassName().replace("CryoEtSeg", "")[len("Prot"):] for run in runs] == TEMPLATES[name][1]
+    for run in runs:
+        if hasattr(run, "_model"):
+            parameters_from(run._model, parametersOf(run, run._model))
+    for alias, value in TEMPLATES[name][0].items():
+        wanted = "particleDiameter" if alias == "pickerDiameter" else alias
+        assert value in [str(getattr(run, wanted).get()) for run in runs if hasattr(run, wanted)], alias
 
 
-def test_values_of_the_template_are_allowed(workflow):
-    for run in list(workflow.values())[1:]:
-        parameters_from(run._model, parametersOf(run, run._model))
-    slabs = workflow["ProtCryoEtSegSegmentSlabs"]
-    assert (slabs.zStart.get(), slabs.zEnd.get()) == (12, 18)
-
-
-def test_the_first_step_runs_and_the_second_one_accepts_it(project, workflow):
-    run = workflow["ProtImportTomograms"]
-    launch_here(project, run)
-    assert run.isFinished(), log_of(run)
-    assert run.Tomograms.getTSIds() == ["sim_001"]
-    assert workflow["ProtCryoEtSegSegmentSlabs"].validate() == []
+def test_imports_run_and_the_next_steps_accept_what_they_give(project, simulated, loaded):
+    """The simulation stands for the template's own; models are trained nowhere here, so those who need one miss nothing else."""
+    name, runs = loaded
+    for run in runs:
+        for _, pointer in pointers_of(run):
+            if pointer.hasValue() and pointer.getObjValue().getClassName() == simulated.getClassName():
+                output = pointer.getExtended()
+                pointer.set(simulated)
+                pointer.setExtended(output)
+        if run.getClassName().startswith("ProtImport"):
+            # as a process: that of subtomograms stores its output twice at its end, which is an error only in this one
+            project.launchProtocol(run, wait=True)
+            assert run.isFinished(), log_of(run)
+    ready = 0
+    for run in runs:
+        made = [pointer.get() is not None for _, pointer in pointers_of(run) if pointer.hasValue()]
+        if all(made):
+            assert run.validate() == [], run.getClassName()
+            ready += 1
+    assert ready == TEMPLATES[name][3]
