@@ -131,12 +131,13 @@ class Hands:
         self.do("type", "--delay", 5, str(value))
 
     def scroll_to(self, text: str) -> None:
-        """Turn the wheel over the menu of protocols until a row is visible."""
-        for _ in range(60):
+        """Turn the wheel over the menu of protocols until a row is visible, down from its top."""
+        for turn in range(60):
             rows = [item for item in self.items() if item.kind == "Row"]
             if any(row.text.strip() == text for row in rows):
                 return
-            self.do("mousemove", *rows[0].middle, "click", "--repeat", 5, 5)
+            up, down = 4, 5  # X's numbers of the wheel
+            self.do("mousemove", *rows[0].middle, "click", "--repeat", 200 if turn == 0 else 5, "--delay", 5, up if turn == 0 else down)
         raise SystemExit(f"error: no protocol '{text}' in the menu")
 
     def move(self, title: str, left: int, top: int) -> None:

@@ -55,6 +55,7 @@ class Tour:
         while (view := hands.find("", "TCombobox")).text != "Tomography":
             hands.click(view)
             hands.do("key", "Down", "Return")
+        hands.scroll_to("cryoetseg - pick particles")
         hands.shoot("tour_project")
 
     # --------------------------- forms --------------------------------------
