@@ -102,7 +102,7 @@ def test_what_is_changed_beside_the_preset_stays():
 
 @pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
 def test_no_parameter_hides_an_attribute_of_scipion_or_an_output(protocolClass, model):
-    bare, outputs = EMProtocol(), protocolClass._possibleOutputs
+    bare, outputs = EMProtocol(), protocolClass._possibleOutputs or {}
     assert [name for name in model.model_fields if hasattr(bare, attributeName(name)) or attributeName(name) in outputs] == []
 
 

@@ -65,7 +65,7 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     denoiser_learning_rate: float = parameter(1e-3, "Learning rate of the denoiser, which learns from pairs and may be fast.", gt=0,
                                               published=1e-4)
     generator_learning_rate: float = parameter(
-        1e-5, "Learning rate of structural generator and noise decoder. After a start from spectra they are nearly right; much more than "
+        3e-6, "Learning rate of structural generator and noise decoder. After a start from spectra they are nearly right; much more than "
         "this leads them away before the discriminators have learnt what to look at.", gt=0, published=1e-4)
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(

@@ -82,11 +82,16 @@ def radial_mean(power: np.ndarray) -> np.ndarray:
 
 
 def kernel_of(amplitude: np.ndarray, radius: int) -> np.ndarray:
-    """Zero-phase kernel of (2 radius + 1)^3 voxels with the Fourier amplitude (n, n, n) as nearly as its size allows."""
+    """Zero-phase kernel of (2 radius + 1)^3 voxels with the Fourier amplitude (n, n, n) as nearly as its size allows.
+
+    What is cut off would let low frequencies through that optics suppress and density is full of: the zero frequency is set right.
+    """
     whole = fft.fftshift(fft.ifftn(amplitude).real)
     centre = amplitude.shape[0] // 2
     reach = min(radius, centre - 1)
     kernel = np.zeros((2 * radius + 1,) * 3, dtype=np.float32)
     inside = slice(radius - reach, radius + reach + 1)
     kernel[inside, inside, inside] = whole[(slice(centre - reach, centre + reach + 1),) * 3]
-    return kernel
+    axis = np.hanning(2 * radius + 3)[1:-1]
+    window = axis[:, None, None] * axis[:, None] * axis
+    return (kernel - (kernel.sum() - amplitude[0, 0, 0]) * window / window.sum()).astype(np.float32)

@@ -51,7 +51,7 @@ class Job(_Strict):
         return items[0]
 
 
-def model_folder(folder: str | Path) -> Path:
+def model_folder(folder: Union[str, Path]) -> Path:
     """The folder with a model's card: ``folder`` itself, or ``folder/model`` as a training lays it out."""
     folder = Path(folder)
     inner = folder / "model"

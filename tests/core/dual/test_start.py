@@ -110,3 +110,10 @@ def test_kernel_carries_the_amplitude():
     padded = np.zeros((16, 16, 16))
     padded[1:, 1:, 1:] = kernel
     np.testing.assert_allclose(np.abs(fft.fftn(padded)), amplitude, atol=0.02)
+
+
+def test_a_cut_kernel_keeps_the_zero_frequency():
+    axis = fft.fftfreq(32)
+    length = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
+    kernel = kernel_of(np.minimum(length / 0.05, 1.0), 5)  # 0 at zero frequency, which 11 voxels alone would not hold
+    assert kernel.sum() == pytest.approx(0, abs=1e-4)
