@@ -49,6 +49,11 @@ def masks(project, files):
 
 
 @pytest.fixture(scope="module")
+def two_masks(project, files):
+    return finished(project, ProtImportVolumes, filesPath=str(files / "masks"), filesPattern="p[01]_m.mrc", samplingRate=VOXEL_SIZE)
+
+
+@pytest.fixture(scope="module")
 def trained(project, volumes):
     """Adapted from a simulated source."""
     return finished(project, ProtCryoEtSegTrainVoxUda, inTarget=(volumes, "outputVolumes"), sourceCount=4, **SHORT)
@@ -98,8 +103,10 @@ def test_masks_keep_the_subtomograms_place_and_voxel_size(project, segmented):
 
 @pytest.fixture(scope="module")
 def compared(project, volumes, masks):
-    return finished(project, ProtCryoEtSegCompareVoxUda, inTarget=(volumes, "outputVolumes"), inTargetMasks=(masks, "outputVolumes"),
-                    sourceCount=4, rows="source_only,vox_uda,supervised", seeds=1, **{**SHORT, "iterations": 1})
+    """With the target as its own labelled source: no simulation, and the masks of a source are used too."""
+    own = {"inSource": (volumes, "outputVolumes"), "inSourceMasks": (masks, "outputVolumes")}
+    return finished(project, ProtCryoEtSegCompareVoxUda, inTarget=(volumes, "outputVolumes"), inTargetMasks=(masks, "outputVolumes"), **own,
+                    rows="source_only,vox_uda,supervised", seeds=1, **{**SHORT, "iterations": 1})
 
 
 def test_the_comparison_gives_scores_and_their_viewer_draws_them(project, compared):
@@ -121,8 +128,8 @@ def test_the_montage_shows_every_subtomogram(project, segmented):
     assert [axes.get_title() for axes in view.figure.axes if axes.images] == ["1", "2", "3", "4"]
 
 
-def test_bad_input_is_told_before_anything_runs(project, volumes, masks, trained, simulated):
+def test_bad_input_is_told_before_anything_runs(project, volumes, masks, two_masks):
     alone = new_run(project, ProtCryoEtSegTrainVoxUda, inTarget=(volumes, "outputVolumes"), inSource=(masks, "outputVolumes"),
-                    inSourceMasks=(simulated, "tomograms"), **SHORT)
+                    inSourceMasks=(two_masks, "outputVolumes"), **SHORT)
     with inside(project):
-        assert any("masks for 4 subtomograms" in line for line in alone.validate())
+        assert any("2 masks for 4 subtomograms" in line for line in alone.validate())

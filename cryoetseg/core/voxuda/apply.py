@@ -22,9 +22,8 @@ from ..volumes.resampling import resample, resample_into, resample_to_shape, res
 from ..volumes.streaming import temporary_volume
 from .data import Entry, boxed, check_alike, find_entries, read_mask
 from .evaluate import sample_scores, summarised
-from .network import VoxResNet
+from .network import NETWORK, VoxResNet
 from .params import SegmentSubtomogramsParameters
-from .train import NETWORK
 
 ALIKE = 0.05  # relative difference of voxel sizes up to which the network is applied as it is
 

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.manifold import TSNE
 
 from .network import VoxResNet
 
@@ -66,6 +65,8 @@ def feature_map(source: np.ndarray, target: np.ndarray, seed: int = 0) -> tuple[
 
     Slow for more than a thousand of each.
     """
+    from sklearn.manifold import TSNE  # slow to import, and only maps need it
+
     joint = np.concatenate([source, target])
     joint = (joint - joint.mean(axis=0)) / np.maximum(joint.std(axis=0), 1e-12)
     perplexity = min(PERPLEXITY, (len(joint) - 1) / 3)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from monai.losses import DiceCELoss
+from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -25,13 +26,14 @@ from ..training.task import Metrics, Networks, Step, TrainingTask
 from . import noise
 from .bilateral import bilateral, degeneracy
 from .data import FEW, Subtomograms, read_domains
-from .network import DomainDiscriminator, Taps, VoxResNet
+from .network import NETWORK, DomainDiscriminator, Taps, VoxResNet
 from .params import TrainVoxUdaParameters
 
 logger = logging.getLogger(__name__)
 MODEL = "model"
-NETWORK, NORMALISATION = "voxresnet", "each subtomogram or window to mean 0 and variance 1"
-BACKGROUND_ONLY_STEPS = 500  # steps without one sure foreground voxel after which a warning is due
+NORMALISATION = "each subtomogram or window to mean 0 and variance 1"
+# steps without one sure foreground voxel after which a warning is due: a quarter of the training, within these bounds
+BACKGROUND_ONLY_SHARE, BACKGROUND_ONLY_STEPS = 0.25, (10, 500)
 LARGEST_RATE_STEEPNESS = 10.0  # of the rise of the reversal's strength (Ganin et al. 2016)
 
 
@@ -46,6 +48,7 @@ class VoxUdaTask(TrainingTask):
         self._passed = noise.high_pass(parameters.size, parameters.noise_share, parameters.noise_geometry)
         self._steps = parameters.iterations or math.ceil(parameters.epochs * len(source) / parameters.batch_size)
         self._without_foreground = 0
+        self._patience = int(np.clip(BACKGROUND_ONLY_SHARE * self._steps, *BACKGROUND_ONLY_STEPS))
         self.warnings: list[str] = []
         self._segmentation = DiceCELoss(sigmoid=True)
         with torch.random.fork_rng(range(torch.cuda.device_count())):
@@ -176,8 +179,8 @@ class VoxUdaTask(TrainingTask):
 
     def _watch(self, foreground: float) -> None:
         self._without_foreground = self._without_foreground + 1 if foreground == 0 else 0
-        if self._without_foreground == BACKGROUND_ONLY_STEPS:
-            self._warn(f"for {BACKGROUND_ONLY_STEPS} steps the teacher was sure of no foreground voxel in the target: lower the "
+        if self._without_foreground == self._patience:
+            self._warn(f"for {self._patience} steps the teacher was sure of no foreground voxel in the target: lower the "
                        "pseudo-label threshold or start pseudo-labels later", key="for ")
 
     def _warn(self, message: str, key: str) -> None:
@@ -189,8 +192,6 @@ class VoxUdaTask(TrainingTask):
 
 def gaussian(volumes: Tensor, sigma: float) -> Tensor:
     """Gaussian filter of (batch, 1, z, y, x), edges repeated."""
-    from scipy.ndimage import gaussian_filter
-
     filtered = gaussian_filter(volumes.cpu().numpy(), (0, 0, sigma, sigma, sigma), mode="nearest")
     return torch.from_numpy(filtered).to(volumes)
 

@@ -31,6 +31,13 @@ def test_taps_have_the_published_shapes_and_the_heads_are_summed(network):
     torch.testing.assert_close(logits, sum(separate))
 
 
+def test_a_head_is_its_two_convolutions_one_after_the_other(network):
+    generator = torch.Generator().manual_seed(2)
+    for head in network.heads:
+        features = torch.randn(2, head[0].in_channels, 4, 3, 2, generator=generator)
+        torch.testing.assert_close(head(features), nn.Sequential.forward(head, features), atol=1e-5, rtol=1e-4)
+
+
 def test_sides_must_fit_three_halvings(network):
     with pytest.raises(InputError, match="multiples of 8"):
         network(torch.zeros(1, 1, 20, 32, 32))
