@@ -113,6 +113,9 @@ class ProtCryoEtSegBase(EMProtocol):
         if not finished:
             count = len(self._getItemIds())
             raise JobError(f"none of {count} items was finished", advice="read run.stderr, correct the input, then continue")
+        for tsId in finished:
+            # again, since Scipion forgets outputs of a killed run that its window had not noticed yet; what is there stays as it is
+            self._registerResult(tsId, self._readResult(tsId))
         self._registerEnd(finished)
         self._closeOutputSet()
         return [self._getItemFile(tsId, JOB_FILE) for tsId in self._getItemIds()]

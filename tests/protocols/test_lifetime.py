@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import pyworkflow
 from pyworkflow.project import Project
+from pyworkflow.protocol import MODE_RESUME
 from scipion_environment import launch_here, log_of, run_here
 from tomo.constants import BOTTOM_LEFT_CORNER
 
@@ -107,6 +108,22 @@ def test_a_deleted_run_leaves_nothing(project, picked):
     project.deleteProtocol(run)
     assert not os.path.exists(folder)
     assert run.getObjId() not in [item.getObjId() for item in project.getRuns(refresh=True)]
+
+
+def test_outputs_that_scipion_forgot_of_a_killed_run_come_back(project, picked):
+    """A window that has not looked since the last tomograms were registered writes its own idea of the run when it continues it."""
+    run = project.copyProtocol(picked)
+    launch_here(project, run)
+    run._steps = run.loadSteps()
+    run._steps[-1].setStatus("running")  # killed before the sets were closed
+    run._storeSteps()
+    run._stepsSet.close()
+    run._deleteChild("coordinates", run.coordinates)
+    run._store()
+    run.runMode.set(MODE_RESUME)
+    launch_here(project, run)
+    assert run.isFinished(), log_of(run)
+    assert sorted(numbers_of(run)) == sorted(numbers_of(picked))
 
 
 def test_half_written_files_of_a_killed_core_go_at_the_next_launch(tmp_path):
