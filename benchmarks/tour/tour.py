@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -188,6 +189,7 @@ def main() -> None:
     sample(folder / "tomograms")
     shutil.rmtree(folder / "scipion", ignore_errors=True)
     prepare(folder / "scipion")
+    signal.signal(signal.SIGTERM, lambda *details: sys.exit("error: ended"))  # so that the screen and its windows end too
     with Hands(folder, options.images.absolute()) as hands:
         tour = Tour(hands, folder)
         for step in (tour.make_project, tour.import_tomogram, tour.segment, tour.train_membranes, tour.segment_membranes, tour.pick):
