@@ -31,12 +31,16 @@ def test_a_random_start_learns_the_cycle(domains, quick, tmp_path):
 
 
 def test_the_start_from_spectra_is_kept_and_the_contrast_stays(domains, quick, tmp_path):
-    task = DualTask(*domains, TrainDualParameters(**{**quick, "iterations": 4, "learning_rate": 1e-4, "validation_interval": 4}), seed=0)
+    task = DualTask(*domains, TrainDualParameters(**{**quick, "iterations": 4, "learning_rate": 1e-4, "denoiser_learning_rate": 1e-4,
+                                                  "validation_interval": 4}), seed=0)
+    before = task.validate(task.networks, np.random.default_rng(0))
+    assert before["clean_cycle_correlation"] > 0.5
     outcome = train(task, task.parameters, tmp_path, 0, "cpu")
     rows = [row for row in outcome.rows if "clean_cycle_correlation" in row]
-    assert rows[-1]["clean_cycle_correlation"] > 0.8
+    assert rows[-1]["clean_cycle_correlation"] > 0.5
     checks = [row for row in outcome.rows if "validation_contrast" in row]
     assert checks[-1]["validation_contrast"] > 0.1
+    assert checks[-1]["validation_clean_cycle_correlation"] == pytest.approx(before["clean_cycle_correlation"], abs=0.05)
     assert {"tomogram_judge_accuracy", "density_judge_accuracy"} <= set(rows[0])
 
 
