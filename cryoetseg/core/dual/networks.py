@@ -142,7 +142,11 @@ class NoiseEncoder(nn.Module):
 
 
 class NoiseDecoder(nn.Module):
-    """G_n: noise code to a noise mask (batch, 1, block, block, block)."""
+    """G_n: noise code to a noise mask (batch, 1, block, block, block) of mean 0.
+
+    With a mean of its own each block would be lighter or darker than its neighbours, which no permutation hides: power at the lowest
+    frequencies, where tomograms hold next to none.
+    """
 
     def __init__(self, channels: Sequence[int], length: int, spatial: bool, block: int) -> None:
         super().__init__()
@@ -152,7 +156,7 @@ class NoiseDecoder(nn.Module):
         self.open: nn.Module = (nn.Conv3d(length, first, 1) if spatial else
                                 nn.Sequential(nn.Linear(length, first * self.base**3), nn.Unflatten(1, (first,) + (self.base,) * 3)))
         self.body = nn.ModuleList(_convolution(inputs, outputs) for inputs, outputs in zip(channels, channels[1:]))
-        self.head = nn.Conv3d(channels[-1], 1, 3, padding=1)
+        self.head = nn.Conv3d(channels[-1], 1, 3, padding=1, bias=False)
 
     def code_shape(self, batch: int) -> tuple[int, ...]:
         """Shape of ``batch`` codes."""
@@ -162,15 +166,14 @@ class NoiseDecoder(nn.Module):
         features = self.open(codes)
         for layer in self.body:
             features = layer(_twice(features))
-        return self.head(features)
+        masks = self.head(features)
+        return masks - masks.mean(dim=(2, 3, 4), keepdim=True)
 
     @torch.no_grad()
     def calibrate(self, deviation: float, generator: torch.Generator) -> None:
-        """Scale the last layer so that masks of random codes have mean 0 and this standard deviation."""
+        """Scale the last layer so that masks of random codes have this standard deviation."""
         masks = self(torch.randn(self.code_shape(8), generator=generator))
-        scale = deviation / max(float(masks.std()), 1e-12)
-        self.head.bias.sub_(masks.mean()).mul_(scale)  # type: ignore[operator, union-attr]
-        self.head.weight.mul_(scale)
+        self.head.weight.mul_(deviation / max(float(masks.std()), 1e-12))
 
 
 class Discriminator(nn.Module):

@@ -67,6 +67,15 @@ def test_noise_field_is_one_for_the_whole_volume(dual):
     assert abs((white[:, 1:] * white[:, :-1]).mean() / white.var()) < 0.1
 
 
+def test_noise_field_is_white_across_its_blocks(dual):
+    side = 96
+    field = NoiseField(dual.decoder, 3, CPU).window((slice(0, side),) * 3)
+    power = np.abs(np.fft.fftn(field)) ** 2 / field.size / field.var()
+    axis = np.fft.fftfreq(side) * side
+    slow = (np.abs(axis[:, None, None]) < 3) & (np.abs(axis[:, None]) < 3) & (np.abs(axis) < 3)  # slower than a block of 32
+    assert power[slow].mean() < 1.3
+
+
 def test_two_seeds_simulate_differently_and_one_seed_alike(dual, tomogram):
     view, results = StandardisedView(tomogram, "bright"), []
     for seed in (1, 1, 2):

@@ -24,7 +24,7 @@ def count(network):
 def test_parameter_counts_of_the_published_preset():
     p = TrainDualParameters.published()
     dual = DualNetworks(DualArchitecture(**p.model_dump(include=set(DualArchitecture.model_fields))))
-    assert [count(part) for part in (dual.denoiser, dual.generator, dual.encoder, dual.decoder)] == [4113729, 4113729, 294080, 1347617]
+    assert [count(part) for part in (dual.denoiser, dual.generator, dual.encoder, dual.decoder)] == [4113729, 4113729, 294080, 1347616]
     assert count(Discriminator((32, 64, 128))) == 1322178
 
 
@@ -70,7 +70,7 @@ def test_calibrated_masks_have_the_deviation_asked_for():
     decoder.calibrate(5.0, torch.Generator().manual_seed(1))
     masks = decoder(torch.randn(decoder.code_shape(8), generator=torch.Generator().manual_seed(2))).detach()
     assert float(masks.std()) == pytest.approx(5.0, rel=0.1)
-    assert abs(float(masks.mean())) < 1.0
+    torch.testing.assert_close(masks.mean(dim=(1, 2, 3, 4)), torch.zeros(8), atol=1e-4, rtol=0)  # no block is lighter than another
 
 
 def test_permutation_keeps_the_histogram_and_whitens():
