@@ -28,6 +28,7 @@ from cryoetseg.core.simulation.maps import template_from_map
 from cryoetseg.core.volumes.normalisation import standardise
 from cryoetseg.core.volumes.resampling import resample
 from cryoetseg.core.voxuda.ablation import row_parameters
+from cryoetseg.core.voxuda.calibration import calibrate
 from cryoetseg.core.voxuda.data import Subtomograms, boxed, read_domains
 from cryoetseg.core.voxuda.evaluate import predict, sample_scores
 from cryoetseg.core.voxuda.network import VoxResNet
@@ -85,6 +86,7 @@ def model_of(row: str, source: Subtomograms, target: Subtomograms, folder: Path,
     if not (place / "model").exists():
         parameters = row_parameters(row, settings)
         network, outcome, _ = fit(source, target, parameters, place / "training", seed)
+        calibrate(network, target.volumes, parameters.calibration)
         save(network, place / "model", parameters, VOXEL_SIZE, outcome.record())
     return load_model(place / "model", lambda card: VoxResNet(card.network_parameters["width"]))[0]
 

@@ -1,7 +1,8 @@
 """The published comparison: parts of the method switched off one by one, between no adaptation and full supervision (spec B7).
 
 Every row trains the same network for the same number of steps. A row and seed that is done is not repeated, so that an interrupted
-comparison goes on where it stopped.
+comparison goes on where it stopped. Rows that adapt to the target may move the border of foreground there (calibration), the bounds and
+DANN stay as they were trained; for every row the table also has the Dice without and with it.
 """
 from __future__ import annotations
 
@@ -20,18 +21,19 @@ from ..runtime.files import read_json, write_json, write_text
 from ..runtime.job import Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
+from .calibration import border, calibrate
 from .data import Subtomograms, read_domains
 from .evaluate import LARGEST_MAP, domain_separation, feature_map, pooled_features, score
 from .network import VoxResNet
-from .params import TrainVoxUdaParameters, VoxUdaAblationParameters
+from .params import Calibration, TrainVoxUdaParameters, VoxUdaAblationParameters
 from .train import MODEL, fit, save
 
 logger = logging.getLogger(__name__)
 TABLE, SCORES, FEATURES = "ablation.csv", "ablation.json", "features.json"
-_PLAIN: dict[str, Any] = {"consistency": False, "adversarial": False, "pseudo_labels": False, "statistics": "all"}
+_PLAIN: dict[str, Any] = {"consistency": False, "adversarial": False, "pseudo_labels": False, "statistics": "all", "calibration": "none"}
 ROWS: dict[str, dict[str, Any]] = {
     "source_only": _PLAIN,
-    "dann": {"consistency": False, "pseudo_labels": False, "statistics": "all"},
+    "dann": {**_PLAIN, "adversarial": True},
     "without_noise_module": {"consistency": False},
     "without_pseudo_labels": {"pseudo_labels": False},
     "noise_module_denoiser": {"denoiser": "noise_module"},
@@ -44,7 +46,8 @@ ROWS: dict[str, dict[str, Any]] = {
 PUBLISHED = {"source_only": (17.4, 9.7), "dann": (53.0, 38.4), "without_noise_module": (57.5, 41.9), "without_pseudo_labels": (61.8, 46.2),
              "noise_module_denoiser": (64.4, 48.5), "bilateral_denoiser": (64.5, 49.1), "vox_uda": (65.9, 50.3), "supervised": (61.6, 46.0)}
 OWN_FIELDS = set(VoxUdaAblationParameters.model_fields) - set(TrainVoxUdaParameters.model_fields)
-COLUMNS = ("dice", "dice_deviation", "iou", "iou_deviation")
+COLUMNS = ("dice", "dice_deviation", "iou", "iou_deviation", "dice_none", "dice_otsu")
+RULES: tuple[Calibration, ...] = ("none", "otsu")
 MAPPED_ROWS = ("source_only", "vox_uda")
 
 
@@ -117,9 +120,13 @@ def scored_row(
     if kept.exists() and (record := read_json(kept))["identity"] == identity:
         return record["scores"]
     network, outcome, warnings = fit(target if row == "supervised" else source, target, settings, folder / "training", seed, device)
-    scores = score(network, held_out.volumes, _masks(held_out), held_out.classes)
+    borders = {rule: border(network, target.volumes, rule) for rule in RULES}
+    by_rule = {rule: score(network, held_out.volumes, _masks(held_out), held_out.classes, found.logit) for rule, found in borders.items()}
+    scores = {**by_rule[settings.calibration], **{f"dice_{rule}": by_rule[rule]["dice"] for rule in RULES},
+              "borders": {rule: found._asdict() for rule, found in borders.items()}}
+    _, told = calibrate(network, target.volumes, settings.calibration)
     save(network, folder / MODEL, settings, target.voxel_size, {**outcome.record(), "parameters": settings.model_dump(), "seed": seed})
-    scores["warnings"] = warnings
+    scores["warnings"] = warnings + told
     write_json(kept, {"identity": identity, "scores": scores, "training": outcome.record()})
     return scores
 
@@ -130,11 +137,12 @@ def _masks(subtomograms: Subtomograms) -> np.ndarray:
 
 
 def summary(scores: list[Mapping[str, Any]]) -> dict[str, Any]:
-    """Mean and standard deviation over the seeds, of all samples together and of each class."""
+    """Mean and standard deviation over the seeds, of all samples together and of each class; the mean Dice by each rule of calibration."""
     dice, iou = (np.array([entry[name] for entry in scores]) for name in ("dice", "iou"))
     classes = {name: float(np.mean([entry["classes"][name]["dice"] for entry in scores])) for name in scores[0].get("classes", {})}
+    by_rule = {f"dice_{rule}": float(np.mean([entry[f"dice_{rule}"] for entry in scores])) for rule in RULES}
     return {"seeds": len(scores), "dice": float(dice.mean()), "dice_deviation": float(dice.std()), "iou": float(iou.mean()),
-            "iou_deviation": float(iou.std()), "class_dice": classes}
+            "iou_deviation": float(iou.std()), "class_dice": classes, **by_rule}
 
 
 def gap_closed(table: Mapping[str, Mapping[str, Any]]) -> float | None:

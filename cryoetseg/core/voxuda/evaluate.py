@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from .network import VoxResNet
 
@@ -16,7 +17,12 @@ PERPLEXITY = 30.0
 
 def predict(network: VoxResNet, volumes: np.ndarray, batch_size: int = 8) -> np.ndarray:
     """Foreground probabilities (n, z, y, x) of standardised subtomograms (n, z, y, x)."""
-    return np.concatenate([network(batch).float().sigmoid()[:, 0].cpu().numpy() for batch in _batches(network, volumes, batch_size)])
+    return expit(logits(network, volumes, batch_size))
+
+
+def logits(network: VoxResNet, volumes: np.ndarray, batch_size: int = 8) -> np.ndarray:
+    """Logits (n, z, y, x) of standardised subtomograms (n, z, y, x)."""
+    return np.concatenate([network(batch).float()[:, 0].cpu().numpy() for batch in _batches(network, volumes, batch_size)])
 
 
 def pooled_features(network: VoxResNet, volumes: np.ndarray, batch_size: int = 8) -> np.ndarray:
@@ -55,9 +61,9 @@ def summarised(iou: Array, dice: Array, classes: list[str]) -> dict[str, Any]:
     return scores
 
 
-def score(network: VoxResNet, volumes: np.ndarray, masks: np.ndarray, classes: list[str], threshold: float = 0.5) -> dict[str, Any]:
-    """Scores of a network on labelled subtomograms."""
-    return summarised(*sample_scores(predict(network, volumes) > threshold, masks), classes)
+def score(network: VoxResNet, volumes: np.ndarray, masks: np.ndarray, classes: list[str], border: float = 0.0) -> dict[str, Any]:
+    """Scores of a network on labelled subtomograms, whose foreground begins at the logit ``border``."""
+    return summarised(*sample_scores(logits(network, volumes) > border, masks), classes)
 
 
 def feature_map(source: np.ndarray, target: np.ndarray, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

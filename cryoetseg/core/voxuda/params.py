@@ -14,6 +14,7 @@ RangeFeature = Literal["intensity", "sobel32", "sobel", "laplacian_gradient"]
 Scale = Literal["z_score", "min_max"]
 Denoiser = Literal["improved_bilateral", "bilateral", "noise_module", "gaussian", "none"]
 Statistics = Literal["target", "all"]
+Calibration = Literal["otsu", "none"]
 
 
 class TrainVoxUdaParameters(TrainingParameters):
@@ -69,6 +70,10 @@ class TrainVoxUdaParameters(TrainingParameters):
     statistics: Statistics = parameter(
         "target", "Which passes move the running statistics of the normalisation that the teacher and the result use: those of the target, "
         "or all. The paper does not say; plain code gives all.", expert=True)
+    calibration: Calibration = parameter(
+        "otsu", "After training, the logit at which Otsu's threshold parts the unlabelled target becomes probability 0.5; none leaves the "
+        "network as trained, which finds too little where the target's particles are larger than the source's.", expert=True,
+        published="none")
 
     # Noise module
     noise_samples: int = parameter(10, "Target subtomograms from which the noise is estimated in each step.", expert=True, ge=1, le=1000,
@@ -87,7 +92,7 @@ class TrainVoxUdaParameters(TrainingParameters):
         "variance, which has the colour and the missing wedge of the target; or one of the published white ones, whose strength follows "
         "from the high frequencies.", expert=True, published="gaussian")
     noise_share_max: float = parameter(
-        0.9, "Largest share of the variance that noise of the target's spectrum takes; drawn evenly from 0 on.", expert=True, gt=0, lt=1)
+        0.95, "Largest share of the variance that noise of the target's spectrum takes; drawn evenly from 0 on.", expert=True, gt=0, lt=1)
 
     # Denoising before pseudo-labels
     denoiser: Denoiser = parameter("improved_bilateral", "Filter of the target before the teacher sees it.")
@@ -109,7 +114,7 @@ class TrainVoxUdaParameters(TrainingParameters):
         """The paper's values (spec B8): 300 epochs, batch 16, learning rate a tenth every 100 epochs, the Laplacian's gradient."""
         return cls(epochs=300, batch_size=16, schedule="step", step_every=100, step_factor=0.1, precision="float32", augment=False,
                    statistics="all", range_feature="laplacian_gradient", pseudo_start=0.0, noise_kind="gaussian", segmentation_on="clean",
-                   denoise_source=False)
+                   denoise_source=False, calibration="none")
 
 
 class SegmentSubtomogramsParameters(Parameters):

@@ -25,6 +25,7 @@ from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Step, TrainingTask
 from . import noise
 from .bilateral import bilateral, degeneracy
+from .calibration import calibrate
 from .data import FEW, Subtomograms, read_domains
 from .network import NETWORK, DomainDiscriminator, Taps, VoxResNet
 from .params import TrainVoxUdaParameters
@@ -215,7 +216,7 @@ def feature_weights(text: str) -> list[float]:
 
 def fit(source: Subtomograms, target: Subtomograms, parameters: TrainVoxUdaParameters, folder: Path, seed: int = 0,
         device: str = "auto") -> tuple[VoxResNet, TrainingOutcome, list[str]]:
-    """Train, and return the teacher with how the training went and what there is to warn of."""
+    """Train, and return the teacher, not yet calibrated, with how the training went and what there is to warn of."""
     if parameters.pseudo_labels and not parameters.ema_decay:
         raise ParameterError("ema_decay = 0 with pseudo-labels", "above 0: the running average is the teacher", "switch pseudo-labels off")
     task = VoxUdaTask(source, target, parameters, seed)
@@ -242,8 +243,10 @@ def run(job: Job) -> MethodOutcome:
     source, target = read_domains(job, p.size, p.common_voxel_size, p.mask_threshold)
     folder = Path(job.output_folder)
     network, outcome, warnings = fit(source, target, p, folder / "training", job.seed, job.device)
-    metrics = {"source_subtomograms": len(source), "target_subtomograms": len(target), "voxel_size": target.voxel_size, **outcome.record()}
+    found, told = calibrate(network, target.volumes, p.calibration)
+    metrics = {"source_subtomograms": len(source), "target_subtomograms": len(target), "voxel_size": target.voxel_size,
+               "calibration": found._asdict(), **outcome.record()}
     save(network, folder / MODEL, p, target.voxel_size, {**metrics, "parameters": p.model_dump(), "seed": job.seed})
     return MethodOutcome(outputs=[
         Output(kind="model", path=MODEL, voxel_size=target.voxel_size), Output(kind="figure", path="training/training_curve.png"),
-        Output(kind="table", path="training/metrics.csv")], metrics=metrics, warnings=warnings)
+        Output(kind="table", path="training/metrics.csv")], metrics=metrics, warnings=warnings + told)

@@ -1,0 +1,69 @@
+"""The border of foreground in the target, found without its masks, on a network whose logit is known."""
+import numpy as np
+import pytest
+import torch
+
+from cryoetseg.core.voxuda.calibration import border, calibrate
+from cryoetseg.core.voxuda.evaluate import logits, predict, score
+from cryoetseg.core.voxuda.network import VoxResNet
+
+OFFSET, GAIN = 4.0, 2.0
+
+
+@pytest.fixture
+def shy():
+    """Logit GAIN x - 12 for voxels x > -OFFSET: it ranks by brightness and is sure of foreground from 6 on, which is rarely reached."""
+    network = VoxResNet(4).eval()
+    with torch.no_grad():
+        for weights in network.parameters():
+            weights.zero_()
+        network.conv1a.weight[0, 0, 1, 1, 1] = 1
+        network.conv1a.bias[0] = OFFSET
+        normalised, convolution = network.conv1b[0], network.conv1b[2]
+        normalised.weight.fill_(np.sqrt(1 + normalised.eps))
+        convolution.weight[0, 0, 1, 1, 1] = GAIN
+        raised, classifier = network.heads[0]
+        raised.weight[0, 0, 1, 1, 1] = 1
+        classifier.weight[0, 0] = 1
+        classifier.bias.fill_(-12 - GAIN * OFFSET)
+    return network
+
+
+@pytest.fixture
+def bright(target):
+    """The target's balls as a network would see them: far above the noise."""
+    return (target.masks * 3.0 + np.random.default_rng(0).normal(size=target.masks.shape) * 0.4).astype(np.float32)
+
+
+def test_masks_are_right_after_calibration_that_no_mask_took_part_in(shy, bright, target):
+    before = score(shy, bright, target.masks, target.classes)["dice"]
+    ranks = logits(shy, bright)
+    found, warnings = calibrate(shy, bright, "otsu")
+    assert before < 0.1
+    assert score(shy, bright, target.masks, target.classes)["dice"] > 0.95
+    assert not warnings
+    # the same network but for one constant: border and shares are those of the logits before
+    assert logits(shy, bright) == pytest.approx(ranks - found.logit, abs=1e-3)
+    assert found.share == pytest.approx(float((predict(shy, bright) > 0.5).mean()), abs=1e-3)
+    assert found.share_above_zero < 0.01 < found.share
+
+
+def test_the_published_half_moves_nothing(shy, bright):
+    ranks = logits(shy, bright)
+    found, warnings = calibrate(shy, bright, "none")
+    assert (logits(shy, bright) == ranks).all()
+    assert (found.logit, found.share, warnings) == (0.0, found.share_above_zero, [])
+
+
+def test_noise_parted_from_noise_is_told(shy):
+    noise = np.random.default_rng(0).normal(size=(4, 16, 16, 16)).astype(np.float32)
+    found, (warning,) = calibrate(shy, noise, "otsu")
+    assert found.share == pytest.approx(0.5, abs=0.05)
+    assert "may not part particles" in warning
+
+
+def test_the_border_is_that_of_all_subtomograms_together(shy, bright, target):
+    """One subtomogram without a particle is left empty, as the border comes from the others."""
+    empty = np.random.default_rng(1).normal(size=bright[:1].shape).astype(np.float32) * 0.4
+    found = border(shy, np.concatenate([bright, empty]), "otsu")
+    assert (logits(shy, empty) > found.logit).mean() < 1e-3
