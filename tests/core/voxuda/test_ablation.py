@@ -41,6 +41,15 @@ def test_rows_switch_off_what_their_names_say():
     assert parts["without_noise_module"] == [False, True, True]
     assert parts["without_pseudo_labels"] == [True, True, False]
     assert parts["vox_uda"] == [True, True, True]
+    moved = {row for row in ablation.ROWS if ablation.row_parameters(row, p).calibration == "otsu"}
+    assert moved == set(ablation.ROWS) - {"source_only", "supervised", "dann"}
+
+
+def test_every_row_is_scored_with_and_without_calibration(outcome):
+    for row, rule in (("source_only", "none"), ("vox_uda", "otsu"), ("supervised", "none")):
+        summary = outcome.metrics[row]
+        assert summary["dice"] == summary[f"dice_{rule}"]
+        assert summary["dice_none"] != summary["dice_otsu"]
 
 
 def test_the_table_has_all_rows_and_the_published_figures(outcome, job, tmp_path):

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 import torch
 
-from cryoetseg.core.models.card import read_card
+from cryoetseg.core.models.card import load_model, read_card
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.training.task import Step
 from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.core.volumes.normalisation import standardise
 from cryoetseg.core.voxuda import evaluate
 from cryoetseg.core.voxuda.network import VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
@@ -156,7 +157,7 @@ def test_the_published_values_are_at_hand():
     p = TrainVoxUdaParameters.published()
     assert (p.epochs, p.batch_size, p.learning_rate, p.step_every, p.step_factor) == (300, 16, 1e-3, 100, 0.1)
     assert (p.noise_samples, p.noise_share, p.pseudo_threshold, p.domain_sigma, p.range_sigma) == (10, 0.244, 0.85, 120, 1.2)
-    assert p.feature_weights == "0.2,0.2,0.3,0.3"
+    assert (p.feature_weights, p.calibration) == ("0.2,0.2,0.3,0.3", "none")
 
 
 def test_a_job_writes_a_model_with_its_record(source, target, tmp_path):
@@ -172,4 +173,9 @@ def test_a_job_writes_a_model_with_its_record(source, target, tmp_path):
     card = read_card(tmp_path / "out" / "model")
     assert (card.voxel_size, card.network_parameters) == (10.0, {"width": 4, "size": 16})
     assert json.loads(json.dumps(outcome.metrics))["steps"] == 2
+    # the saved network is the calibrated one: as much foreground as at the border found
+    network = load_model(tmp_path / "out" / "model", lambda card: VoxResNet(4))[0]
+    volumes = np.stack([standardise(volume) for volume in target.volumes])
+    assert float((evaluate.predict(network, volumes) > 0.5).mean()) == pytest.approx(outcome.metrics["calibration"]["share"], abs=0.01)
+    assert outcome.metrics["calibration"]["share"] != pytest.approx(outcome.metrics["calibration"]["share_above_zero"], abs=0.01)
     assert all((tmp_path / "out" / output.path).exists() for output in outcome.outputs)
