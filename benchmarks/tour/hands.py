@@ -120,6 +120,13 @@ class Hands:
         self.do("mousemove", *item.middle)
         self.do("click", "--repeat", times, "--delay", 80, button)
 
+    def drag(self, place: Tuple[int, int], column: int) -> None:
+        """Hold the button down at a place and move it to a column of the screen."""
+        self.do("mousemove", *place, "mousedown", 1)
+        for x in (place[0] + 10, column - 10, column):  # a border follows moves, not jumps
+            self.do("mousemove", x, place[1])
+        self.do("mouseup", 1)
+
     def press(self, text: str, kind: str = "", window: str = "", times: int = 1, button: int = 1) -> None:
         """Click on what has this text."""
         self.click(self.find(text, kind, window), button, times)
@@ -150,7 +157,7 @@ class Hands:
     def close(self, title: str) -> None:
         """Close a window as its button does."""
         for number in self._numbers(title):
-            self.do("windowquit", number)
+            self.do("windowactivate", "--sync", number, "key", "alt+F4")
 
     @staticmethod
     def _numbers(title: str) -> List[str]:

@@ -1,8 +1,9 @@
 """Drive Scipion's real window through the workflow without labels, with mouse and keyboard, and keep pictures of it.
 
-``.venv/bin/python benchmarks/tour/tour.py --out FOLDER [--images docs/images]`` makes a project, imports a small simulated tomogram, fills
-and runs the forms, opens the viewers and writes tour_*.png at 1600 x 1000. Needs Debian's packages xvfb, openbox, xdotool and
-imagemagick. FOLDER is made anew, except its tomogram. It stops at the first thing that is not on the screen, with failure.png.
+``.venv/bin/python benchmarks/tour/tour.py --out FOLDER [--images docs/images] [--tomogram FILE --voxel-size A --z 40:72]`` makes a project,
+imports the workflow template, runs its steps one by one on a tomogram (a small simulated one unless another is named), opens wizards
+and viewers, exports the coordinates, and writes tour_*.png at 1600 x 1000. Needs Debian's packages xvfb, openbox, xdotool and
+imagemagick. FOLDER is made anew, except its simulated tomogram. It stops at the first thing that is not on the screen, with failure.png.
 """
 from __future__ import annotations
 
@@ -13,26 +14,39 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
-from hands import PROGRAMS, Hands
+from hands import CORNER, PROGRAMS, Hands, Item
 
 from cryoetseg.scipion_home import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
-VOXEL_SIZE = 13.48
+VOXEL_SIZE, SLICES = 13.48, "16:24"  # of the simulated tomogram
 SAMPLE = ["--voxel-size", str(VOXEL_SIZE), "--size-z", "40", "--size-y", "128", "--size-x", "128", "--snr", "0.3", "--seed", "7",
           "--particles", "ribosome_80s:3, proteasome_26s, tric", "--vesicle-count", "2", "--sheet-count", "0", "--actin-count", "1"]
-FORM = "Protocol Run"
-RUN_SECONDS = 1800.0  # of a run, on a slow and busy machine
-TOMOGRAMS = "tomo - import tomograms.Tomograms"
-SEGMENTED = "cryoetseg - segment slabs"
+DIAMETER = 280  # Angstrom, of a ribosome
+TEMPLATE = "cryoetseg-unsupervised_segmentation"
+# Scipion calls the runs of a template by their protocols
+IMPORTED, SEGMENTED, PICKED = "tomo - import tomograms", "cryoetseg - segment slabs", "cryoetseg - pick particles"
+TREE_WIDTH = 400  # pixels, so that the names of the protocols can be read
+FORM, CUSTOMIZER = "Protocol Run", "Workflow template customizer"
+RUN_SECONDS = 3600.0  # of a run, on a slow and busy machine
 
 
-def sample(folder: Path) -> None:
+class Sample(NamedTuple):
+    """The tomogram of the tour: where it is, its voxel size in Angstrom, the slices to segment."""
+
+    file: Path
+    voxel_size: float
+    slices: str
+
+
+def simulated(folder: Path) -> Sample:
     """A small simulated tomogram, kept from an earlier tour."""
     if not (folder / "tour.mrc").is_file():
         command = [str(Path(sys.executable).parent / "cryoetseg"), "simulate", str(folder), "--name", "tour", *SAMPLE]
         subprocess.run(command, check=True)
+    return Sample(folder / "tour.mrc", VOXEL_SIZE, SLICES)
 
 
 def name_of(text: str) -> str:
@@ -43,8 +57,8 @@ def name_of(text: str) -> str:
 class Tour:
     """The steps in their order; each leaves the project's window alone on the screen."""
 
-    def __init__(self, hands: Hands, folder: Path) -> None:
-        self.hands, self.folder = hands, folder
+    def __init__(self, hands: Hands, folder: Path, sample: Sample) -> None:
+        self.hands, self.folder, self.sample = hands, folder, sample
 
     def make_project(self) -> None:
         hands = self.hands
@@ -53,21 +67,58 @@ class Tour:
         hands.fill("Project  name", "tour", "Create project")
         hands.press("Create", "Button", "Create project")
         hands.find("Organize", "Label")
+        hands.drag(self.sash(), TREE_WIDTH)
         while (view := hands.find("", "TCombobox")).text != "Tomography":
             hands.click(view)
             hands.do("key", "Down", "Return")
-        hands.scroll_to("cryoetseg - pick particles")
+        hands.scroll_to("cryoetseg - generate particles")
         hands.shoot("tour_project")
 
+    def sash(self) -> tuple[int, int]:
+        """The border between the tree of protocols and the runs: it is left of the button Add."""
+        add = self.hands.find("Add", "Label")
+        return add.left - 2, add.top + 400
+
+    def use_template(self) -> None:
+        """Others > Import workflow template."""
+        hands, sample = self.hands, self.sample
+        hands.press("Others", "Menu")
+        hands.do("key", "Down")
+        hands.do("key", "Return")
+        hands.press(TEMPLATE, "Row", "Workflow templates", times=2)
+        first, end = sample.slices.split(":")
+        values = {"Folder of the tomograms": sample.file.parent, "Pattern of the files": sample.file.name, "Voxel size": sample.voxel_size,
+                  "First slice": first, "End slice": end, "Particle diameter (A)": DIAMETER, "Particle diameter for": DIAMETER}
+        for label, value in values.items():
+            hands.fill(label, value, CUSTOMIZER)
+        hands.move(CUSTOMIZER, 500, 200)
+        hands.shoot("tour_template")
+        hands.press("Accept", "Button", CUSTOMIZER)
+        hands.wait(lambda: self.state(PICKED) != "", 60, "making the runs")
+
     # --------------------------- forms --------------------------------------
+    def box(self, label: str) -> Item:
+        """The box of a run in the drawing of the project, once the hint about another one is gone."""
+        self.hands.do("mousemove", *CORNER)
+        time.sleep(1)
+        return next(item for item in self.hands.items() if item.kind == "Drawn" and name_of(item.text) == label)
+
+    def open(self, label: str) -> None:
+        """Open the form of a run by a double click on its box."""
+        self.hands.click(self.box(label), times=2)
+        self.show_form()
+
     def form(self, protocol: str, **values: object) -> None:
         """Open the form of a protocol by its row in the menu, and fill in values by their label, with _ for a space."""
         self.hands.scroll_to(protocol)
         self.hands.press(protocol, "Row", times=2)
-        self.hands.find("Close", "Button", FORM)
-        self.hands.move(FORM, 600, 30)
+        self.show_form()
         for label, value in values.items():
             self.hands.fill(label.replace("_", " "), value, FORM)
+
+    def show_form(self) -> None:
+        self.hands.find("Close", "Button", FORM)
+        self.hands.move(FORM, 600, 30)
 
     def choose(self, label: str, output: str) -> None:
         """Choose an output of another run by the list behind the lens, unless it was chosen already."""
@@ -78,10 +129,16 @@ class Tour:
         hands.press(output, "Row", "Select object", times=2)
         hands.wait(lambda: hands.beside(label, "Label", FORM).text == output, 30, f"choosing {output}")
 
-    def run(self) -> None:
-        """Press Execute and see the form close."""
+    def execute(self) -> None:
+        """Press Execute, and Single where Scipion asks about the runs that wait for this one, and see the form close."""
         self.hands.press("Execute", "Button", FORM)
-        self.hands.wait(lambda: not any(FORM in seen["title"] for seen in self.hands.windows()), 60, "launching")
+
+        def launched() -> bool:
+            for button in [item for item in self.hands.items("Confirm") if item.text.strip() == "Single"]:
+                self.hands.click(button)
+            return not any(FORM in seen["title"] for seen in self.hands.windows())
+
+        self.hands.wait(launched, 120, "launching")
 
     def finish(self, label: str) -> None:
         """Wait for a run, then mark it in the drawing of the project."""
@@ -95,7 +152,7 @@ class Tour:
         if self.state(label) != "finished":
             self.hands.shoot("failure")
             raise SystemExit(f"error: {label}: {self.state(label)}; see failure.png")
-        self.hands.click(next(item for item in self.hands.items() if item.kind == "Drawn" and name_of(item.text) == label))
+        self.hands.click(self.box(label))
         time.sleep(2)
 
     def state(self, label: str) -> str:
@@ -110,27 +167,37 @@ class Tour:
         self.keep(title, name)
 
     def keep(self, title: str, name: str) -> None:
-        self.hands.move(title, 700, 40)
-        time.sleep(2)
+        self.hands.move(title, 600, 40)
+        time.sleep(3)
         self.hands.shoot(name)
         self.hands.close(title)
+
+    def wizard(self, label: str, title: str, name: str) -> None:
+        """Press the wand beside a parameter, keep the picture of its preview, and close it."""
+        self.hands.click(self.hands.beside(label, "Button", FORM))
+        self.hands.find("Cancel", "Button", title)
+        self.hands.move(title, 300, 60)
+        self.hands.shoot(name)
+        self.hands.press("Cancel", "Button", title)
 
     def analyze(self) -> None:
         self.hands.press("Analyze results", "Button", "tour")
 
     # --------------------------- the steps ----------------------------------
     def import_tomogram(self) -> None:
-        self.form("tomo - import tomograms", Files_directory=self.folder / "tomograms", Pattern="tour.mrc", Pixel_size=VOXEL_SIZE)
+        self.open(IMPORTED)
         self.hands.shoot("tour_import")
-        self.run()
-        self.finish("tomo - import tomograms")
+        self.execute()
+        self.finish(IMPORTED)
 
     def segment(self) -> None:
-        self.form(SEGMENTED, First_slice=16, End_slice=24, Particle_diameter=280)
-        self.choose("Tomograms", TOMOGRAMS)
+        label = SEGMENTED
+        self.open(label)
         self.hands.shoot("tour_form_segment")
-        self.run()
-        self.finish(SEGMENTED)
+        self.wizard("First slice", "Slab range", "tour_wizard_slices")
+        self.wizard("Particle diameter", "Threshold", "tour_wizard_threshold")
+        self.execute()
+        self.finish(label)
         self.hands.shoot("tour_run_done")
         self.analyze()
         self.view("Membranes and candidates on the tomogram", "Segmented slabs", "tour_overlay")
@@ -139,60 +206,70 @@ class Tour:
 
     def train_membranes(self) -> None:
         label = "cryoetseg - train membranes"
-        self.form(label)
-        self.choose("Tomograms", TOMOGRAMS)
-        self.choose("Membrane masks", f"{SEGMENTED}.membraneMasks")
-        self.hands.press("Training", "Tab", FORM)
-        self.hands.fill("Iterations", 60, FORM)
-        self.run()
-        self.finish(label)
+        self.open(label)
+        self.execute()
+        self.hands.wait(self.logged, RUN_SECONDS, "the first steps of the training")
+        self.hands.click(self.box(label))
         self.analyze()
         self.keep(label, "tour_training")
+        self.finish(label)
+
+    def logged(self) -> bool:
+        """Whether a training has some lines in its table."""
+        self.hands.press("Refresh", "Label")
+        time.sleep(5)
+        tables = (self.folder / "scipion" / "user_data" / "projects" / "tour" / "Runs").glob("*Train*/**/metrics.csv")
+        return any(len(table.read_text(encoding="utf-8").splitlines()) > 20 for table in tables)
 
     def segment_membranes(self) -> None:
         label = "cryoetseg - segment membranes"
-        self.form(label)
-        self.choose("Tomograms", TOMOGRAMS)
-        self.choose("Model", "cryoetseg - train membranes.model")
-        self.run()
+        self.open(label)
+        self.execute()
         self.finish(label)
 
     def pick(self) -> None:
-        label = "cryoetseg - train DeepETPicker"
-        self.form(label, Particle_diameter=280)
-        self.choose("Tomograms", TOMOGRAMS)
-        self.choose("Coordinates", f"{SEGMENTED}.coordinates")
-        self.hands.press("Training", "Tab", FORM)
-        self.hands.fill("Iterations", 60, FORM)
-        self.run()
-        self.finish(label)
-        label = "cryoetseg - pick particles"
-        self.form(label)
-        self.choose("Tomograms", TOMOGRAMS)
-        self.choose("Model", "cryoetseg - train DeepETPicker.model")
-        self.run()
-        self.finish(label)
+        for label in ("cryoetseg - train DeepETPicker", PICKED):
+            self.open(label)
+            self.execute()
+            self.finish(label)
         self.analyze()
         self.view("Picks on the tomogram", "Picks", "tour_picks")
         self.view("Picks and membranes in 3D", "Particles and membranes", "tour_scatter")
+        self.hands.press("Close", "Button", "Protocol Viewer")
+        self.hands.shoot("tour_end")
+
+    def export(self) -> None:
+        """The list for RELION 5 and the models for IMOD."""
+        for number, choice in enumerate(("relion5", "imod")):
+            self.form("cryoetseg - export coordinates")
+            self.choose("Coordinates", f"{PICKED}.coordinates")
+            self.hands.press(choice, "", FORM)
+            label = "cryoetseg - export coordinates" + (f" ({number + 1})" if number else "")
+            self.execute()
+            self.finish(label)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the project and of its tomogram")
     parser.add_argument("--images", type=Path, default=ROOT / "docs" / "images", help="folder of the pictures")
+    parser.add_argument("--tomogram", type=Path, help="a tomogram of your own, particles dark")
+    parser.add_argument("--voxel-size", type=float, default=VOXEL_SIZE, help="its voxel size in Angstrom")
+    parser.add_argument("--z", metavar="A:B", default=SLICES, help="its slices to segment, counted from 0; B is not included")
     options = parser.parse_args()
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
         raise SystemExit(f"error: {', '.join(missing)} missing. What to do: apt-get install xvfb openbox xdotool imagemagick")
     folder = options.out.absolute()
-    sample(folder / "tomograms")
     shutil.rmtree(folder / "scipion", ignore_errors=True)
+    own = options.tomogram
+    sample = Sample(own.absolute(), options.voxel_size, options.z) if own else simulated(folder / "tomograms")
     prepare(folder / "scipion")
     signal.signal(signal.SIGTERM, lambda *details: sys.exit("error: ended"))  # so that the screen and its windows end too
     with Hands(folder, options.images.absolute()) as hands:
-        tour = Tour(hands, folder)
-        for step in (tour.make_project, tour.import_tomogram, tour.segment, tour.train_membranes, tour.segment_membranes, tour.pick):
+        tour = Tour(hands, folder, sample)
+        for step in (tour.make_project, tour.use_template, tour.import_tomogram, tour.segment, tour.train_membranes,
+                     tour.segment_membranes, tour.pick, tour.export):
             began = time.monotonic()
             step()
             sys.stdout.write(f"{step.__name__}: {time.monotonic() - began:.0f} s\n")

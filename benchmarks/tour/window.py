@@ -68,7 +68,7 @@ def toplevels(root: tkinter.Misc) -> Iterator[Dict[str, Any]]:
     """Visible windows with what is in each."""
     try:
         if isinstance(root, (tkinter.Tk, tkinter.Toplevel)) and root.winfo_viewable():
-            yield {"title": root.title(), "place": place(root), "items": list(items(root))}
+            yield {"title": root.title(), "place": place(root), "items": [*bar(root), *items(root)]}
         for child in root.winfo_children():
             yield from toplevels(child)
     except tkinter.TclError:  # closed meanwhile
@@ -125,6 +125,19 @@ def tabs(book: tkinter.ttk.Notebook) -> Iterator[Item]:
             found.setdefault(str(book.tab(number, "text")), []).append(x)
     for words, columns in found.items():
         yield ("Tab", words, book.winfo_rootx() + columns[0], book.winfo_rooty(), columns[-1] - columns[0], TAB_HEIGHT)
+
+
+def bar(window: Any) -> Iterator[Item]:
+    """Entries of the bar of menus of a window; Tk shows a copy of the menu, whose name is made from the menu's."""
+    menu, call = str(window.cget("menu")), window.tk.call
+    for copy in map(str, window.tk.splitlist(call("winfo", "children", window)) if menu else ()):
+        if copy.endswith(menu.replace(".", "#")):
+            left, top = int(call("winfo", "rootx", copy)), int(call("winfo", "rooty", copy))
+            for number in range(int(call(copy, "index", "end")) + 1):
+                if call(copy, "type", number) == "cascade":
+                    words = str(call(copy, "entrycget", number, "-label"))
+                    yield ("Menu", words, left + int(call(copy, "xposition", number)), top, 40,
+                           int(call("winfo", "height", copy)))
 
 
 def entries(menu: tkinter.Menu) -> Iterator[Item]:

@@ -8,7 +8,7 @@ from pyworkflow.utils import Message
 from cryoetseg.core.runtime.job import InputFile
 from cryoetseg.model_folder import modelErrors
 
-from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, listed
+from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, listed
 
 ALIKE_VOXEL_SIZE = 0.05  # larger differences make the core resample the tomogram to the model's voxel size
 
@@ -61,4 +61,5 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
 
     def _methodsOf(self, found: str) -> str:
         names = self._getFinishedIds()
-        return f"{found} in {len(names)} tomograms ({listed(names)}) by a network trained for {self.inModel.get().describe()}"
+        tomograms = counted(len(names), "tomogram", "")
+        return f"{found} in {tomograms} ({listed(names)}) by a network trained for {self.inModel.get().describe()}"

@@ -9,7 +9,7 @@ from cryoetseg.core.dual.params import ConvertParameters, DenoiseParameters, Sim
 from cryoetseg.core.runtime.job import InputFile, Result
 
 from .protocol_apply_base import ProtCryoEtSegApplyBase
-from .protocol_tomograms_base import tellingWarnings
+from .protocol_tomograms_base import counted, tellingWarnings
 
 TOMOGRAMS = "tomograms"
 
@@ -44,7 +44,7 @@ class ProtCryoEtSegDualBase(ProtCryoEtSegApplyBase):
         return files
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
-        return [f"*{len(results)}* tomograms {self._done}.", self._modelLine(), *tellingWarnings(results)]
+        return [f"{counted(len(results), 'tomogram')} {self._done}.", self._modelLine(), *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:
         return [f"{self._methodsOf(f'Tomograms were {self._done}:')} [Zeng2024]."] if hasattr(self, TOMOGRAMS) else []

@@ -9,6 +9,7 @@ from cryoetseg.core.runtime.job import Result
 
 from .form_builder import addFields
 from .protocol_base import ProtCryoEtSegBase, checkIds
+from .protocol_tomograms_base import counted
 
 OUTPUT_PREFIX = "score"
 
@@ -71,7 +72,7 @@ class ProtCryoEtSegEvaluateBase(ProtCryoEtSegBase):
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         means = self.getMeanScores()
         shown = ", ".join(f"{label} *{means[name]:.3f}*" for name, label in self._mainScores.items() if name in means)
-        lines = [f"Mean of {len(results)} tomograms: {shown}."]
+        lines = [f"Mean of {counted(len(results), 'tomogram', '')}: {shown}."]
         for tsId, scores in sorted(self.getMainScores().items()):
             lines.append(f"{tsId}: " + ", ".join(f"{label} {value:.3f}" for label, value in scores.items()))
         lines += [f"{tsId}: {warning}" for tsId, result in results.items() for warning in result.warnings]

@@ -14,6 +14,7 @@ from cryoetseg.core.metrics.params import EvaluatePickingParameters
 from cryoetseg.core.runtime.job import InputFile
 
 from .protocol_evaluate_base import ProtCryoEtSegEvaluateBase, outputName
+from .protocol_tomograms_base import counted
 
 MAIN_SCORES = {"f1": "F1", "precision": "precision", "recall": "recall", "mean_class_f1": "mean class F1"}
 CURVE_FILE = "precision_recall.csv"
@@ -94,5 +95,5 @@ class ProtCryoEtSegEvaluatePicking(ProtCryoEtSegEvaluateBase):
         if not means:
             return []
         scores = ", ".join(f"{label} {means[name]:.3f}" for name, label in MAIN_SCORES.items() if name in means)
-        return [f"Particle positions in {len(self._getFinishedIds())} tomograms were matched one to one with the truth within "
-                f"{self.radiusPx.get():g} voxels: {scores}."]
+        return [f"Particle positions in {counted(len(self._getFinishedIds()), 'tomogram', '')} were matched one to one with the truth "
+                f"within {self.radiusPx.get():g} voxels: {scores}."]

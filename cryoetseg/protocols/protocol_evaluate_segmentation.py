@@ -10,6 +10,7 @@ from cryoetseg.core.metrics.params import EvaluateSegmentationParameters
 from cryoetseg.core.runtime.job import InputFile
 
 from .protocol_evaluate_base import ProtCryoEtSegEvaluateBase, outputName
+from .protocol_tomograms_base import counted
 
 MAIN_SCORES = {"dice": "Dice", "iou": "IoU", "surface_dice": "surface Dice", "mean_class_dice": "mean class Dice"}
 
@@ -59,5 +60,5 @@ class ProtCryoEtSegEvaluateSegmentation(ProtCryoEtSegEvaluateBase):
         if not means:
             return []
         scores = ", ".join(f"{label} {means[name]:.3f}" for name, label in MAIN_SCORES.items() if name in means)
-        return [f"Masks of {len(self._getFinishedIds())} tomograms were compared with the truth: {scores} (surface voxels within "
-                f"{self.tolerancePx.get():g} voxels)."]
+        return [f"Masks of {counted(len(self._getFinishedIds()), 'tomogram', '')} were compared with the truth: {scores} "
+                f"(surface voxels within {self.tolerancePx.get():g} voxels)."]

@@ -12,6 +12,7 @@ from cryoetseg.core.runtime.job import InputFile, Result
 
 from .form_builder import addFields
 from .protocol_base import ProtCryoEtSegBase, checkIds
+from .protocol_tomograms_base import counted
 
 EXPORTED = "coordinates"  # the one item of a run, and the folder of its files
 
@@ -74,7 +75,7 @@ class ProtCryoEtSegExportCoordinates(ProtCryoEtSegBase):
         (result,) = results.values()
         files = self.getFiles()
         where = os.path.abspath(files[0] if len(files) == 1 else os.path.dirname(files[0]))
-        return [f"*{result.metrics['particles']}* coordinates in *{len(files)}* files: {where}", *result.warnings]
+        return [f"{counted(result.metrics['particles'], 'coordinate')} in {counted(len(files), 'file')}: {where}", *result.warnings]
 
     def _methods(self) -> List[str]:
         return []

@@ -15,6 +15,7 @@ from cryoetseg.model_folder import modelErrors
 
 from .form_builder import addGroups
 from .protocol_base import ProtCryoEtSegBase
+from .protocol_tomograms_base import counted
 
 SUBTOMOGRAMS = "subtomograms"
 ITEM = "generated"  # the one job of a run, and its folder
@@ -102,7 +103,7 @@ class ProtCryoEtSegGenerateParticles(ProtCryoEtSegBase):
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         counts = ", ".join(f"{count} {name}" for name, count in results[ITEM].metrics["classes"].items())
-        return [f"*{results[ITEM].metrics['subtomograms']}* subtomograms: {counts}.", f"Model: {self.inModel.get().describe()}."]
+        return [f"{counted(results[ITEM].metrics['subtomograms'], 'subtomogram')}: {counts}.", f"Model: {self.inModel.get().describe()}."]
 
     def _methods(self) -> List[str]:
         if not hasattr(self, SUBTOMOGRAMS):

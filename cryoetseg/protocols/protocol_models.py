@@ -1,17 +1,28 @@
 """Models come in from a folder and go out to one."""
 import os
-from typing import List
+from typing import List, Optional
 
 from pwem.protocols import EMProtocol
 from pyworkflow import BETA
 from pyworkflow.protocol import Form, PathParam, PointerParam
 from pyworkflow.utils import Message
 
+from cryoetseg.constants import DUAL, DUAL_WEDGE, GENERATOR, MEMBRANES, PICKER, SEGMENTER, TRAIN_VOXUDA
 from cryoetseg.core.runtime.job import model_folder
 from cryoetseg.model_folder import CARD, copyModel, modelErrors
 from cryoetseg.objects import CryoEtSegModel
 
 MODEL = "model"
+# The papers of a model by the method that its card names; those of its training
+CITATIONS = {
+    MEMBRANES: ["Uddin2026", "Ronneberger2015"], PICKER: ["Liu2024", "Uddin2026"], SEGMENTER: ["Moebel2021"],
+    GENERATOR: ["Passi2025", "Ho2020"], DUAL: ["Zeng2024"], DUAL_WEDGE: ["Zeng2024"], TRAIN_VOXUDA: ["Li2024", "Chen2018"],
+}
+
+
+def citationsOf(model: Optional[CryoEtSegModel]) -> List[str]:
+    """The papers to cite for a model; none before there is one."""
+    return CITATIONS.get(model.getMethod(), []) if model is not None else []
 
 
 class ProtCryoEtSegImportModel(EMProtocol):
@@ -57,7 +68,7 @@ class ProtCryoEtSegImportModel(EMProtocol):
         return [f"A model for {self.model.describe()} was imported."] if hasattr(self, MODEL) else []
 
     def _citations(self) -> List[str]:
-        return ["Uddin2026"]
+        return citationsOf(getattr(self, MODEL, None))
 
 
 class ProtCryoEtSegExportModel(EMProtocol):
@@ -103,4 +114,4 @@ class ProtCryoEtSegExportModel(EMProtocol):
         return []
 
     def _citations(self) -> List[str]:
-        return ["Uddin2026"]
+        return citationsOf(self.inModel.get())

@@ -9,7 +9,7 @@ from cryoetseg.constants import PICK_DOG
 from cryoetseg.core.picking.params import DogParameters
 from cryoetseg.core.runtime.job import Result
 
-from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, tellingWarnings
+from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, tellingWarnings
 
 COORDINATES = "coordinates"
 
@@ -41,13 +41,14 @@ class ProtCryoEtSegPickDog(ProtCryoEtSegTomogramsBase):
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
-        return [f"*{count}* picks of about {self.particleDiameter.get():g} Å in *{len(results)}* tomograms.", *tellingWarnings(results)]
+        return [f"{counted(count, 'pick')} of about {self.particleDiameter.get():g} Å in {counted(len(results), 'tomogram')}.",
+                *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:
         if not hasattr(self, COORDINATES):
             return []
         return [f"Particles of about {self.particleDiameter.get():g} Å were picked by a difference of Gaussians [Pei2016] as in "
-                f"AITom [Zeng2020]: {self.coordinates.getSize()} in {len(self._getFinishedIds())} tomograms."]
+                f"AITom [Zeng2020]: {self.coordinates.getSize()} in {counted(len(self._getFinishedIds()), 'tomogram', '')}."]
 
     def _citations(self) -> List[str]:
         return ["Pei2016", "Zeng2020"]

@@ -11,7 +11,7 @@ from cryoetseg.core.students.picker.params import PickDeepetParameters
 from cryoetseg.model_folder import readCard
 
 from .protocol_apply_base import ProtCryoEtSegApplyBase
-from .protocol_tomograms_base import tellingWarnings
+from .protocol_tomograms_base import counted, tellingWarnings
 
 COORDINATES = "coordinates"
 
@@ -44,7 +44,7 @@ class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
-        return [f"*{count}* particles in *{len(results)}* tomograms.", self._modelLine(), *tellingWarnings(results)]
+        return [f"{counted(count, 'particle')} in {counted(len(results), 'tomogram')}.", self._modelLine(), *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:
         if not hasattr(self, COORDINATES):

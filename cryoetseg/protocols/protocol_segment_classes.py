@@ -9,7 +9,7 @@ from cryoetseg.core.students.segmenter.params import SegmentClassesParameters
 from cryoetseg.model_folder import readCard
 
 from .protocol_apply_base import ProtCryoEtSegApplyBase
-from .protocol_tomograms_base import tellingWarnings
+from .protocol_tomograms_base import counted, tellingWarnings
 
 CLASS_MASKS, CONFIDENCES = "classMasks", "confidences"
 COORDINATES = "classCoordinates"  # "coordinates" is a parameter
@@ -36,9 +36,9 @@ class ProtCryoEtSegSegmentClasses(ProtCryoEtSegApplyBase):
             self._registerCoordinates(COORDINATES, tsId, result, readCard(self.inModel.get().getPath()).diameter)
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
-        lines = [f"Class masks of *{len(results)}* tomograms.", self._modelLine()]
+        lines = [f"Class masks of {counted(len(results), 'tomogram')}.", self._modelLine()]
         if hasattr(self, COORDINATES):
-            lines.append(f"*{self.classCoordinates.getSize()}* particles; their groups are the classes.")
+            lines.append(f"{counted(self.classCoordinates.getSize(), 'particle')}; their groups are the classes.")
         return lines + tellingWarnings(results)
 
     def _methods(self) -> List[str]:

@@ -8,7 +8,7 @@ from cryoetseg.core.runtime.job import Result
 from cryoetseg.core.students.membranes.params import SegmentMembranesParameters
 
 from .protocol_apply_base import ProtCryoEtSegApplyBase
-from .protocol_tomograms_base import tellingWarnings
+from .protocol_tomograms_base import counted, tellingWarnings
 
 MEMBRANE_MASKS, PROBABILITIES = "membraneMasks", "probabilities"
 
@@ -32,7 +32,7 @@ class ProtCryoEtSegSegmentMembranes(ProtCryoEtSegApplyBase):
             self._registerMask(PROBABILITIES, tsId, result, "membrane_probability")
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
-        return [f"Membranes of *{len(results)}* tomograms at a threshold of {self.threshold.get():g}.", self._modelLine(),
+        return [f"Membranes of {counted(len(results), 'tomogram')} at a threshold of {self.threshold.get():g}.", self._modelLine(),
                 *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:

@@ -10,7 +10,7 @@ from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.runtime.job import Result
 
 from .form_builder import addGroups, addPreset, fieldsByBase, parametersOf
-from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, tellingWarnings
+from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, tellingWarnings
 
 # Tab of each group of the parameter model and the group's label; groups that are not named here go to the last tab
 TABS = {
@@ -84,7 +84,7 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
         minutes = sum(result.seconds for result in results.values()) / 60
-        return [f"*{count}* particle candidates and membrane masks in *{len(results)}* tomograms by {self._backbone()}, "
+        return [f"{counted(count, 'particle candidate')} and membrane masks in {counted(len(results), 'tomogram')} by {self._backbone()}, "
                 f"{minutes:.1f} minutes.", *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:

@@ -13,7 +13,7 @@ from cryoetseg.model_folder import modelErrors
 
 from .form_builder import addGroups, fieldsByBase
 from .protocol_base import CONTRASTS, ProtCryoEtSegBase
-from .protocol_tomograms_base import tellingWarnings
+from .protocol_tomograms_base import counted, tellingWarnings
 from .subtomogram_sets import checkSubtomograms, subtomogramFiles
 
 SUBTOMOGRAMS = "subtomograms"  # the one item of a run
@@ -75,7 +75,7 @@ class ProtCryoEtSegSegmentSubtomograms(ProtCryoEtSegBase):
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         metrics = results[SUBTOMOGRAMS].metrics["subtomograms"]
-        return [f"*{metrics['count']}* subtomograms, {metrics['foreground_share']:.1%} of the voxels are foreground.",
+        return [f"{counted(metrics['count'], 'subtomogram')}, {metrics['foreground_share']:.1%} of the voxels are foreground.",
                 f"Model: {self.inModel.get().describe()}.", *tellingWarnings(results)]
 
     def _citations(self) -> List[str]:

@@ -8,7 +8,7 @@ from cryoetseg.core.runtime.job import Result
 from cryoetseg.core.voxuda.params import SegmentSubtomogramsParameters
 
 from .protocol_apply_base import ProtCryoEtSegApplyBase
-from .protocol_tomograms_base import tellingWarnings
+from .protocol_tomograms_base import counted, tellingWarnings
 
 MASKS, PROBABILITIES = "tomoMasks", "tomoProbabilities"
 
@@ -31,7 +31,7 @@ class ProtCryoEtSegSegmentVoxUda(ProtCryoEtSegApplyBase):
             self._registerMask(PROBABILITIES, tsId, result, "probability")
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
-        return [f"*{len(results)}* tomograms segmented.", self._modelLine(), *tellingWarnings(results)]
+        return [f"{counted(len(results), 'tomogram')} segmented.", self._modelLine(), *tellingWarnings(results)]
 
     def _citations(self) -> List[str]:
         return ["Li2024"]

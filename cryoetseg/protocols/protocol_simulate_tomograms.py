@@ -12,6 +12,7 @@ from cryoetseg.core.simulation.params import SimulationParameters
 
 from .form_builder import addGroups, groupsFrom, parametersOf
 from .protocol_base import ProtCryoEtSegBase, evenBox
+from .protocol_tomograms_base import counted
 
 AUTOMATIC_BOX = 400.0  # Angstrom: room for the largest built-in macromolecule and its surroundings
 
@@ -129,8 +130,8 @@ class ProtCryoEtSegSimulateTomograms(ProtCryoEtSegBase):
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
         shape = f"{self.sizeX.get()} x {self.sizeY.get()} x {self.sizeZ.get()}"
-        lines = [f"*{len(results)}* tomograms of {shape} voxels of {self.voxelSize.get():g} Å, SNR {self.snr.get():g}, "
-                 f"with *{count}* macromolecules."]
+        lines = [f"{counted(len(results), 'tomogram')} of {shape} voxels of {self.voxelSize.get():g} Å, SNR {self.snr.get():g}, "
+                 f"with {counted(count, 'macromolecule')}."]
         classes = self.getClassNames()
         if classes:
             lines.append("Groups of the coordinates: " + ", ".join(f"{number} {name}" for number, name in sorted(classes.items())) + ".")

@@ -88,6 +88,11 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
+def counted(number: int, thing: str, mark: str = "*") -> str:
+    """``*1* tomogram``, ``*2* tomograms``; ``mark`` is what Scipion's summaries make bold, empty in sentences for papers."""
+    return f"{mark}{number}{mark} {thing}{'' if number == 1 else 's'}"
+
+
 def tellingWarnings(results: Dict[str, Result]) -> List[str]:
     """The warnings of results as lines of a summary."""
     return [f"{tsId}: {warning}" for tsId, result in results.items() for warning in result.warnings]

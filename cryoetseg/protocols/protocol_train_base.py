@@ -14,7 +14,7 @@ from cryoetseg.model_folder import metricTables
 from cryoetseg.objects import CryoEtSegModel
 
 from .form_builder import addGroups, addPreset, fieldsByBase
-from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, listed, tellingWarnings
+from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, listed, tellingWarnings
 from .training_labels import TrainingLabels
 
 MODEL = "model"
@@ -147,7 +147,7 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         metrics = results[TRAINING].metrics
         left = len(tsIdsOf(self.inTomos.get())) - len(self.getTrainingIds())
-        lines = [f"*{metrics.get('steps', 0)}* steps on *{len(self.getTrainingIds())}* tomograms in "
+        lines = [f"{counted(metrics.get('steps', 0), 'step')} on {counted(len(self.getTrainingIds()), 'tomogram')} in "
                  f"{results[TRAINING].seconds / 60:.1f} minutes" + (f"; {left} without labels were left out." if left else ".")]
         if metrics.get("best_value") is not None:
             lines.append(f"Best validation *{metrics['best_value']:.4g}* after {metrics.get('best_step')} steps.")
@@ -161,7 +161,8 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
         if not hasattr(self, MODEL):
             return []
         steps, parameters = self._readResult(TRAINING).metrics.get("steps", 0), self._getParameters(TRAINING)
-        return [f"{network} was trained for {steps} steps on {len(self.getTrainingIds())} tomograms with {labels} "
+        tomograms = counted(len(self.getTrainingIds()), "tomogram", "")
+        return [f"{network} was trained for {steps} steps on {tomograms} with {labels} "
                 f"(learning rate {parameters['learning_rate']:g}, batch size {parameters['batch_size']}, seed {self.seed.get()})."]
 
 

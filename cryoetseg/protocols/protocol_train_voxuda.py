@@ -61,7 +61,8 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
         form.addParam("inSourceMasks", PointerParam, pointerClass="SetOfSubTomograms, SetOfVolumes", condition="inSource",
                       allowsNull=True, label="Masks of the source", help="One mask for each source subtomogram, in their order.")
         form.addParam("sourceContrast", EnumParam, choices=list(CONTRASTS), default=0, condition="inSource",
-                      display=EnumParam.DISPLAY_HLIST, label="Source particles look")
+                      display=EnumParam.DISPLAY_HLIST, label="Source particles look",
+                      help="Dark on a bright ground, as most reconstructions, or bright on a dark ground. It may differ from the target's.")
         form.addParam("sourceCount", IntParam, default=VoxUdaSourceParameters().count, condition="not inSource",
                       label="Simulated subtomograms", help="Number of simulated source subtomograms. The paper took 3000.")
         form.addParam("templates", MultiPointerParam, pointerClass="Volume, SetOfVolumes, AtomStruct", allowsNull=True,

@@ -15,7 +15,7 @@ from cryoetseg.objects import CryoEtSegModel
 from .form_builder import addGroups, addPreset, fieldsByBase
 from .protocol_apply_base import ProtCryoEtSegApplyBase
 from .protocol_base import checkIds, checkTomograms
-from .protocol_tomograms_base import tellingWarnings
+from .protocol_tomograms_base import counted, tellingWarnings
 
 MODEL, CLASS_MASKS, COORDINATES = "model", "classMasks", "coordinates"
 CHAIN = "chain"  # the one item of this run
@@ -100,7 +100,7 @@ class ProtCryoEtSegTransferDual(ProtCryoEtSegApplyBase):
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         result = results[CHAIN]
-        return [f"Classes in *{len(result.outputs_of('class_mask'))}* tomograms by a network trained on "
+        return [f"Classes in {counted(len(result.outputs_of('class_mask')), 'tomogram')} by a network trained on "
                 f"*{len(result.outputs_of('synthetic_tomogram'))}* synthetic ones.", self._modelLine(), *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:

@@ -1,4 +1,6 @@
 """Scipion finds the wizards that are imported here."""
 from .wizard_segment_slabs import CryoEtSegSlabRangeWizard, CryoEtSegThresholdWizard
+from .wizard_tomogram import CryoEtSegDiameterWizard, CryoEtSegTiltRangeWizard, CryoEtSegVoxelSizeWizard
 
-__all__ = ["CryoEtSegSlabRangeWizard", "CryoEtSegThresholdWizard"]
+__all__ = ["CryoEtSegDiameterWizard", "CryoEtSegSlabRangeWizard", "CryoEtSegThresholdWizard", "CryoEtSegTiltRangeWizard",
+           "CryoEtSegVoxelSizeWizard"]

@@ -2,18 +2,13 @@
 from typing import Any, Dict, List, Optional
 
 from matplotlib.figure import Figure
-from pyworkflow.gui.dialog import showError
-from pyworkflow.wizard import Wizard
 
-from cryoetseg.convert import byTsId, fileOf
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
-from cryoetseg.core.runtime.errors import CryoetsegError, InputError
 from cryoetseg.core.runtime.params import describe
 from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs
 from cryoetseg.protocols.form_builder import attributeName, labelOf, parametersOf
-from cryoetseg.protocols.protocol_base import CONTRASTS
-from cryoetseg.viewers.slice_stack import openArray
 
+from .preview_wizard import PreviewWizard
 from .slab_preview import SlabPreview, drawRange, drawThreshold
 
 # Sliders of the threshold preview by separation: field of the form, lowest, highest, step
@@ -23,37 +18,7 @@ SLIDERS = {
 }
 
 
-def previewOf(protocol: ProtCryoEtSegSegmentSlabs) -> SlabPreview:
-    """A preview of the first tomogram of the input; raises :class:`InputError` when there is none."""
-    tomograms = protocol.inTomos.get()
-    if tomograms is None or not tomograms.getSize():
-        raise InputError("no tomograms are chosen", "a set of tomograms", "choose the input first")
-    tsId, tomogram = sorted(byTsId(tomograms).items())[0]
-    return SlabPreview(tsId, openArray(fileOf(tomogram)), tomogram.getSamplingRate(), CONTRASTS[protocol.contrast.get()])
-
-
-class SlabWizard(Wizard):
-    """Opens the preview of the first tomogram, and writes what was chosen into the form."""
-
-    def show(self, form: Any, *params: Any) -> None:
-        """Called by the form's wizard button."""
-        try:
-            chosen = self.choose(form.root, form.protocol, previewOf(form.protocol))
-        except CryoetsegError as error:
-            showError("Preview", str(error), form.root)
-        except ImportError as error:
-            message = f"This preview needs {error.name} in Scipion's own Python, which lacks it. The run itself does not."
-            showError("Preview", message, form.root)
-        else:
-            for name, value in (chosen or {}).items():
-                form.setVar(name, value)
-
-    def choose(self, parent: Any, protocol: ProtCryoEtSegSegmentSlabs, preview: SlabPreview) -> Optional[Dict[str, Any]]:
-        """Let the user choose; the form's new values by name, or None."""
-        raise TypeError("a wizard must say what is chosen")
-
-
-class CryoEtSegSlabRangeWizard(SlabWizard):
+class CryoEtSegSlabRangeWizard(PreviewWizard):
     """Choose the first and the last slice on the profile along z."""
 
     _targets = [(ProtCryoEtSegSegmentSlabs, ["zStart", "zEnd"])]
@@ -77,7 +42,7 @@ class CryoEtSegSlabRangeWizard(SlabWizard):
         return {"zStart": first, "zEnd": end}
 
 
-class CryoEtSegThresholdWizard(SlabWizard):
+class CryoEtSegThresholdWizard(PreviewWizard):
     """Choose the thresholds and the particle diameter on a slice."""
 
     _targets = [(ProtCryoEtSegSegmentSlabs, ["membraneThreshold", "particleThreshold", "thresholdOffset", "particleDiameter"])]

@@ -96,8 +96,8 @@ def test_a_training_gives_a_model_described_as_its_card(request, project, name, 
         card.method, model.getNetwork(), model.getClasses())
     assert model.getSamplingRate() == pytest.approx(13.0)
     assert steps_in(run)[-1] == 4  # a step that the engine skips as non-finite leaves no row
-    assert any("*4* steps on *1* tomograms" in line for line in run.summary())
-    assert "trained for 4 steps on 1 tomograms" in run.methods()[0]
+    assert any("*4* steps on *1* tomogram " in line for line in run.summary())
+    assert "trained for 4 steps on 1 tomogram " in run.methods()[0]
 
 
 def test_tomograms_without_labels_are_left_out_and_told(membranes):
@@ -127,7 +127,7 @@ def test_continue_goes_on_with_more_steps_and_keeps_what_is_chained(project, mem
     assert steps_in(membranes)[: len(before)] == before
     assert steps_in(membranes)[-1] == 6
     assert membranes.model.getObjId() == model
-    assert any("*6* steps on *1* tomograms" in line for line in membranes.summary())
+    assert any("*6* steps on *1* tomogram " in line for line in membranes.summary())
     assert [record["steps"] for record in read_card(membranes.model.getPath()).training["rounds"]] == [6]
     membranes.learningRate.set(0.5)
     try:
@@ -147,7 +147,7 @@ def test_membranes_lie_on_their_tomogram(project, imported, membranes):
         assert made.getVolName() == tomogram.getFileName()
     np.testing.assert_array_equal(mrcfile.read(mask.getFileName()) > 0, mrcfile.read(probability.getFileName()) >= 0.5)
     assert "UNet2d" in run.summary()[1]
-    assert "Membranes were segmented in 1 tomograms (sim_001)" in run.methods()[0]
+    assert "Membranes were segmented in 1 tomogram (sim_001)" in run.methods()[0]
 
 
 def test_picks_have_scores_and_a_box_of_their_diameter(project, imported, picker):
@@ -220,6 +220,7 @@ def test_a_model_goes_out_and_comes_back(project, picker, tmp_path):
     assert read_card(again.model.getPath()) == read_card(picker.model.getPath())
     assert again.model.getPath() != picker.model.getPath()
     assert again.model.getClasses() == picker.model.getClasses()
+    assert again._citations() == picker._citations()
     training = new_run(project, ProtCryoEtSegImportModel, folder=os.path.dirname(picker.model.getPath()))
     assert training.validate() == []  # the output folder of a training will do
 

@@ -3,14 +3,15 @@ import numpy as np
 import pytest
 from pyworkflow.object import Pointer
 
+from cryoetseg import wizards
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.report.figures import new_figure
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.params import describe
 from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs
 from cryoetseg.wizards import CryoEtSegSlabRangeWizard, CryoEtSegThresholdWizard
+from cryoetseg.wizards.preview_wizard import previewOf
 from cryoetseg.wizards.slab_preview import SlabPreview, drawRange, drawThreshold
-from cryoetseg.wizards.wizard_segment_slabs import previewOf
 
 DEFAULTS = SegmentSlabsParameters().model_dump()
 SEPARATIONS = next(field.choices for field in describe(SegmentSlabsParameters) if field.name == "separation")
@@ -108,10 +109,11 @@ def test_sliders_are_those_that_count_with_the_separation(protocol, preview):
     assert len(CryoEtSegThresholdWizard.scales(protocol, preview)) == 3
 
 
-def test_targets_are_fields_of_the_form(protocol):
-    for wizard in (CryoEtSegSlabRangeWizard, CryoEtSegThresholdWizard):
-        for _, names in wizard._targets:
-            assert all(hasattr(protocol, name) for name in names)
+def test_targets_are_fields_of_forms_with_tomograms():
+    for wizard in map(wizards.__dict__.get, wizards.__all__):
+        for target, names in wizard._targets:
+            form = target()
+            assert all(hasattr(form, name) for name in [*names, "inTomos", "contrast"]), (wizard, target)
 
 
 @pytest.mark.parametrize(("button", "expected"), [("<Return>", {"zStart": 5, "zEnd": 12}), ("<Escape>", None)])
