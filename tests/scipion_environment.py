@@ -132,3 +132,19 @@ def log_of(run):
             with open(path, errors="replace") as stream:
                 texts.append(stream.read()[-3000:])
     return "\n".join(texts)
+
+
+def positions(coordinates):
+    """Positions (n, 3) in voxels (x, y, z) from the corner by tilt-series id, in the order of the set."""
+    import numpy as np
+    from tomo.constants import BOTTOM_LEFT_CORNER
+
+    found = {}
+    for item in coordinates.iterCoordinates():
+        found.setdefault(item.getTomoId(), []).append(item.getPosition(BOTTOM_LEFT_CORNER))
+    return {tsId: np.array(rows) for tsId, rows in found.items()}
+
+
+def groups(coordinates):
+    """Tilt-series id and group of every coordinate, sorted."""
+    return sorted((item.getTomoId(), item.getGroupId()) for item in coordinates.iterItems())

@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, List, NamedTuple, Tuple
 HERE = Path(__file__).resolve().parent
 PROGRAMS = ("Xvfb", "openbox", "xdotool", "import", "convert")
 SCREEN = "1600x1000"
+FRAME = 4  # pixels of a window's border
 CORNER = (1598, 998)  # nothing is there
 PATIENCE = 300.0  # seconds until something that should be on the screen is missed; a busy machine opens windows slowly
 COLOURS = 128  # of a screenshot; windows have few, so the files become small
@@ -148,10 +149,12 @@ class Hands:
         raise SystemExit(f"error: no protocol '{text}' in the menu")
 
     def move(self, title: str, left: int, top: int) -> None:
-        """Put a window somewhere, on top of the others."""
+        """Put a window somewhere, on top of the others; further left when it would reach over the screen."""
         self.wait(lambda: bool(self._numbers(title)), PATIENCE, f"opening the window '{title}'")
         number = self._numbers(title)[-1]
-        self.do("windowmove", number, left, top)
+        command = ["xdotool", "getwindowgeometry", "--shell", number]
+        width = int(dict(line.split("=") for line in subprocess.check_output(command, text=True).split())["WIDTH"])
+        self.do("windowmove", number, max(0, min(left, CORNER[0] - FRAME - width)), top)
         self.do("windowraise", number)
 
     def close(self, title: str) -> None:

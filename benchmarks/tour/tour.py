@@ -57,8 +57,8 @@ def name_of(text: str) -> str:
 class Tour:
     """The steps in their order; each leaves the project's window alone on the screen."""
 
-    def __init__(self, hands: Hands, folder: Path, sample: Sample) -> None:
-        self.hands, self.folder, self.sample = hands, folder, sample
+    def __init__(self, hands: Hands, folder: Path, sample: Sample, iterations: int = 0) -> None:
+        self.hands, self.folder, self.sample, self.iterations = hands, folder, sample, iterations
 
     def make_project(self) -> None:
         hands = self.hands
@@ -167,7 +167,7 @@ class Tour:
         self.keep(title, name)
 
     def keep(self, title: str, name: str) -> None:
-        self.hands.move(title, 600, 40)
+        self.hands.move(title, 640, 40)
         time.sleep(3)
         self.hands.shoot(name)
         self.hands.close(title)
@@ -207,6 +207,7 @@ class Tour:
     def train_membranes(self) -> None:
         label = "cryoetseg - train membranes"
         self.open(label)
+        self.shorten()
         self.execute()
         self.hands.wait(self.logged, RUN_SECONDS, "the first steps of the training")
         self.hands.click(self.box(label))
@@ -214,12 +215,18 @@ class Tour:
         self.keep(label, "tour_training")
         self.finish(label)
 
+    def shorten(self) -> None:
+        """Fill in the number of iterations, where the command line has one."""
+        if self.iterations:
+            self.hands.press("Training", "Tab", FORM)
+            self.hands.fill("Iterations", self.iterations, FORM)
+
     def logged(self) -> bool:
         """Whether a training has some lines in its table."""
         self.hands.press("Refresh", "Label")
         time.sleep(5)
         tables = (self.folder / "scipion" / "user_data" / "projects" / "tour" / "Runs").glob("*Train*/**/metrics.csv")
-        return any(len(table.read_text(encoding="utf-8").splitlines()) > 20 for table in tables)
+        return any(len(table.read_text(encoding="utf-8").splitlines()) > 12 for table in tables)
 
     def segment_membranes(self) -> None:
         label = "cryoetseg - segment membranes"
@@ -228,10 +235,14 @@ class Tour:
         self.finish(label)
 
     def pick(self) -> None:
-        for label in ("cryoetseg - train DeepETPicker", PICKED):
-            self.open(label)
-            self.execute()
-            self.finish(label)
+        label = "cryoetseg - train DeepETPicker"
+        self.open(label)
+        self.shorten()
+        self.execute()
+        self.finish(label)
+        self.open(PICKED)
+        self.execute()
+        self.finish(PICKED)
         self.analyze()
         self.view("Picks on the tomogram", "Picks", "tour_picks")
         self.view("Picks and membranes in 3D", "Particles and membranes", "tour_scatter")
@@ -256,6 +267,7 @@ def main() -> None:
     parser.add_argument("--tomogram", type=Path, help="a tomogram of your own, particles dark")
     parser.add_argument("--voxel-size", type=float, default=VOXEL_SIZE, help="its voxel size in Angstrom")
     parser.add_argument("--z", metavar="A:B", default=SLICES, help="its slices to segment, counted from 0; B is not included")
+    parser.add_argument("--iterations", type=int, default=0, help="of both trainings, for a slow machine; 0 keeps the default of the forms")
     options = parser.parse_args()
     missing = [program for program in PROGRAMS if shutil.which(program) is None]
     if missing:
@@ -267,7 +279,7 @@ def main() -> None:
     prepare(folder / "scipion")
     signal.signal(signal.SIGTERM, lambda *details: sys.exit("error: ended"))  # so that the screen and its windows end too
     with Hands(folder, options.images.absolute()) as hands:
-        tour = Tour(hands, folder, sample)
+        tour = Tour(hands, folder, sample, options.iterations)
         for step in (tour.make_project, tour.use_template, tour.import_tomogram, tour.segment, tour.train_membranes,
                      tour.segment_membranes, tour.pick, tour.export):
             began = time.monotonic()

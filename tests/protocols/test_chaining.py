@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import starfile
 from reliontomo.convert import createReaderTomo, createWriterTomo50
-from scipion_environment import launch, log_of, new_run, run_here
-from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
+from scipion_environment import groups, launch, log_of, new_run, positions, run_here
+from tomo.constants import TR_RELION
 from tomo.objects import SetOfCoordinates3D
 from tomo.protocols import (
     ProtExportCoordinates3D,
@@ -32,18 +32,6 @@ from cryoetseg.protocols import (
 )
 
 CLOSE = 0.01  # voxels
-
-
-def positions(coordinates):
-    """Positions (n, 3) in voxels (x, y, z) from the corner by tilt-series id, in the order of the set."""
-    found = {}
-    for item in coordinates.iterCoordinates():
-        found.setdefault(item.getTomoId(), []).append(item.getPosition(BOTTOM_LEFT_CORNER))
-    return {tsId: np.array(rows) for tsId, rows in found.items()}
-
-
-def groups(coordinates):
-    return sorted((item.getTomoId(), item.getGroupId()) for item in coordinates.iterItems())
 
 
 def test_masks_are_applied_by_tomo(project, simulated):
