@@ -7,6 +7,7 @@ SHELL := /bin/bash
 
 VENV ?= .venv
 DEMO ?= demo_output
+PROJECT ?= demo
 WORKERS ?= 2
 # Scipion imports tkinter even without a window, so the first Python 3.11 that has it is taken
 PYTHON ?= $(shell for python in python3.11 python3; do \
@@ -17,7 +18,7 @@ RUN := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),$(WORKERS)) $(VENV)/bin/python
 help:
 	@echo "make demo                 install, simulate two tomograms, segment and score them, write $(DEMO)/report.html"
 	@echo "make demo TOMOGRAM=file   the same on your own tomogram (without scores); Z=40:72 and VOXEL_SIZE=13.48 when needed"
-	@echo "make gui                  open the demo's Scipion project in a window"
+	@echo "make gui                  open the demo's Scipion project in a window; PROJECT=name another one, made when it is new"
 	@echo "make test                 install, check the source, run all tests"
 	@echo "make lint                 check the source only"
 	@echo "make install              make the environment $(VENV) only"
@@ -27,8 +28,8 @@ demo: install
 	@$(RUN) -m cryoetseg.demo --out "$(DEMO)" $(if $(TOMOGRAM),--tomogram "$(TOMOGRAM)") $(if $(Z),--z $(Z)) $(if $(VOXEL_SIZE),--voxel-size $(VOXEL_SIZE))
 
 gui: install
-	@echo "== opening the demo's Scipion project"
-	@$(RUN) -m cryoetseg.demo --out "$(DEMO)" --gui
+	@echo "== opening project $(PROJECT) in Scipion's window"
+	@$(RUN) -m cryoetseg.demo --out "$(DEMO)" --gui --project "$(PROJECT)"
 
 test: lint
 	@echo "== tests on $(WORKERS) processes"

@@ -24,6 +24,7 @@ TOMOGRAM = typer.Option(None, "--tomogram", metavar="FILE", help="Your own tomog
 VOXEL_SIZE = typer.Option(None, "--voxel-size", metavar="ANGSTROM", help="Voxel size, where the tomogram's header has none.")
 SLICES = typer.Option("", "--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included. Default: the middle.")
 WINDOW = typer.Option(False, "--gui", help="Open the project in Scipion's window instead of running it.")
+PROJECT = typer.Option(demo_project.PROJECT, "--project", metavar="NAME", help="The project to open with --gui, made when it is new.")
 VERBOSE = typer.Option(False, "--verbose", help="Print the traceback of an error.")
 
 
@@ -34,11 +35,12 @@ def demo(
     voxel_size: Optional[float] = VOXEL_SIZE,
     z: str = SLICES,
     gui: bool = WINDOW,
+    project: str = PROJECT,
     verbose: bool = VERBOSE,
 ) -> None:
     """Run the main job in a Scipion project and write a report."""
     if gui:
-        raise typer.Exit(demo_project.open_window(out))
+        raise typer.Exit(demo_project.open_window(out, project))
     finished = demo_project.run_demo(out, tomogram, voxel_size, z_range(z) if z else None)
     items = segmented(finished)
     name = REPORT if tomogram is None else f"{tomogram.stem}.html"

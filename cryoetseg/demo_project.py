@@ -236,10 +236,14 @@ def _tell(message: str) -> None:
 
 
 def open_window(folder: Path, name: str = PROJECT) -> int:
-    """Open a project of the demo in Scipion's window; returns its exit status."""
+    """Open a project beside that of the demo, or a new one, in Scipion's window; returns its exit status."""
     import subprocess
 
     prepare(Path(folder) / "scipion")
+    load_plugins()
+    here = os.getcwd()
+    _open_project(name)  # makes it where there is none
+    os.chdir(here)
     # with -O the window opens in this process; without it Scipion starts its installer's launcher, which may not be here
     return subprocess.run([sys.executable, "-O", "-m", "pyworkflow.apps.pw_project", name], check=False).returncode
 

@@ -1,4 +1,6 @@
 """The demo's project: bad input is told before anything runs, what is done is kept, what fails is explained."""
+import os
+
 import mrcfile
 import numpy as np
 import pytest
@@ -95,3 +97,19 @@ def test_a_run_with_other_values_is_another_run(project, simulated):
 
 def test_refused_values_leave_no_run_behind(project):
     assert "refused" not in [run.getObjLabel() for run in project.getRuns()]
+
+
+def test_the_window_opens_a_new_project_as_well(monkeypatch, tmp_path):
+    import subprocess
+
+    from pyworkflow.project import Manager
+
+    opened = []
+    monkeypatch.setattr(demo_project, "prepare", lambda home: {})  # the Scipion of the tests is prepared already
+    monkeypatch.setattr(subprocess, "run", lambda command, check: opened.append(command) or subprocess.CompletedProcess(command, 0))
+    here = os.getcwd()
+    assert demo_project.open_window(tmp_path, "mine") == 0
+    assert opened[0][-1] == "mine"
+    assert os.getcwd() == here
+    assert Manager().loadProject("mine").getSettings().getProtocolView() == "Tomography"
+    os.chdir(here)
