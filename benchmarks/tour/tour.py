@@ -95,6 +95,7 @@ class Tour:
         hands.shoot("tour_template")
         hands.press("Accept", "Button", CUSTOMIZER)
         hands.wait(lambda: self.state(PICKED) != "", 60, "making the runs")
+        hands.shoot("tour_runs")
 
     # --------------------------- forms --------------------------------------
     def box(self, label: str) -> Item:
@@ -251,10 +252,12 @@ class Tour:
 
     def export(self) -> None:
         """The list for RELION 5 and the models for IMOD."""
-        for number, choice in enumerate(("relion5", "imod")):
+        for number, choice in enumerate(("relion5", "imod model")):
             self.form("cryoetseg - export coordinates")
             self.choose("Coordinates", f"{PICKED}.coordinates")
-            self.hands.press(choice, "", FORM)
+            while (box := self.hands.beside("Format", "TCombobox", FORM)).text != choice:
+                self.hands.click(box)
+                self.hands.do("key", "Down", "Return")
             label = "cryoetseg - export coordinates" + (f" ({number + 1})" if number else "")
             self.execute()
             self.finish(label)

@@ -60,9 +60,15 @@ def labelOf(field: FieldDescription) -> str:
 
 
 def addGroups(form: Form, model: Type[Parameters], layout: Layout) -> None:
-    """Add the fields named in ``layout``, each list under its own group of the current section of the form."""
+    """Add the fields named in ``layout``, each list under its own group of the current section of the form.
+
+    Lists of one label share a group: Scipion would keep only the last of them in the form.
+    """
+    groups: Dict[str, List[str]] = {}
     for label, names in layout:
-        addFields(form.addGroup(label), model, names)
+        groups.setdefault(label, []).extend(names)
+    for label, members in groups.items():
+        addFields(form.addGroup(label), model, members)
 
 
 def addFields(form: Any, model: Type[Parameters], names: Iterable[str]) -> None:

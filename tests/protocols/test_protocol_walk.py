@@ -3,9 +3,11 @@ import re
 
 import pytest
 from pyworkflow.object import Pointer
-from pyworkflow.protocol import PointerParam
+from pyworkflow.protocol import Group, Line, PointerParam
 
 from cryoetseg import bibtex, protocols
+from cryoetseg.core.runtime.params import describe
+from cryoetseg.protocols.form_builder import attributeName
 
 CLASSES = [getattr(protocols, name) for name in protocols.__all__]
 KEYS = set(re.findall(r"@\w+\{(\w+),", bibtex.__doc__))
@@ -47,3 +49,13 @@ def test_missing_inputs_are_asked_for(project, protocolClass):
     for name in needed:
         assert any(run.getParam(name).getLabel() in line for line in errors), (name, errors)
     assert not any("Traceback" in line or "NoneType" in line for line in errors)
+
+
+def test_every_parameter_of_the_method_is_on_the_form(project, protocolClass):
+    def names(container):
+        for name, param in container.iterParams():
+            yield from names(param) if isinstance(param, (Group, Line)) else [name]
+
+    shown = {name for section in project.newProtocol(protocolClass).iterDefinitionSections() for name in names(section)}
+    fields = describe(protocolClass._model) if hasattr(protocolClass, "_model") else []
+    assert [field.name for field in fields if attributeName(field.name) not in shown] == []
