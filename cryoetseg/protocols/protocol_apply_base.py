@@ -45,7 +45,11 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
 
     def _validateInputs(self) -> List[str]:
         model = self.inModel.get()
-        return super()._validateInputs() + (modelErrors(model.getPath(), self._modelMethod) if model is not None else [])
+        return super()._validateInputs() + (self._modelErrors(model.getPath()) if model is not None else [])
+
+    def _modelErrors(self, folder: str) -> List[str]:
+        """What speaks against a model in this folder."""
+        return modelErrors(folder, self._modelMethod)
 
     def _warnings(self) -> List[str]:
         tomograms, model = self.inTomos.get(), self.inModel.get()

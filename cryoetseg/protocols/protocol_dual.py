@@ -7,6 +7,7 @@ from cryoetseg.constants import CONVERT_DUAL, DENOISE_DUAL, DUAL, DUAL_WEDGE, FI
 from cryoetseg.convert import inputFile, tomogramLike
 from cryoetseg.core.dual.params import ConvertParameters, DenoiseParameters, SimulateDualParameters, WedgeParameters
 from cryoetseg.core.runtime.job import InputFile, Result
+from cryoetseg.model_folder import modelErrors
 
 from .protocol_apply_base import ProtCryoEtSegApplyBase
 from .protocol_tomograms_base import counted, tellingWarnings
@@ -99,12 +100,17 @@ class ProtCryoEtSegSimulateDual(ProtCryoEtSegDualBase):
 
 
 class ProtCryoEtSegFillWedge(ProtCryoEtSegDualBase):
-    """Fill the missing wedge of tomograms with a model of *train missing wedge*.
+    """Fill the missing wedge of tomograms with a model of *train DUAL* or of *train missing wedge*.
 
-    What the tilt series measured stays as it is; only Fourier coefficients inside the wedge come from the network. Output: tomograms with
-    the id, origin and voxel size of the input.
+    What the tilt series measured stays as it is; only Fourier coefficients inside the wedge come from the network. A model of *train DUAL*
+    fills in the density that it sees behind the noise. Output: tomograms with the id, origin and voxel size of the input.
     """
 
     _label = "compensate missing wedge"
     _method, _model, _done = FILL_WEDGE, WedgeParameters, "filled in their missing wedge"
-    _modelMethod = DUAL_WEDGE
+
+    def _addOwnParams(self, form: Any) -> None:
+        self._addSeed(form)
+
+    def _modelErrors(self, folder: str) -> List[str]:
+        return modelErrors(folder, DUAL_WEDGE) if modelErrors(folder, DUAL) else []

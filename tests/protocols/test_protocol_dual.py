@@ -60,11 +60,15 @@ def test_tomograms_come_out_in_the_frame_of_what_went_in(project, simulated, dua
 
 
 @pytest.mark.slow
-def test_the_wedge_is_filled_by_its_own_model_alone(project, simulated, dual, wedge):
-    run = finished(project, ProtCryoEtSegFillWedge, inTomos=(simulated, "tomograms"), inModel=(wedge, "model"), useGpu=False)
-    assert run.tomograms.getSize() == 2
-    other = new_run(project, ProtCryoEtSegFillWedge, inTomos=(simulated, "tomograms"), inModel=(dual, "model"))
-    assert any("trained for 'dual'" in line for line in other.validate())
+def test_the_wedge_is_filled_by_either_model(project, simulated, dual, wedge):
+    filled = []
+    for source in (dual, wedge):
+        run = finished(project, ProtCryoEtSegFillWedge, inTomos=(simulated, "tomograms"), inModel=(source, "model"), useGpu=False)
+        assert run.tomograms.getSize() == 2
+        filled.append(mrcfile.read(run.tomograms.getFirstItem().getFileName()))
+    assert not np.array_equal(*filled)
+    other = new_run(project, ProtCryoEtSegDenoiseDual, inTomos=(simulated, "tomograms"), inModel=(wedge, "model"))
+    assert any("trained for 'dual-wedge'" in line for line in other.validate())
 
 
 @pytest.mark.slow

@@ -130,7 +130,7 @@ def wedge(
     model: ModelArgument, tomogram: TomogramArgument, out: FileOption, voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark", *, settings: Settings,
 ) -> None:
-    """Fill the missing wedge of a tomogram with a model of "dual train-wedge"; what was measured stays."""
+    """Fill the missing wedge of a tomogram with a model of "dual train" or "dual train-wedge"; what was measured stays."""
     _apply("fill-wedge", model, input_file(tomogram, "tomogram", voxel_size, contrast), out, settings)
 
 

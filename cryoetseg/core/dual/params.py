@@ -210,5 +210,8 @@ class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchite
 class WedgeParameters(ApplyDualParameters, TiltRangeParameters):
     """Filling the missing wedge with a trained model."""
 
+    noise: float = parameter(
+        0.0, "Noise in the filled wedge where a model of 'train DUAL' fills it: 0 puts structure alone there, which is all that is "
+        "known; 1 adds synthetic noise as strong as that of the tomograms, so that the spectrum looks complete.", ge=0.0, le=2.0)
     softness_px: float = parameter(
         2.5, "Width of the edge between measured and filled, inside the wedge.", unit="Fourier voxels", expert=True, ge=0.0, le=20.0)

@@ -1,17 +1,23 @@
-"""Joining what was measured with what a translation put into the missing wedge (spec C10), plane by plane.
+"""Joining what was measured with what a network puts into the missing wedge (spec C10), plane by plane.
 
-out = IFFT(M F(t) + (1 - M) s F(fill(t))): M is 1 where the tilt series measured and falls to 0 inside the wedge; s matches, ring by
-ring, the amplitude of the translation to the tomogram's where both are known. The paper does not say how it joins.
+out = IFFT(M F(t) + (1 - M) (s F(guess) + F(noise))): M is 1 where the tilt series measured and falls to 0 inside the wedge; s brings the
+guess, ring by ring, to the strength that it has where both are known. The paper does not say how it joins. Two kinds of model guess:
+
+- a translator of ``dual train-wedge``, as published: the guess looks like the turned tomograms, noise and all; s matches amplitudes;
+- a DUAL of ``dual train``: its density D(t), which has no wedge; s is that of the least squares, which noise does not enlarge. Noise comes,
+  where it is wanted, from the structural generator without density, turned by 90 degrees so that its own wedge lies elsewhere.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from scipy import fft
 
+from ..models.card import read_card
 from ..runtime.device import choose_device
 from ..runtime.errors import JobError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
@@ -21,48 +27,103 @@ from ..volumes.streaming import release_pages, temporary_volume
 from ..volumes.wedge import check_tilt_range, measured_plane, missing_energy
 from .apply import convert_file, translate
 from .data import StandardisedView
+from .model import METHOD as DUAL
+from .model import DualNetworks, load_dual
+from .noise import NoisyDensity
 from .params import WedgeParameters
-from .wedge_train import WedgeNetworks, load_wedge
+from .wedge_train import TurnedView, WedgeNetworks, load_wedge
 
 ROWS = 16  # planes (z, x) worked on at once
 SCALE_RANGE = (0.2, 5.0)
+SILENCE = np.float32(0)
 
 
-def join(measured: Any, filled: Any, target: Any, tilt_min: float, tilt_max: float, softness_px: float) -> None:
-    """Write ``measured`` (z, y, x) with the missing wedge taken from ``filled`` into ``target``; all three are sliced along y."""
+def join(measured: Any, guess: Any, noise: Any, target: Any, weights: np.ndarray, scale: np.ndarray) -> None:
+    """Write ``measured`` (z, y, x) with the missing wedge from ``scale`` times ``guess`` plus ``noise`` into ``target``.
+
+    All four volumes are sliced along y; ``weights`` (:func:`measured_plane`) and ``scale`` lie on the rfft2 grid of a plane (z, x).
+    """
     depth, height, width = measured.shape
-    weights = measured_plane(depth, width, tilt_min, tilt_max, softness_px)
-    scale = _ring_scale(measured, filled, weights)
-    for first in track(range(0, height, ROWS), "join wedges"):
-        rows = slice(first, min(first + ROWS, height))
-        known, guessed = (fft.rfft2(np.asarray(volume[:, rows], np.float32), axes=(0, 2)) for volume in (measured, filled))
-        joined = weights[:, None] * known + ((1 - weights) * scale)[:, None] * guessed
+    for rows in track(_slabs(height), "join wedges"):
+        known, guessed, added = (_planes(volume, rows) for volume in (measured, guess, noise))
+        joined = weights[:, None] * known + (1 - weights)[:, None] * (scale[:, None] * guessed + added)
         target[:, rows] = fft.irfft2(joined, s=(depth, width), axes=(0, 2)).astype(np.float32)
-        for volume in (measured, filled, target):
+        for volume in (measured, guess, noise, target):
             release_pages(volume)
 
 
-def _ring_scale(measured: Any, filled: Any, weights: np.ndarray) -> np.ndarray:
-    """Amplitude of ``measured`` over that of ``filled`` in rings of the (z, x) plane, from the measured coefficients alone."""
-    depth, height, width = measured.shape
-    powers = [np.zeros(weights.shape), np.zeros(weights.shape)]
-    for first in range(0, height, ROWS):
-        rows = slice(first, min(first + ROWS, height))
-        for total, volume in zip(powers, (measured, filled)):
-            total += (np.abs(fft.rfft2(np.asarray(volume[:, rows], np.float32), axes=(0, 2))) ** 2).sum(axis=1)
-    ring = np.rint(np.hypot(np.fft.fftfreq(depth)[:, None], np.fft.rfftfreq(width)[None]) * min(depth, width)).astype(np.int64)
-    known = (weights == 1).ravel()
-    sums = [np.bincount(ring.ravel()[known], power.ravel()[known], ring.max() + 1) for power in powers]
-    scale = np.sqrt(np.divide(sums[0], sums[1], out=np.ones_like(sums[0]), where=(sums[0] > 0) & (sums[1] > 0)))
-    return np.clip(scale, *SCALE_RANGE)[ring]
+def amplitude_scale(measured: Any, guess: Any, weights: np.ndarray) -> np.ndarray:
+    """Amplitude of ``measured`` over that of ``guess`` in rings of the (z, x) plane, from the measured coefficients alone."""
+    sums = _ring_sums(measured, guess, weights)
+    known = (sums.measured > 0) & (sums.guess > 0)
+    scale = np.sqrt(np.divide(sums.measured, sums.guess, out=np.ones_like(sums.guess), where=known))
+    return np.clip(scale, *SCALE_RANGE)[_rings(measured.shape)]
 
 
-def fill_wedge(pair: WedgeNetworks, tomogram: StandardisedView, target: Any, parameters: WedgeParameters,
-               device: torch.device) -> None:
+def structure_scale(measured: Any, guess: Any, weights: np.ndarray) -> np.ndarray:
+    """The factor of ``guess`` nearest to ``measured`` in rings of the (z, x) plane, at least 0, from the measured coefficients alone."""
+    sums = _ring_sums(measured, guess, weights)
+    scale = np.divide(sums.common, sums.guess, out=np.zeros_like(sums.guess), where=sums.guess > 0)
+    return np.clip(scale, 0, SCALE_RANGE[1])[_rings(measured.shape)]
+
+
+class _RingSums(NamedTuple):
+    """Sums over the measured coefficients of each ring: powers of both volumes and the real part of their product."""
+
+    measured: np.ndarray
+    guess: np.ndarray
+    common: np.ndarray
+
+
+def _ring_sums(measured: Any, guess: Any, weights: np.ndarray) -> _RingSums:
+    sums = np.zeros((3, *weights.shape))
+    for rows in _slabs(measured.shape[1]):
+        first, second = _planes(measured, rows), _planes(guess, rows)
+        sums += [(values.real).sum(axis=1) for values in (first * first.conj(), second * second.conj(), first * second.conj())]
+    rings, known = _rings(measured.shape), weights == 1
+    return _RingSums(*(np.bincount(rings[known], plane[known], rings.max() + 1) for plane in sums))
+
+
+def _rings(shape: tuple[int, int, int]) -> np.ndarray:
+    """Number of the ring of each coefficient of the rfft2 grid of a plane (z, x)."""
+    length = np.hypot(np.fft.fftfreq(shape[0])[:, None], np.fft.rfftfreq(shape[2])[None])
+    return np.rint(length * min(shape[0], shape[2])).astype(np.int64)
+
+
+def _slabs(height: int) -> list[slice]:
+    return [slice(first, min(first + ROWS, height)) for first in range(0, height, ROWS)]
+
+
+def _planes(volume: Any, rows: slice) -> np.ndarray:
+    return np.asarray(fft.rfft2(np.asarray(volume[:, rows], np.float32), axes=(0, 2)))
+
+
+def fill_by_translation(pair: WedgeNetworks, tomogram: StandardisedView, target: Any, p: WedgeParameters, device: torch.device) -> None:
     """Translate a tomogram and join the result with it."""
-    filled = temporary_volume(tomogram.shape, np.float32)
-    translate(pair.fill, tomogram, filled, parameters.tile_px, device, tomogram.restored, "fill")
-    join(_Restored(tomogram), filled, target, parameters.tilt_min, parameters.tilt_max, parameters.softness_px)
+    guess, measured = temporary_volume(tomogram.shape, np.float32), _Restored(tomogram)
+    translate(pair.fill, tomogram, guess, p.tile_px, device, tomogram.restored, "fill")
+    weights = measured_plane(tomogram.shape[0], tomogram.shape[2], p.tilt_min, p.tilt_max, p.softness_px)
+    join(measured, guess, np.broadcast_to(SILENCE, tomogram.shape), target, weights, amplitude_scale(measured, guess, weights))
+
+
+def fill_by_density(model: DualNetworks, tomogram: StandardisedView, target: Any, p: WedgeParameters, seed: int,
+                    device: torch.device) -> None:
+    """Denoise a tomogram and join the density with it, under as much synthetic noise as the parameters ask for."""
+    guess, measured = temporary_volume(tomogram.shape, np.float32), _Restored(tomogram)
+    translate(model.denoiser, tomogram, guess, p.tile_px, device, tomogram.restored, "fill")
+    weights = measured_plane(tomogram.shape[0], tomogram.shape[2], p.tilt_min, p.tilt_max, p.softness_px)
+    noise = turned_noise(model, tomogram, p, seed, device) if p.noise > 0 else np.broadcast_to(SILENCE, tomogram.shape)
+    join(measured, guess, noise, target, weights, structure_scale(measured, guess, weights))
+
+
+def turned_noise(model: DualNetworks, tomogram: StandardisedView, p: WedgeParameters, seed: int, device: torch.device) -> TurnedView:
+    """Synthetic noise on the grey scale of a tomogram, of its shape, whose missing wedge lies where the tomogram was measured."""
+    depth, height, width = tomogram.shape
+    turned = temporary_volume((width, height, depth), np.float32)
+    empty = NoisyDensity(np.broadcast_to(SILENCE, turned.shape), model.generator.transfer, model.decoder, seed, device)
+    factor = np.float32(p.noise * tomogram.deviation)
+    translate(model.generator, empty, turned, p.tile_px, device, lambda values: values * factor, "noise")
+    return TurnedView(turned)
 
 
 class _Restored:
@@ -84,19 +145,32 @@ def run(job: Job) -> MethodOutcome:
     if not tomograms:
         raise JobError("no input has the role 'tomogram'", "at least one tomogram")
     device = choose_device(job.device)
-    pair, card = load_wedge(job.input_of("model").path, device)
+    fill, model_voxel_size = _filler(job, p, device)
     outcome = MethodOutcome()
     for item in tomograms:
-        outcome.outputs.append(_fill_file(item, Path(job.output_folder), pair, card.voxel_size, p, device, outcome.metrics))
+        outcome.outputs.append(_fill_file(item, Path(job.output_folder), fill, model_voxel_size, p, outcome.metrics))
     return outcome
 
 
-def _fill_file(item: InputFile, folder: Path, pair: WedgeNetworks, model_voxel_size: float, p: WedgeParameters, device: torch.device,
-               metrics: dict[str, Any]) -> Output:
+Filler = Callable[[StandardisedView, Any], None]
+
+
+def _filler(job: Job, p: WedgeParameters, device: torch.device) -> tuple[Filler, float]:
+    """What fills a tomogram, by the kind of the job's model, and the model's voxel size."""
+    folder = job.input_of("model").path
+    if read_card(folder).network == DUAL:
+        model, card = load_dual(folder, device)
+        seeds = iter(range(job.seed, job.seed + len(job.inputs)))
+        return lambda view, target: fill_by_density(model, view, target, p, next(seeds), device), card.voxel_size
+    pair, card = load_wedge(folder, device)
+    return lambda view, target: fill_by_translation(pair, view, target, p, device), card.voxel_size
+
+
+def _fill_file(item: InputFile, folder: Path, fill: Filler, model_voxel_size: float, p: WedgeParameters, metrics: dict[str, Any]) -> Output:
     path = folder / f"{Path(item.path).stem}_filled.mrc"
 
     def convert(view: StandardisedView, target: Any) -> None:
-        fill_wedge(pair, view, target, p, device)
+        fill(view, target)
         metrics[Path(item.path).stem] = {"missing_energy_before": missing_energy(view, p.tilt_min, p.tilt_max),
                                          "missing_energy_after": missing_energy(target, p.tilt_min, p.tilt_max)}
 

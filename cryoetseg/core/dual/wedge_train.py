@@ -54,7 +54,8 @@ class TurnedView:
         self.shape, self.dtype, self._view = (width, height, depth), np.dtype(np.float32), view
 
     def __getitem__(self, window: Any) -> np.ndarray:
-        rows, middle, columns = (slice(*part.indices(side)[:2]) for part, side in zip(window, self.shape))
+        whole = (*window, *(slice(None),) * (3 - len(window)))
+        rows, middle, columns = (slice(*part.indices(side)[:2]) for part, side in zip(whole, self.shape))
         last = self.shape[0]
         return np.rot90(self._view[columns, middle, last - rows.stop:last - rows.start], axes=(0, 2))
 

@@ -4,13 +4,17 @@ import pytest
 import torch
 
 from cryoetseg.core.dual.data import StandardisedView
-from cryoetseg.core.dual.params import TrainWedgeParameters, WedgeArchitecture, WedgeParameters
-from cryoetseg.core.dual.wedge import fill_wedge, join
+from cryoetseg.core.dual.model import DualNetworks
+from cryoetseg.core.dual.params import DualArchitecture, TrainWedgeParameters, WedgeArchitecture, WedgeParameters
+from cryoetseg.core.dual.start import kernel_of
+from cryoetseg.core.dual.wedge import amplitude_scale, fill_by_density, fill_by_translation, join, structure_scale, turned_noise
 from cryoetseg.core.dual.wedge_train import TurnedView, WedgeNetworks, WedgeTask
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.params import parameters_from
 from cryoetseg.core.volumes.wedge import measured_plane, missing_energy
 
+SIZES_OF_DUAL = {"patch_px": 16, "denoiser_channels": "2,3", "generator_channels": "2,3", "noise_channels": "2,2,4", "filter_radius": 15,
+                 "code_length": 4}
 SIZES = {"fill_channels": "2,4", "cut_channels": "2,4", "judge_channels": "2,4", "filter_radius": 5, "patch_px": 16}
 
 
@@ -18,6 +22,13 @@ def wedged(seed=0, shape=(32, 40, 36), tilts=(-60, 60)):
     noise = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
     plane = measured_plane(shape[0], shape[2], *tilts)
     return noise, np.fft.irfft2(np.fft.rfft2(noise, axes=(0, 2)) * plane[:, None], s=(shape[0], shape[2]), axes=(0, 2)).astype(np.float32)
+
+
+def joined_with(guess, measured, tilts, softness):
+    target = np.empty_like(measured)
+    weights = measured_plane(measured.shape[0], measured.shape[2], *tilts, softness)
+    join(measured, guess, np.zeros_like(measured), target, weights, amplitude_scale(measured, guess, weights))
+    return target
 
 
 def test_turned_views_are_rotations():
@@ -32,15 +43,13 @@ def test_turned_views_are_rotations():
 @pytest.mark.parametrize("tilts", [(-60, 60), (-50, 70)])
 def test_measured_coefficients_are_kept_and_the_wedge_is_filled(tilts):
     truth, measured = wedged(tilts=tilts)
-    joined = np.empty_like(measured)
-    join(measured, 0.5 * truth, joined, *tilts, softness_px=2.0)
+    joined = joined_with(0.5 * truth, measured, tilts, softness=2.0)
     plane = measured_plane(32, 36, *tilts)
     before, after = (np.fft.rfft2(volume, axes=(0, 2))[:, :, :] * plane[:, None] for volume in (measured, joined))
     assert np.abs(after - before).max() < 1e-3 * np.abs(before).max()
     assert missing_energy(measured, *tilts) < 1e-6
     # the translation had half the amplitude; the rings of what is known bring it back
-    hard = np.empty_like(measured)
-    join(measured, 0.5 * truth, hard, *tilts, softness_px=0.0)
+    hard = joined_with(0.5 * truth, measured, tilts, softness=0.0)
     np.testing.assert_allclose(hard, truth, atol=0.35)
     assert missing_energy(hard, *tilts) == pytest.approx(1.0, abs=0.15)
 
@@ -50,8 +59,46 @@ def test_untrained_networks_change_nothing():
     view = StandardisedView(measured, "dark")
     pair = WedgeNetworks(WedgeArchitecture(**SIZES))
     target = np.empty_like(measured)
-    fill_wedge(pair, view, target, WedgeParameters(), torch.device("cpu"))
+    fill_by_translation(pair, view, target, WedgeParameters(), torch.device("cpu"))
     np.testing.assert_allclose(target, measured, atol=1e-2)
+
+
+def test_strength_of_structure_is_told_in_spite_of_noise():
+    structure, _ = wedged(seed=1)
+    noise, _ = wedged(seed=2)
+    plane = measured_plane(*structure.shape[::2], -60, 60)
+    measured = np.fft.irfft2(np.fft.rfft2(3 * structure + 3 * noise, axes=(0, 2)) * plane[:, None], s=(32, 36), axes=(0, 2))
+    assert np.median(structure_scale(measured, structure, plane)) == pytest.approx(3, rel=0.03)
+    assert np.median(amplitude_scale(measured, structure, plane)) == pytest.approx(3 * 2**0.5, rel=0.03)
+
+
+def test_density_fills_the_wedge_and_leaves_what_was_measured():
+    _, measured = wedged()
+    model = DualNetworks(DualArchitecture(**SIZES_OF_DUAL))
+    model.decoder.calibrate(1.0, torch.Generator().manual_seed(0))
+    model.denoiser.filter.kernel.mul_(0.5)  # a denoiser that knows nothing of the wedge, at half the strength
+    view, target = StandardisedView(measured, "dark"), np.empty_like(measured)
+    fill_by_density(model, view, target, WedgeParameters(noise=1.0), 0, torch.device("cpu"))
+    plane = measured_plane(32, 36, -60, 60)
+    before, after = (np.fft.rfft2(volume, axes=(0, 2)) * plane[:, None] for volume in (measured, target))
+    assert np.abs(after - before).max() < 1e-3 * np.abs(before).max()
+    assert missing_energy(target, -60, 60) > 0.3  # by noise alone: this denoiser adds nothing
+
+
+def test_noise_is_turned_out_of_its_own_wedge():
+    _, measured = wedged(shape=(32, 40, 32))
+    model = DualNetworks(DualArchitecture(**SIZES_OF_DUAL))
+    model.generator.start_from(kernel_of(whole_plane(32)[:, None] * np.ones((32, 32, 32)), 15))
+    noise = turned_noise(model, StandardisedView(measured, "dark"), WedgeParameters(noise=1.0), 0, torch.device("cpu"))
+    turned_twice = np.rot90(noise[:, :, :], axes=(0, 2))
+    assert noise.shape == measured.shape
+    assert missing_energy(noise[:, :, :], -60, 60) > 1.2 > 0.2 > missing_energy(turned_twice, -60, 60)
+
+
+def whole_plane(side):
+    """1 where +-60 degrees measure, on the grid (z, x) of a whole transform."""
+    z, x = np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side)[None]
+    return (np.abs(z) <= np.tan(np.radians(60)) * np.abs(x)).astype(float)
 
 
 def test_cut_starts_by_taking_the_wedge_away():
