@@ -14,7 +14,8 @@ SCREEN = "1600x1000"
 FRAME = 4  # pixels of a window's border
 CORNER = (1598, 998)  # nothing is there
 PATIENCE = 300.0  # seconds until something that should be on the screen is missed; a busy machine opens windows slowly
-COLOURS = 128  # of a screenshot; windows have few, so the files become small
+COLOURS, FEWEST = 64, 12  # of a screenshot; windows have few, so the files become small
+LARGEST = 150_000  # bytes of a screenshot; pictures of noise get fewer colours
 
 
 class Item(NamedTuple):
@@ -173,4 +174,14 @@ class Hands:
         path = self.images / f"{name}.png"
         self.do("mousemove", *CORNER)
         time.sleep(1.5)
-        subprocess.run(["import", "-window", "root", "-colors", str(COLOURS), "-dither", "None", f"PNG8:{path}"], check=True)
+        subprocess.run(["import", "-window", "root", str(path)], check=True)
+        whole, colours = path.read_bytes(), COLOURS
+        while len(smaller := self._quantised(whole, colours)) > LARGEST and colours > FEWEST:
+            colours = colours * 3 // 4
+        path.write_bytes(smaller)
+
+    @staticmethod
+    def _quantised(picture: bytes, colours: int) -> bytes:
+        """A PNG picture with fewer colours."""
+        command = ["convert", "-", "-dither", "None", "-colors", str(colours), "PNG8:-"]
+        return subprocess.run(command, input=picture, check=True, capture_output=True).stdout

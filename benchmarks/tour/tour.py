@@ -10,20 +10,16 @@ from __future__ import annotations
 import argparse
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import NamedTuple
 
 from hands import CORNER, PROGRAMS, Hands, Item
+from sample import SLICES, VOXEL_SIZE, Sample, simulated
 
 from cryoetseg.scipion_home import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
-VOXEL_SIZE, SLICES = 13.48, "16:24"  # of the simulated tomogram
-SAMPLE = ["--voxel-size", str(VOXEL_SIZE), "--size-z", "40", "--size-y", "128", "--size-x", "128", "--snr", "0.3", "--seed", "7",
-          "--particles", "ribosome_80s:3, proteasome_26s, tric", "--vesicle-count", "2", "--sheet-count", "0", "--actin-count", "1"]
 DIAMETER = 280  # Angstrom, of a ribosome
 TEMPLATE = "cryoetseg-unsupervised_segmentation"
 # Scipion calls the runs of a template by their protocols
@@ -31,22 +27,6 @@ IMPORTED, SEGMENTED, PICKED = "tomo - import tomograms", "cryoetseg - segment sl
 TREE_WIDTH = 400  # pixels, so that the names of the protocols can be read
 FORM, CUSTOMIZER = "Protocol Run", "Workflow template customizer"
 RUN_SECONDS = 3600.0  # of a run, on a slow and busy machine
-
-
-class Sample(NamedTuple):
-    """The tomogram of the tour: where it is, its voxel size in Angstrom, the slices to segment."""
-
-    file: Path
-    voxel_size: float
-    slices: str
-
-
-def simulated(folder: Path) -> Sample:
-    """A small simulated tomogram, kept from an earlier tour."""
-    if not (folder / "tour.mrc").is_file():
-        command = [str(Path(sys.executable).parent / "cryoetseg"), "simulate", str(folder), "--name", "tour", *SAMPLE]
-        subprocess.run(command, check=True)
-    return Sample(folder / "tour.mrc", VOXEL_SIZE, SLICES)
 
 
 def name_of(text: str) -> str:
@@ -248,7 +228,13 @@ class Tour:
         self.view("Picks on the tomogram", "Picks", "tour_picks")
         self.view("Picks and membranes in 3D", "Particles and membranes", "tour_scatter")
         self.hands.press("Close", "Button", "Protocol Viewer")
-        self.hands.shoot("tour_end")
+
+    def show_wizard(self) -> None:
+        """The tilt range, in the form of a training that is not started."""
+        self.form("cryoetseg - train missing wedge")
+        self.choose("Tomograms", f"{IMPORTED}.Tomograms")
+        self.wizard("Tilt min", "Tilt range", "tour_wizard_tilt")
+        self.hands.press("Close", "Button", FORM)
 
     def export(self) -> None:
         """The list for RELION 5 and the models for IMOD."""
@@ -284,7 +270,7 @@ def main() -> None:
     with Hands(folder, options.images.absolute()) as hands:
         tour = Tour(hands, folder, sample, options.iterations)
         for step in (tour.make_project, tour.use_template, tour.import_tomogram, tour.segment, tour.train_membranes,
-                     tour.segment_membranes, tour.pick, tour.export):
+                     tour.segment_membranes, tour.pick, tour.show_wizard, tour.export):
             began = time.monotonic()
             step()
             sys.stdout.write(f"{step.__name__}: {time.monotonic() - began:.0f} s\n")
