@@ -68,6 +68,8 @@ def structure_shares(noisy: Moments, clean: Moments, noisy_power: np.ndarray, cl
 
     Fits T_ab = A_a^2 A_b V_ab, with A^2 = share P_t / P_v, in units of the moments' errors; bands whose moments say nothing follow the
     straight line through the logarithms of the others. Moments without weight count too: they say that there is little structure.
+    Shares do not rise with frequency, as the power of densities falls faster than that of noise: a clean set that is more or less crowded
+    than the sample has other moments in its lowest bands, and would have structure taken for noise there.
     """
     guess = clean_power / (clean_power + FALLBACK_NOISE**2)
     known = clean.mean > SIGNIFICANT * clean.error
@@ -75,14 +77,18 @@ def structure_shares(noisy: Moments, clean: Moments, noisy_power: np.ndarray, cl
         logger.warning("the sets do not tell how strong the noise is; starting with white noise of deviation %.1f", FALLBACK_NOISE)
         return guess
 
-    def misfit(logs: np.ndarray) -> np.ndarray:
+    def misfit(steps: np.ndarray) -> np.ndarray:
+        logs = np.cumsum(steps)
         amplitude = np.sqrt(np.exp(logs) * noisy_power / clean_power)
         gain = amplitude[:, None] ** 2 * amplitude
         moments = (noisy.mean - gain * clean.mean) / np.hypot(noisy.error, gain * clean.error)
         return np.concatenate([moments[known], STIFFNESS * np.diff(logs, n=2)])
 
-    bounds = np.log(SMALLEST_SHARE), np.log(LARGEST_SHARE)
-    return np.exp(least_squares(misfit, np.clip(np.log(guess), *bounds), bounds=bounds, loss="soft_l1").x)
+    lowest, highest = np.log(SMALLEST_SHARE), np.log(LARGEST_SHARE)
+    first = np.minimum.accumulate(np.clip(np.log(guess), lowest, highest))
+    bounds = [lowest] * len(guess), [highest] + [0.0] * (len(guess) - 1)
+    start = np.clip(np.diff(first, prepend=0.0), bounds[0], bounds[1])
+    return np.exp(np.maximum(np.cumsum(least_squares(misfit, start, bounds=bounds, loss="soft_l1").x), lowest))
 
 
 def _block_means(volume: np.ndarray, side: int) -> np.ndarray:

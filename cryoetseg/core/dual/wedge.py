@@ -1,11 +1,12 @@
 """Joining what was measured with what a network puts into the missing wedge (spec C10), plane by plane.
 
 out = IFFT(M F(t) + (1 - M) (s F(guess) + F(noise))): M is 1 where the tilt series measured and falls to 0 inside the wedge; s brings the
-guess, ring by ring, to the strength that it has where both are known. The paper does not say how it joins. Two kinds of model guess:
+guess to the strength that it has where both are known. The paper does not say how it joins. Two kinds of model guess:
 
-- a translator of ``dual train-wedge``, as published: the guess looks like the turned tomograms, noise and all; s matches amplitudes;
-- a DUAL of ``dual train``: its density D(t), which has no wedge; s is that of the least squares, which noise does not enlarge. Noise comes,
-  where it is wanted, from the structural generator without density, turned by 90 degrees so that its own wedge lies elsewhere.
+- a translator of ``dual train-wedge``, as published: the guess looks like the turned tomograms, noise and all; s matches amplitudes ring
+  by ring;
+- a DUAL of ``dual train``: its density D(t), which has no wedge; s is one factor of least squares, which noise does not enlarge. Noise
+  comes, where it is wanted, from the structural generator without density, turned by 90 degrees so that its own wedge lies elsewhere.
 """
 from __future__ import annotations
 
@@ -61,10 +62,14 @@ def amplitude_scale(measured: Any, guess: Any, weights: np.ndarray) -> np.ndarra
 
 
 def structure_scale(measured: Any, guess: Any, weights: np.ndarray) -> np.ndarray:
-    """The factor of ``guess`` nearest to ``measured`` in rings of the (z, x) plane, at least 0, from the measured coefficients alone."""
+    """The factor of ``guess`` nearest to ``measured``, at least 0, from the measured coefficients alone: one for all rings.
+
+    A factor for each ring would strengthen the high frequencies, of which a denoiser is least certain.
+    """
     sums = _ring_sums(measured, guess, weights)
-    scale = np.divide(sums.common, sums.guess, out=np.zeros_like(sums.guess), where=sums.guess > 0)
-    return np.clip(scale, 0, SCALE_RANGE[1])[_rings(measured.shape)]
+    # the innermost ring holds the means
+    factor = sums.common[1:].sum() / max(float(sums.guess[1:].sum()), np.finfo(float).tiny)
+    return np.full(weights.shape, np.clip(factor, 0, SCALE_RANGE[1]))
 
 
 class _RingSums(NamedTuple):
