@@ -38,18 +38,19 @@ def without_second_wedge(volume: np.ndarray) -> np.ndarray:
     return np.fft.irfft2(np.fft.rfft2(volume, axes=(0, 2)) * kept[:, None], s=(depth, width), axes=(0, 2)).astype(np.float32)
 
 
-def fill(options: argparse.Namespace, model: InputFile, tomogram: InputFile, folder: str, noise: float) -> np.ndarray:
+def fill(options: argparse.Namespace, model: InputFile, tomogram: InputFile, folder: str, parameters: dict[str, float]) -> np.ndarray:
     """The filled tomogram, bright."""
-    made = run(options, "fill-wedge", f"wedge/{folder}", [model, tomogram], noise=noise)
+    made = run(options, "fill-wedge", f"wedge/{folder}", [model, tomogram], **parameters)
     return -read_volume(made / f"{Path(tomogram.path).stem}_filled.mrc")[0]
 
 
-def filled_by(options: argparse.Namespace) -> dict[str, tuple[InputFile, float]]:
-    """Model and strength of noise of each way to fill."""
+def filled_by(options: argparse.Namespace) -> dict[str, tuple[InputFile, dict[str, float]]]:
+    """Model and parameters of each way to fill."""
     noisy = [tomogram_file(options, seed, "noisy") for seed in (*NOISY, options.test)]
     run(options, "train-dual-wedge", f"wedge/model{options.seed}", noisy, iterations=options.iterations)
     dual = model_file(options, f"model{options.seed}")
-    return {"translator": (model_file(options, f"wedge/model{options.seed}"), 0.0), "DUAL": (dual, 0.0), "DUAL and noise": (dual, 1.0)}
+    return {"translator": (model_file(options, f"wedge/model{options.seed}"), {}), "DUAL": (dual, {}),
+            "DUAL, no soft edge": (dual, {"softness_px": 0.0}), "DUAL and noise": (dual, {"noise": 1.0})}
 
 
 def line(name: str, volume: np.ndarray, truth: np.ndarray) -> str:
@@ -71,12 +72,12 @@ def main() -> None:
     denoised = run(options, "denoise-dual", place, [model_file(options, f"model{options.seed}"), test])
     print(f"{'':24s}  energy  r inside   r all   second wedge: r, PSNR, SSIM (paper)")
     print(line("tomogram", raw, truth))
-    for name, (model, noise) in filled_by(options).items():
-        place = f"{name.replace(' ', '_')}{options.seed}_{options.test}"
-        once = fill(options, model, test, f"{place}_once", noise)
+    for name, (model, parameters) in filled_by(options).items():
+        place = f"{name.replace(',', '').replace(' ', '_')}{options.seed}_{options.test}"
+        once = fill(options, model, test, f"{place}_once", parameters)
         cut = Path(options.out) / "wedge" / f"{place}_cut.mrc"
         write_volume(cut, -without_second_wedge(once), 10.0)
-        again = fill(options, model, InputFile(path=str(cut), tilt_series_id="x"), f"{place}_twice", noise)
+        again = fill(options, model, InputFile(path=str(cut), tilt_series_id="x"), f"{place}_twice", parameters)
         scores = restoration_scores(again, once)
         print(f"{line(name, once, truth)}   {scores.pearson:.3f} {scores.psnr:.2f} {scores.ssim_paper:.3f}")
     print(line("DUAL, whole spectrum", -read_volume(denoised / f"{Path(test.path).stem}_denoised.mrc")[0], truth))
