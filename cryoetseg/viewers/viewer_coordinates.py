@@ -20,6 +20,7 @@ from .slice_stack import entriesOfCoordinates
 
 NOTHING = "Nothing to show"
 NO_MASKS = "none"
+MEMBRANES = "membranemasks"  # in the name of the output that is shown unless another one is chosen
 
 
 class CryoEtSegPicksViewer(ProtocolViewer):
@@ -35,7 +36,9 @@ class CryoEtSegPicksViewer(ProtocolViewer):
         form.addParam("showScores", LabelParam, label="Scores, with a threshold to choose",
                       help="Move the threshold, then write what lies above it as a new set: a run of *select coordinates by score*.")
         form.addParam("showScatter", LabelParam, label="Picks and membranes in 3D")
-        form.addParam("masks", EnumParam, choices=[NO_MASKS, *(name for name, _ in self.maskSets())], default=0, label="Membranes in 3D",
+        names = [NO_MASKS, *(name for name, _ in self.maskSets())]
+        newest = max((number for number, name in enumerate(names) if MEMBRANES in name.lower()), default=0)
+        form.addParam("masks", EnumParam, choices=names, default=newest, label="Membranes in 3D",
                       help="Masks of this project that belong to the same tomograms.")
 
     def _getVisualizeDict(self) -> Dict[str, Callable[..., List[View]]]:

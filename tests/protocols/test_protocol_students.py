@@ -202,6 +202,8 @@ def test_membranes_of_the_project_are_offered_for_the_picture_in_3d(project, sim
     viewer.setProtocol(dog)
     names = [name for name, _ in viewer.maskSets()]
     place = next(number for number, name in enumerate(names) if name.endswith("membraneMasks") and simulated.getObjLabel() in name)
+    newest = max(number for number, name in enumerate(names) if "membraneMasks" in name)
+    assert viewer.masks.get() == newest + 1  # shown unless another one is chosen
     viewer.masks.set(place + 1)
     (window,) = viewer._scatter()
     membranes, particles = window.axes.collections

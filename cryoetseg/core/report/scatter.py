@@ -28,6 +28,9 @@ def membrane_points(mask: Any, most: int = MOST_POINTS, seed: int = 0) -> np.nda
     return points[np.sort(np.random.default_rng(seed).choice(len(points), most, replace=False))]
 
 
+CROWD = 400  # particles; more are drawn smaller, so that they do not hide the membranes
+
+
 def draw_scatter(
     axes: Any,
     points_zyx: np.ndarray,
@@ -51,8 +54,8 @@ def draw_scatter(
     extent = np.array(shape[::-1], dtype=np.float64) * to_nm
     if membranes_zyx is not None and len(membranes_zyx):
         z, y, x = (np.asarray(membranes_zyx, dtype=np.float64) * to_nm).T
-        axes.scatter(x, y, z, s=2, color=MASK_COLOUR, alpha=0.25, linewidths=0, label="membranes", depthshade=False)
-    marker = float(np.clip(2e4 * (diameter / 10 / extent.max()) ** 2, 4, 200))
+        axes.scatter(x, y, z, s=5, color=MASK_COLOUR, alpha=0.5, linewidths=0, label="membranes", depthshade=False)
+    marker = float(np.clip(2e4 * (diameter / 10 / extent.max()) ** 2 * min(1.0, CROWD / max(1, len(points))), 4, 200))
     for place, number in enumerate(np.unique(numbers)):
         z, y, x = points[numbers == number].T
         name = (names or {}).get(int(number), f"class {number}" if classes is not None and number else "particles")
