@@ -192,16 +192,6 @@ def test_what_no_room_raises_on_purpose_is_still_one_line(call, monkeypatch, rai
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("text", ["", "5", "5:", ":5", "5:5", "6:5", "-1:5", "a:b", "1:2:3", "1.5:3"])
-def test_a_z_range_that_is_none_is_refused(text):
-    with pytest.raises(ParameterError, match="--z 40:72"):
-        options.z_range(text)
-
-
-def test_a_z_range_is_half_open():
-    assert options.z_range("40:72") == (40, 72)
-
-
 # ---- jobs
 
 
