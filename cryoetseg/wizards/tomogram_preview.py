@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter, maximum_filter, zoom
 
 from cryoetseg.core.report.figures import ORANGE, draw_slice
-from cryoetseg.core.volumes.wedge import measured_plane
+from cryoetseg.core.volumes.wedge import wedge_energy
 
 from .slab_preview import SMOOTHING, SlabPreview
 
@@ -58,13 +58,8 @@ def spectrumOf(preview: SlabPreview) -> np.ndarray:
 
 def wedgeShare(power: np.ndarray, tiltMin: float, tiltMax: float) -> float:
     """Mean power inside the missing wedge over that outside; the corners beyond Nyquist are left out."""
-    depth, width = power.shape
-    half = np.fft.ifftshift(power)[:, :width // 2 + 1]
-    measured = measured_plane(depth, width, tiltMin, tiltMax) > 0
-    length = np.hypot(np.fft.fftfreq(depth)[:, None], np.fft.rfftfreq(width)[None])
-    counted = (length > 2 / min(depth, width)) & (length <= 0.5)
-    inside, outside = half[counted & ~measured], half[counted & measured]
-    return float(inside.mean() / outside.mean()) if inside.size and outside.size and outside.mean() > 0 else 0.0
+    width = power.shape[1]
+    return wedge_energy(np.fft.ifftshift(power)[:, :width // 2 + 1], width, tiltMin, tiltMax, innermost=2)  # the window widens the mean
 
 
 def edgesOf(tiltMin: float, tiltMax: float) -> List[Tuple[Tuple[float, float], Tuple[float, float]]]:

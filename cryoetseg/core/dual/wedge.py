@@ -30,6 +30,7 @@ from .apply import convert_file, translate
 from .data import StandardisedView
 from .model import METHOD as DUAL
 from .model import DualNetworks, load_dual
+from .networks import FilteredUNet
 from .noise import NoisyDensity
 from .params import WedgeParameters
 from .wedge_train import TurnedView, WedgeNetworks, load_wedge
@@ -105,20 +106,25 @@ def _planes(volume: Any, rows: slice) -> np.ndarray:
 
 def fill_by_translation(pair: WedgeNetworks, tomogram: StandardisedView, target: Any, p: WedgeParameters, device: torch.device) -> None:
     """Translate a tomogram and join the result with it."""
-    guess, measured = temporary_volume(tomogram.shape, np.float32), _Restored(tomogram)
-    translate(pair.fill, tomogram, guess, p.tile_px, device, tomogram.restored, "fill")
-    weights = measured_plane(tomogram.shape[0], tomogram.shape[2], p.tilt_min, p.tilt_max, p.softness_px)
-    join(measured, guess, np.broadcast_to(SILENCE, tomogram.shape), target, weights, amplitude_scale(measured, guess, weights))
+    _fill(pair.fill, tomogram, np.broadcast_to(SILENCE, tomogram.shape), target, p, device, amplitude_scale)
 
 
 def fill_by_density(model: DualNetworks, tomogram: StandardisedView, target: Any, p: WedgeParameters, seed: int,
                     device: torch.device) -> None:
     """Denoise a tomogram and join the density with it, under as much synthetic noise as the parameters ask for."""
-    guess, measured = temporary_volume(tomogram.shape, np.float32), _Restored(tomogram)
-    translate(model.denoiser, tomogram, guess, p.tile_px, device, tomogram.restored, "fill")
-    weights = measured_plane(tomogram.shape[0], tomogram.shape[2], p.tilt_min, p.tilt_max, p.softness_px)
     noise = turned_noise(model, tomogram, p, seed, device) if p.noise > 0 else np.broadcast_to(SILENCE, tomogram.shape)
-    join(measured, guess, noise, target, weights, structure_scale(measured, guess, weights))
+    _fill(model.denoiser, tomogram, noise, target, p, device, structure_scale)
+
+
+Scale = Callable[[Any, Any, np.ndarray], np.ndarray]
+
+
+def _fill(network: FilteredUNet, tomogram: StandardisedView, noise: Any, target: Any, p: WedgeParameters, device: torch.device,
+          scale: Scale) -> None:
+    guess, measured = temporary_volume(tomogram.shape, np.float32), _Restored(tomogram)
+    translate(network, tomogram, guess, p.tile_px, device, tomogram.restored, "fill")
+    weights = measured_plane(tomogram.shape[0], tomogram.shape[2], p.tilt_min, p.tilt_max, p.softness_px)
+    join(measured, guess, noise, target, weights, scale(measured, guess, weights))
 
 
 def turned_noise(model: DualNetworks, tomogram: StandardisedView, p: WedgeParameters, seed: int, device: torch.device) -> TurnedView:

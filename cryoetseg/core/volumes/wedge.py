@@ -47,12 +47,21 @@ def missing_energy(volume: Any, tilt_min: float, tilt_max: float) -> float:
     The corners beyond Nyquist are left out. 0 for an empty wedge, about 1 where nothing is missing from white noise.
     """
     depth, _, width = volume.shape
-    measured = measured_plane(depth, width, tilt_min, tilt_max)
-    length = np.hypot(np.fft.fftfreq(depth)[:, None], np.fft.rfftfreq(width)[None])
-    counted = (length > 1.5 / min(depth, width)) & (length <= 0.5)
-    power = np.zeros(measured.shape)
+    power = np.zeros((depth, width // 2 + 1))
     for row in range(volume.shape[1]):
         plane = np.asarray(volume[:, row], dtype=np.float32)
         power += np.abs(np.fft.rfft2(plane - plane.mean())) ** 2
+    return wedge_energy(power, width, tilt_min, tilt_max, innermost=1.5)
+
+
+def wedge_energy(power: np.ndarray, width: int, tilt_min: float, tilt_max: float, innermost: float) -> float:
+    """As :func:`missing_energy`, of the power (depth, width // 2 + 1) on the rfft2 grid of planes (z, x).
+
+    Coefficients up to ``innermost`` Fourier voxels (of the shorter axis) are left out: the mean leaks into them.
+    """
+    depth = power.shape[0]
+    measured = measured_plane(depth, width, tilt_min, tilt_max)
+    length = np.hypot(np.fft.fftfreq(depth)[:, None], np.fft.rfftfreq(width)[None])
+    counted = (length > innermost / min(depth, width)) & (length <= 0.5)
     inside, outside = power[counted & (measured == 0)], power[counted & (measured == 1)]
-    return float(inside.mean() / outside.mean()) if inside.size and outside.mean() > 0 else 0.0
+    return float(inside.mean() / outside.mean()) if inside.size and outside.size and outside.mean() > 0 else 0.0
