@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from dual_restoration import read_templates
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
@@ -22,7 +23,6 @@ from cryoetseg.core.report.comparison import blobs
 from cryoetseg.core.report.restoration import draw_before_after
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.simulation.apply import simulate
-from cryoetseg.core.simulation.maps import load_templates
 from cryoetseg.core.simulation.output import write_tomogram
 from cryoetseg.core.simulation.params import SimulationParameters
 from cryoetseg.core.volumes.io import read_volume
@@ -39,12 +39,11 @@ SIGMAS = (1.0, 2.0)
 def clean_set(options: argparse.Namespace) -> list[InputFile]:
     """Grand models at the voxel size of the tomogram, simulated where they are missing."""
     folder = Path(options.out) / "data"
-    files = [InputFile(path=str(Path(options.data) / "templates" / f"{name}_10A.mrc"), role="template", contrast="bright", voxel_size=10.0)
-             for name in TEMPLATES]
+    templates = read_templates(Path(options.data) / "templates", TEMPLATES, VOXEL_SIZE)
     paths = [folder / f"s{seed}_grand_model.mrc" for seed in GRAND_MODELS]
     for seed, path in zip(GRAND_MODELS, paths):
         if not path.exists():
-            write_tomogram(simulate(SimulationParameters(name=f"s{seed}", **SAMPLE), seed, load_templates(files, VOXEL_SIZE)), folder)
+            write_tomogram(simulate(SimulationParameters(name=f"s{seed}", **SAMPLE), seed, templates), folder)
     return [InputFile(path=str(path), role="clean", contrast="bright") for path in paths]
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from cryoetseg.core.methods import run_job
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.simulation.apply import simulate
-from cryoetseg.core.simulation.maps import load_templates
+from cryoetseg.core.simulation.maps import Template, load_templates
 from cryoetseg.core.simulation.output import write_tomogram
 from cryoetseg.core.simulation.params import SimulationParameters
 
@@ -26,10 +26,15 @@ SAMPLE = {"size_z": 64, "size_y": 192, "size_x": 192, "particles": "none", "vesi
           "sheet_count": 1, "vesicle_radius_max": 400.0, "actin_count": 1, "snr": 0.1}
 
 
+def read_templates(folder: Path, names: tuple[str, ...], voxel_size: float) -> list[Template]:
+    """Templates of 10 A by name, resampled to ``voxel_size``."""
+    files = [InputFile(path=str(folder / f"{name}_10A.mrc"), role="template", contrast="bright", voxel_size=10.0, tilt_series_id=name)
+             for name in names]
+    return load_templates(files, voxel_size)
+
+
 def samples(options: argparse.Namespace) -> None:
-    files = [InputFile(path=str(Path(options.templates) / f"{name}_10A.mrc"), role="template", contrast="bright", voxel_size=10.0,
-                       tilt_series_id=name) for name in TEMPLATES]
-    templates = load_templates(files, 10.0)
+    templates = read_templates(Path(options.templates), TEMPLATES, 10.0)
     for seed in (*NOISY, *CLEAN, options.test):
         if Path(tomogram_file(options, seed).path).exists():
             continue

@@ -16,14 +16,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from dual_restoration import CLEAN, NOISY, SAMPLE, TEMPLATES, density_file, model_file, run, tomogram_file
+from dual_restoration import CLEAN, NOISY, SAMPLE, TEMPLATES, density_file, model_file, read_templates, run, tomogram_file
 from scipy import fft
 
 from cryoetseg.core.metrics.segmentation import dice
 from cryoetseg.core.particles.formats import read_particles
 from cryoetseg.core.runtime.job import InputFile
 from cryoetseg.core.simulation.apply import simulate
-from cryoetseg.core.simulation.maps import load_templates
 from cryoetseg.core.simulation.output import write_tomogram
 from cryoetseg.core.simulation.params import SimulationParameters
 from cryoetseg.core.volumes.io import read_labels, read_volume, write_volume
@@ -56,12 +55,11 @@ def dual_set(options: argparse.Namespace) -> list[InputFile]:
 
 def plain_set(options: argparse.Namespace) -> list[InputFile]:
     folder, files = Path(options.out) / "transfer" / "plain", []
-    templates = [InputFile(path=str(Path(options.templates) / f"{name}_10A.mrc"), role="template", contrast="bright", voxel_size=10.0,
-                           tilt_series_id=name) for name in TEMPLATES]
     for seed in CLEAN:
         path = folder / f"s{seed}.mrc"
         if not path.exists():
-            made = simulate(SimulationParameters(name=f"s{seed}", **PLAIN), seed, load_templates(templates, VOXEL_SIZE))
+            made = simulate(SimulationParameters(name=f"s{seed}", **PLAIN), seed,
+                            read_templates(Path(options.templates), TEMPLATES, VOXEL_SIZE))
             write_tomogram(made, folder)
             same = read_volume(folder / f"s{seed}_grand_model.mrc")[0] == read_volume(density_file(options, seed).path)[0]
             if not same.all():

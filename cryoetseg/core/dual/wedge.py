@@ -37,18 +37,19 @@ from .wedge_train import TurnedView, WedgeNetworks, load_wedge
 
 ROWS = 16  # planes (z, x) worked on at once
 SCALE_RANGE = (0.2, 5.0)
-SILENCE = np.float32(0)
 
 
-def join(measured: Any, guess: Any, noise: Any, target: Any, weights: np.ndarray, scale: np.ndarray) -> None:
-    """Write ``measured`` (z, y, x) with the missing wedge from ``scale`` times ``guess`` plus ``noise`` into ``target``.
+def join(measured: Any, guess: Any, noise: Any | None, target: Any, weights: np.ndarray, scale: np.ndarray) -> None:
+    """Write ``measured`` (z, y, x) with the missing wedge from ``scale`` times ``guess`` plus ``noise``, if any, into ``target``.
 
-    All four volumes are sliced along y; ``weights`` (:func:`measured_plane`) and ``scale`` lie on the rfft2 grid of a plane (z, x).
+    All volumes are sliced along y; ``weights`` (:func:`measured_plane`) and ``scale`` lie on the rfft2 grid of a plane (z, x).
     """
     depth, height, width = measured.shape
     for rows in track(_slabs(height), "join wedges"):
-        known, guessed, added = (_planes(volume, rows) for volume in (measured, guess, noise))
-        joined = weights[:, None] * known + (1 - weights)[:, None] * (scale[:, None] * guessed + added)
+        filling = scale[:, None] * _planes(guess, rows)
+        if noise is not None:
+            filling += _planes(noise, rows)
+        joined = weights[:, None] * _planes(measured, rows) + (1 - weights)[:, None] * filling
         target[:, rows] = fft.irfft2(joined, s=(depth, width), axes=(0, 2)).astype(np.float32)
         for volume in (measured, guess, noise, target):
             release_pages(volume)
@@ -106,20 +107,20 @@ def _planes(volume: Any, rows: slice) -> np.ndarray:
 
 def fill_by_translation(pair: WedgeNetworks, tomogram: StandardisedView, target: Any, p: WedgeParameters, device: torch.device) -> None:
     """Translate a tomogram and join the result with it."""
-    _fill(pair.fill, tomogram, np.broadcast_to(SILENCE, tomogram.shape), target, p, device, amplitude_scale)
+    _fill(pair.fill, tomogram, None, target, p, device, amplitude_scale)
 
 
 def fill_by_density(model: DualNetworks, tomogram: StandardisedView, target: Any, p: WedgeParameters, seed: int,
                     device: torch.device) -> None:
     """Denoise a tomogram and join the density with it, under as much synthetic noise as the parameters ask for."""
-    noise = turned_noise(model, tomogram, p, seed, device) if p.noise > 0 else np.broadcast_to(SILENCE, tomogram.shape)
+    noise = turned_noise(model, tomogram, p, seed, device) if p.noise > 0 else None
     _fill(model.denoiser, tomogram, noise, target, p, device, structure_scale)
 
 
 Scale = Callable[[Any, Any, np.ndarray], np.ndarray]
 
 
-def _fill(network: FilteredUNet, tomogram: StandardisedView, noise: Any, target: Any, p: WedgeParameters, device: torch.device,
+def _fill(network: FilteredUNet, tomogram: StandardisedView, noise: Any | None, target: Any, p: WedgeParameters, device: torch.device,
           scale: Scale) -> None:
     guess, measured = temporary_volume(tomogram.shape, np.float32), _Restored(tomogram)
     translate(network, tomogram, guess, p.tile_px, device, tomogram.restored, "fill")
@@ -131,7 +132,7 @@ def turned_noise(model: DualNetworks, tomogram: StandardisedView, p: WedgeParame
     """Synthetic noise on the grey scale of a tomogram, of its shape, whose missing wedge lies where the tomogram was measured."""
     depth, height, width = tomogram.shape
     turned = temporary_volume((width, height, depth), np.float32)
-    empty = NoisyDensity(np.broadcast_to(SILENCE, turned.shape), model.generator.transfer, model.decoder, seed, device)
+    empty = NoisyDensity(np.broadcast_to(np.float32(0), turned.shape), model.generator.transfer, model.decoder, seed, device)
     factor = np.float32(p.noise * tomogram.deviation)
     translate(model.generator, empty, turned, p.tile_px, device, lambda values: values * factor, "noise")
     return TurnedView(turned)

@@ -52,6 +52,7 @@ class TurnedView:
     def __init__(self, view: Any) -> None:
         depth, height, width = view.shape
         self.shape, self.dtype, self._view = (width, height, depth), np.dtype(np.float32), view
+        self._mmap, self.mode = getattr(view, "_mmap", None), getattr(view, "mode", "c")  # lets release_pages reach the map
 
     def __getitem__(self, window: Any) -> np.ndarray:
         whole = (*window, *(slice(None),) * (3 - len(window)))
