@@ -19,7 +19,8 @@ import torch
 from scipy import ndimage
 
 from cryoetseg.core.foundation.apply import segment_slabs
-from cryoetseg.core.foundation.backbone import EMBEDDED_FOLDER, Affinity, Backbone, Look, load_backbone
+from cryoetseg.core.foundation.backbone import load_backbone
+from cryoetseg.core.foundation.door import Affinity, Backbone, Look
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.foundation.tiny import TinyBackbone
 from cryoetseg.core.metrics.baselines import gaussian_otsu, hessian_sheets
@@ -111,7 +112,7 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="parameters of segment slabs")
     arguments = parser.parse_args()
     parameters = SegmentSlabsParameters(**dict(item.split("=") for item in arguments.set))
-    backbones: list[Backbone] = [load_backbone(str(EMBEDDED_FOLDER), "", torch.device("cpu")), random_backbone(), GreyValues()]
+    backbones: list[Backbone] = [load_backbone("cryoet-tiny", "", torch.device("cpu")), random_backbone(), GreyValues()]
     table: dict[str, dict[float, list[tuple[float, float]]]] = {}
     start = time.monotonic()
     for snr in arguments.snr:

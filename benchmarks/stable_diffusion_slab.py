@@ -17,7 +17,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from scipy import linalg
 
-from cryoetseg.core.foundation.backbone import Affinity
+from cryoetseg.core.foundation.door import Affinity
 from cryoetseg.core.foundation.frames import plan_frame
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.foundation.slabs import prepare_slab

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from cryoetseg.core.methods import run_job
-from cryoetseg.core.pipeline.bounds import ORACLE, RATIO, STUDENT
+from cryoetseg.core.recipes.pipeline.bounds import ORACLE, RATIO, STUDENT
 from cryoetseg.core.report.comparison import Scores, mean_scores
 from cryoetseg.core.runtime.job import InputFile, Job, Result
 

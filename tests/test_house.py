@@ -16,10 +16,10 @@ FLOORS = {
     "volumes": 0, "particles": 0, "runtime": 0,
     "models": 1, "training": 1, "inference": 1, "metrics": 1,
     "simulation": 2, "foundation": 2, "students": 2, "dual": 2, "voxuda": 2, "generation": 2, "picking": 2,
-    "report": 3, "backbone_recipe": 3, "voxuda_recipe": 3, "dual_chain": 3,
-    "commands": 3, "cli": 3, "methods": 3, "pipeline": 3, "__main__": 3, "__init__": 3,
+    "methods": 3, "recipes": 3, "report": 3,
+    "commands": 4, "cli": 4, "__main__": 4, "__init__": 4,
 }  # fmt: skip
-METHOD_FLOOR, ROOF = 2, 3
+METHOD_FLOOR = 2
 SCIPION_PYTHON = (3, 8)
 LONGEST_FILE = 300
 SOURCES = sorted(CORE.rglob("*.py"))
@@ -27,6 +27,8 @@ SCIPION_SIDE = sorted(path for path in PACKAGE.rglob("*.py") if CORE not in path
 DRAWN_BY_SCIPION = [CORE / "report" / name for name in ("figures.py", "generation.py", "restoration.py", "scatter.py", "slab_file.py")]
 DRAWN_BY_SCIPION += [CORE / "training" / name for name in ("curve.py", "log.py")]
 READ_BY_SCIPION = sorted(CORE.rglob("params.py")) + [CORE / "runtime" / f"{name}.py" for name in ("errors", "params", "job", "files")]
+READ_BY_SCIPION += [CORE / "models" / "shelf.py"]
+MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
 
 
 @functools.lru_cache(maxsize=None)
@@ -42,19 +44,38 @@ def room_of(path):
     return path.relative_to(CORE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path):
-    """Rooms of the core that a source file imports anywhere, also inside functions."""
+def imported_modules(path):
+    """Dotted names that a source file imports anywhere, also inside functions and for type checking alone; relative ones made absolute."""
     package = ["cryoetseg", *path.relative_to(PACKAGE).parent.parts]
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
-            modules = [alias.name.split(".") for alias in node.names]
+            yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
-            stem = base + (node.module.split(".") if node.module else [])
-            modules = [stem] if len(stem) > 2 else [[*stem, alias.name] for alias in node.names]
-        else:
-            continue
-        yield from (module[2] for module in modules if module[:2] == ["cryoetseg", "core"] and len(module) > 2)
+            stem = [*base, *([node.module] if node.module else [])]
+            yield from (".".join([*stem, alias.name]) for alias in node.names)
+
+
+def imported_rooms(path):
+    """Rooms of the core that a source file imports anywhere."""
+    names = (name.split(".") for name in imported_modules(path))
+    return {name[2] for name in names if name[:2] == ["cryoetseg", "core"] and len(name) > 2}
+
+
+def cycle_among(imports):
+    """Modules that import each other in a circle, the first one repeated at the end, or nothing; ``imports`` by module."""
+    done = set()
+
+    def visit(module, trail):
+        if module in trail:
+            return [*trail[trail.index(module):], module]
+        if module in done:
+            return []
+        circle = next(filter(None, (visit(other, [*trail, module]) for other in sorted(imports[module]))), [])
+        done.add(module)
+        return circle
+
+    return next(filter(None, (visit(module, []) for module in imports)), [])
 
 
 def top_level_imports(path):
@@ -70,10 +91,26 @@ def top_level_imports(path):
 def test_a_room_imports_only_what_lies_below_it(path):
     room = room_of(path)
     assert room in FLOORS, f"{room} has no floor"
-    for other in set(imported_rooms(path)) - {room, "__init__"}:
+    for other in imported_rooms(path) - {room, "__init__"}:
         below, own = FLOORS[other], FLOORS[room]
         assert below <= own, f"{name_of(path)} on floor {own} imports {other} on floor {below}"
         assert not (below == own == METHOD_FLOOR), f"{name_of(path)}: method {room} imports method {other}"
+
+
+def test_modules_of_the_core_do_not_import_each_other_in_circles():
+    def module_of(name):
+        """The module that ``name`` is, or in which it is defined."""
+        return name if name in MODULES else name.rpartition(".")[0]
+
+    imports = {module: {module_of(name) for name in imported_modules(path)} & set(MODULES) for module, path in MODULES.items()}
+    circle = cycle_among(imports)
+    assert not circle, " -> ".join(circle)
+    assert "cryoetseg.core.runtime.errors" in imports["cryoetseg.core.models.shelf"]
+
+
+def test_a_circle_would_be_noticed():
+    assert cycle_among({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["b", "c", "b"]
+    assert cycle_among({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)

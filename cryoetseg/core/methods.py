@@ -33,7 +33,7 @@ METHODS = {
     "train-generator": Method("generation.params:TrainGeneratorParameters", "generation.train:run"),
     "generate-particles": Method("generation.params:SampleParameters", "generation.sample:run"),
     "evaluate-generation": Method("generation.params:EvaluateGenerationParameters", "generation.evaluate:run"),
-    "simulate-voxuda-source": Method("voxuda.params:VoxUdaSourceParameters", "voxuda_recipe:run"),
+    "simulate-voxuda-source": Method("voxuda.params:VoxUdaSourceParameters", "recipes.voxuda_source:run"),
     "train-voxuda": Method("voxuda.params:TrainVoxUdaParameters", "voxuda.train:run"),
     "segment-subtomograms": Method("voxuda.params:SegmentSubtomogramsParameters", "voxuda.apply:run"),
     "voxuda-ablation": Method("voxuda.params:VoxUdaAblationParameters", "voxuda.ablation:run"),
@@ -43,12 +43,12 @@ METHODS = {
     "simulate-dual": Method("dual.params:SimulateDualParameters", "dual.apply:run_simulate"),
     "convert-dual": Method("dual.params:ConvertParameters", "dual.apply:run_convert"),
     "fill-wedge": Method("dual.params:WedgeParameters", "dual.wedge:run"),
-    "transfer-dual": Method("dual_chain.params:TransferParameters", "dual_chain.transfer:run"),
-    "compare-denoisers": Method("dual_chain.params:CompareDenoisersParameters", "dual_chain.compare:run"),
+    "transfer-dual": Method("recipes.dual_chain.params:TransferParameters", "recipes.dual_chain.transfer:run"),
+    "compare-denoisers": Method("recipes.dual_chain.params:CompareDenoisersParameters", "recipes.dual_chain.compare:run"),
     "evaluate-segmentation": Method("metrics.params:EvaluateSegmentationParameters", "metrics.apply:run"),
     "evaluate-picking": Method("metrics.params:EvaluatePickingParameters", "metrics.apply:run"),
     "evaluate-restoration": Method("metrics.params:EvaluateRestorationParameters", "metrics.apply:run"),
-    "pipeline": Method("pipeline.params:PipelineParameters", "pipeline.run:run"),
+    "pipeline": Method("recipes.pipeline.params:PipelineParameters", "recipes.pipeline.run:run"),
 }
 
 

@@ -8,7 +8,7 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks
 
 from cryoetseg.constants import DUAL, TRANSFER_DUAL
 from cryoetseg.convert import byTsId, coordinatesOf, inputFile, maskLike, readParticles, tsIdsOf
-from cryoetseg.core.dual_chain.params import TransferParameters
+from cryoetseg.core.recipes.dual_chain.params import TransferParameters
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.objects import CryoEtSegModel
 

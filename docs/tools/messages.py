@@ -19,9 +19,9 @@ TOPICS = {
     "methods": "Jobs, files, devices", "cli": "Jobs, files, devices", "commands": "The command line", "models": "Models and weights",
     "model_folder": "Models and weights", "training": "Training", "inference": "Memory and tiles", "metrics": "Evaluation",
     "simulation": "Simulation", "foundation": "Segment slabs", "students": "Train and apply: membranes, picker, segmenter",
-    "dual": "DUAL", "dual_chain": "DUAL", "voxuda": "Vox-UDA", "voxuda_recipe": "Vox-UDA", "generation": "Generated particles",
+    "dual": "DUAL", "dual_chain": "DUAL", "voxuda": "Vox-UDA", "voxuda_source": "Vox-UDA", "generation": "Generated particles",
     "picking": "Difference of Gaussians", "pipeline": "The whole chain", "report": "Reports", "protocols": "Scipion side",
-    "viewers": "Scipion side", "wizards": "Scipion side", "demo_project": "The demo",
+    "viewers": "Scipion side", "wizards": "Scipion side", "demo": "The demo",
 }
 NAMES = {"strerror": "reason"}  # attributes that tell more under another word
 INTRO = """<!-- Made by docs/tools/make_pages.py from the code; change that, not this page. -->
@@ -77,7 +77,7 @@ def _messagesOf(path: Path) -> Iterator[Message]:
     constants = {target.id: node.value for node in tree.body if isinstance(node, ast.Assign)
                  for target in node.targets if isinstance(target, ast.Name)}
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    room = parts[1] if parts[0] == "core" and len(parts) > 1 else parts[0]
+    room = next(part for part in parts if part not in ("core", "recipes"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in kinds():
             got, allowed, advice = _arguments(node, constants)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipion_environment import SMALL_SAMPLE
 
-from cryoetseg import demo_project
 from cryoetseg.core.runtime.errors import InputError, JobError
+from cryoetseg.demo import project as demo_project
 from cryoetseg.protocols import ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegSimulateTomograms
 
 

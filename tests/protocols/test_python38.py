@@ -17,10 +17,12 @@ PACKAGE = Path(cryoetseg.__file__).parent
 CORE = PACKAGE / "core"
 FILES = sorted(str(path) for path in PACKAGE.rglob("*.py") if CORE not in path.parents)
 FILES += sorted(map(str, CORE.rglob("*params.py"))) + [str(CORE / "runtime" / f"{name}.py") for name in ("errors", "files", "job")]
+FILES += [str(CORE / "models" / "shelf.py")]
 COMPILE = "import sys\nfor path in sys.argv[1:]: compile(open(path, encoding='utf-8').read(), path, 'exec')"
 IMPORT = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]; sys.exit('torch' in sys.modules)"
-RECORDS = ["cryoetseg", "cryoetseg.constants", "cryoetseg.scipion_home", "cryoetseg.demo_project", "cryoetseg.core.runtime.job",
-           "cryoetseg.core.simulation.params", "cryoetseg.core.foundation.params", "cryoetseg.core.metrics.params"]
+RECORDS = ["cryoetseg", "cryoetseg.constants", "cryoetseg.scipion_home", "cryoetseg.demo.project", "cryoetseg.core.runtime.job",
+           "cryoetseg.core.models.shelf", "cryoetseg.core.simulation.params", "cryoetseg.core.foundation.params",
+           "cryoetseg.core.metrics.params"]
 SCIPION_SIDE = [f"cryoetseg.{name}" for name in ("_plugin", "objects", "convert", "protocols", "viewers", "wizards")]
 
 

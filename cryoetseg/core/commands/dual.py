@@ -152,7 +152,7 @@ def transfer(
     settings: Settings,
 ) -> None:
     """Train a segmenter of classes on synthetic tomograms, whose classes are known, and segment the real ones with it."""
-    inputs = [model_file(model), *(input_file(path, "grand_model", contrast="bright") for path in grand_model)]
+    inputs = [model_file(model, "dual"), *(input_file(path, "grand_model", contrast="bright") for path in grand_model)]
     inputs += [input_file(path, "labels") for path in labels]
     inputs += [input_file(path, "tomogram", voxel_size, contrast) for path in tomogram]
     run_and_show(build_job("transfer-dual", inputs, out, settings), settings)
@@ -178,7 +178,7 @@ def evaluate(
     settings: Settings,
 ) -> None:
     """Compare DUAL with Gaussian, anisotropic diffusion, non-local means and others' results where the truth is known."""
-    inputs = [model_file(model), input_file(tomogram, "tomogram", voxel_size, contrast)]
+    inputs = [model_file(model, "dual"), input_file(tomogram, "tomogram", voxel_size, contrast)]
     inputs.append(input_file(grand_model, "grand_model", voxel_size, "bright"))
     inputs += [input_file(path, "restored", voxel_size, contrast) for path in restored or []]
     inputs += [input_file(particles, "particles")] if particles else []
@@ -188,7 +188,7 @@ def evaluate(
 def _apply(method: str, model: Path, volume: InputFile, out: Path, settings: Settings, **parameters: Any) -> None:
     """Run one of the methods that make a volume; with a file name the volume appears under it, beside the folder of its record."""
     folder = out.with_suffix("") if out.suffix else out
-    result = run_and_show(build_job(method, [model_file(model), volume], folder, settings, **parameters), settings)
+    result = run_and_show(build_job(method, [model_file(model, "dual"), volume], folder, settings, **parameters), settings)
     if out.suffix:
         _publish(folder / result.outputs_of("tomogram")[0].path, out)
 

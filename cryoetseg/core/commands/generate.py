@@ -50,7 +50,7 @@ def train(
 @with_settings("generate-particles")
 def sample(model: ModelArgument, out: FolderOption, *, settings: Settings) -> None:
     """Make subtomograms: OUT/NAME_CLASS_NUMBER.mrc, and NAME.star and NAME.json with class, place and sampling of each."""
-    job = build_job("generate-particles", [model_file(model)], out, settings)
+    job = build_job("generate-particles", [model_file(model, "generator")], out, settings)
     run_and_show(job, settings)
 
 
@@ -74,7 +74,7 @@ def evaluate(
 ) -> None:
     """Compare generated with real particles: spectra, mean volumes, memorisation, diversity, hollow core."""
     inputs = [InputFile(path=str(generated.absolute()), role="generated"), *real_inputs(tomogram, particles, voxel_size, contrast)]
-    inputs += [model_file(model)] if model is not None else []
+    inputs += [model_file(model, "generator")] if model is not None else []
     run_and_show(build_job("evaluate-generation", inputs, out, settings), settings)
 
 

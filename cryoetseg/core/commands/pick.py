@@ -40,7 +40,9 @@ def dog(
 @app.command(cls=SectionedCommand)
 @with_settings("pick-deepet")
 def deepet(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder that \"train picker\" wrote.", show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help='Folder that "train picker" wrote, or name of a shipped model.', show_default=False)
+    ],
     tomograms: TomogramsArgument,
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
@@ -50,7 +52,7 @@ def deepet(
 ) -> None:
     """Pick particles with a trained DeepETPicker. Writes NAME_particles.star for each tomogram, with scores."""
     inputs = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms]
-    run_and_show(build_job("pick-deepet", [model_file(model), *inputs], out, settings), settings)
+    run_and_show(build_job("pick-deepet", [model_file(model, "picker"), *inputs], out, settings), settings)
 
 
 def _convert(source: Path, target: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any, Optional
 import typer
 
 from ..methods import run_job
-from ..runtime.job import RESULT_FILE, InputFile, Job, Result, model_folder
+from ..models.shelf import model_folder
+from ..runtime.job import RESULT_FILE, InputFile, Job, Result
 from .options import Settings, checked_contrast, checked_parameters
 
 logger = logging.getLogger(__name__)
@@ -23,9 +24,9 @@ def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] =
     )
 
 
-def model_file(folder: Path) -> InputFile:
-    """A trained model as an input, named by its folder or by that of its training."""
-    return input_file(model_folder(folder), "model")
+def model_file(model: Path, method: str) -> InputFile:
+    """A model of ``method`` (as in its card) as an input: a shipped one by name, or its folder, or that of its training."""
+    return input_file(model_folder(model, method), "model")
 
 
 def build_job(method: str, inputs: list[InputFile], folder: Path, settings: Settings, **parameters: Any) -> Job:

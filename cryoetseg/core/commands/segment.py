@@ -38,7 +38,9 @@ def slabs(
 @app.command(cls=SectionedCommand)
 @with_settings("segment-membranes", without=("z_start", "z_end"))
 def membranes(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help='Folder that "train membranes" wrote.', show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help='Folder that "train membranes" wrote, or name of a shipped model.', show_default=False)
+    ],
     tomograms: TomogramsArgument,
     out: FolderOption,
     z: Annotated[
@@ -51,14 +53,16 @@ def membranes(
 ) -> None:
     """Segment membranes with a trained student. Writes NAME_membranes.mrc (int8), NAME_membranes_probability.mrc and figures."""
     start, stop = z_range(z) if z else (0, 0)
-    inputs = [model_file(model), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
+    inputs = [model_file(model, "membranes"), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
     run_and_show(build_job("segment-membranes", inputs, out, settings, z_start=start, z_end=stop), settings)
 
 
 @app.command(cls=SectionedCommand)
 @with_settings("segment-classes")
 def classes(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help='Folder that "train segmenter" wrote.', show_default=False)],
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help='Folder that "train segmenter" wrote, or name of a shipped model.', show_default=False)
+    ],
     tomograms: TomogramsArgument,
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
@@ -67,5 +71,5 @@ def classes(
     settings: Settings,
 ) -> None:
     """Segment classes with a trained network. Writes NAME_classes.mrc (int8), NAME_confidence.mrc (percent) and NAME_particles.star."""
-    inputs = [model_file(model), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
+    inputs = [model_file(model, "segmenter"), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
     run_and_show(build_job("segment-classes", inputs, out, settings), settings)

@@ -126,7 +126,7 @@ def _partners(volumes: list[InputFile], paths: list[Path], role: str) -> list[In
 
 
 def _simulated(folder: Path, scenes: Optional[int], settings: Settings) -> list[InputFile]:
-    from ..backbone_recipe import SceneParameters, write_scenes
+    from ..recipes.backbone import SceneParameters, write_scenes
 
     parameters = parameters_from(SceneParameters, {} if scenes is None else {"scenes": scenes})
     return write_scenes(folder, parameters, settings.seed or 0)

@@ -89,9 +89,9 @@ def _simulated_unless_given(
 
 def _simulated(folder: Path, count: Optional[int], templates: list[Path], targets: list[InputFile], settings: Settings) -> list[InputFile]:
     """A source at the target's voxel size, so that it fills its boxes."""
+    from ..recipes.voxuda_source import write_source
     from ..voxuda.data import check_alike, find_entries
     from ..voxuda.params import VoxUdaSourceParameters
-    from ..voxuda_recipe import write_source
 
     entries = find_entries(targets, [], "target")
     voxel_size = settings.parameters.get("common_voxel_size") or check_alike(entries, "target")
@@ -126,7 +126,7 @@ def segment(
     settings: Settings,
 ) -> None:
     """Segment subtomograms, or whole tomograms, with a trained model. Writes NAME_mask.mrc and NAME_probability.mrc."""
-    inputs = [model_file(model)]
+    inputs = [model_file(model, "train-voxuda")]
     inputs += [input_file(path, "subtomogram", voxel_size, contrast) for path in subtomograms or []]
     inputs += [input_file(path, "subtomogram_mask") for path in masks or []]
     inputs += [input_file(path, "tomogram", voxel_size, contrast) for path in tomogram or []]

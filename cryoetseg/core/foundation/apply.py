@@ -20,8 +20,9 @@ from ..runtime.params import parameters_from
 from ..volumes.contrast import particles_bright
 from ..volumes.header import VolumeHeader
 from ..volumes.io import Volume, create_volume, open_volume
-from .backbone import Backbone, load_backbone
+from .backbone import load_backbone
 from .canvases import CanvasPlan, SlabCanvas, gives_features, slab_canvases
+from .door import Backbone
 from .eigenimages import WHITE
 from .frames import plan_frame
 from .linking import Linked

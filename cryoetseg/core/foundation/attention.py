@@ -14,7 +14,7 @@ import torch
 from diffusers.models.attention_processor import Attention
 from torch import nn
 
-from .backbone import Affinity
+from .door import Affinity
 
 BLOCK_ENTRIES = 1 << 22  # probabilities held at a time: 16 MB; fewer rows multiply slowly, larger blocks are mapped and cleared anew
 STAGES = ("down_blocks", "mid_block", "up_blocks")

@@ -12,7 +12,7 @@ from ..runtime.errors import ParameterError
 from ..runtime.progress import track
 from ..runtime.seeds import numpy_generator, torch_generator
 from .aggregation import Aggregation, aggregate, enlarge
-from .backbone import Backbone, Look
+from .door import Backbone, Look
 from .eigenbasis import EigenBasis, fit_basis
 from .eigenimages import WHITE, eigenimages
 from .frames import Frame

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .backbone import Affinity
+from .door import Affinity
 from .params import SpectralParameters
 from .spectral import orient
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..volumes.contrast import particles_bright
-from .backbone import Backbone
+from .door import Backbone
 from .frames import Frame
 from .params import SegmentSlabsParameters
 from .slabs import check_slab, prepare_slab, read_slab, stretched

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from .backbone import Backbone
+from .door import Backbone
 from .gradient_solver import fitted_eigenvectors
 from .params import SegmentSlabsParameters
 from .spectral import leading_eigenvectors

@@ -14,7 +14,7 @@ import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ..runtime.errors import ParameterError
-from .backbone import Affinity
+from .door import Affinity
 
 DENSE_BELOW = 256  # tokens; smaller problems go to the dense solver, Lanczos needs room for its subspace
 DEGREE_FLOOR = 1e-8

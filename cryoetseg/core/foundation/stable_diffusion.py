@@ -15,7 +15,7 @@ from torch import nn
 from ..runtime.device import autocast_dtype
 from ..runtime.errors import WeightsError
 from .attention import AttentionSink, HeadAttention, MeanAttention, recorded_attention
-from .backbone import Affinity, Backbone
+from .door import Affinity, Backbone
 
 logger = logging.getLogger(__name__)
 

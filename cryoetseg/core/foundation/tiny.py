@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from ..runtime.errors import WeightsError
 from ..runtime.files import read_json
-from .backbone import Affinity, Backbone, Look
+from .door import Affinity, Backbone, Look
 
 FOLD = 2  # voxels along y and x that share one token
 ANSWER = "answer"

@@ -28,11 +28,15 @@ Tensor = torch.Tensor
 
 
 class ModelCard(BaseModel):
-    """What a model is. ``voxel_size`` in Angstrom; ``contrast`` is how particles looked to the network in training."""
+    """What a model is. ``voxel_size`` in Angstrom; ``contrast`` is how particles looked to the network in training.
+
+    Shipped models have the ``name`` by which they are asked for and in ``made_by`` the command that made them.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
     format: Literal[1] = 1
+    name: str = ""
     method: str
     network: str
     network_parameters: dict[str, Any] = Field(default_factory=dict)
@@ -41,6 +45,7 @@ class ModelCard(BaseModel):
     normalisation: str
     classes: dict[int, str] = Field(default_factory=dict)
     training: dict[str, Any] = Field(default_factory=dict)
+    made_by: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     sha256: str = ""
 

@@ -21,7 +21,8 @@ from .output import write_tomogram
 from .params import SimulationParameters
 from .projection import Geometry, project
 from .reconstruction import Reconstructor, noise_scale, odd_and_even, reconstructor
-from .scene import Scene, build_scene
+from .sample import build_scene
+from .scene import Scene
 from .tilt_series import TiltSeries, plan_tilt_series
 from .tomogram import SimulatedTomogram, Volume
 

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from .library import MASK_THRESHOLD, VOLUME_PER_DALTON, splat, template_sigma
-
-if TYPE_CHECKING:
-    from .scene import Scene
+from .scene import Scene
 
 logger = logging.getLogger(__name__)
 Array = NDArray[np.float64]

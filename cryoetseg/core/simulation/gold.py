@@ -2,12 +2,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from .scene import Scene
+from .scene import Scene
 
 logger = logging.getLogger(__name__)
 GOLD_DENSITY = 12.0

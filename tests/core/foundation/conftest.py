@@ -10,7 +10,7 @@ import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import save_file
 
-from cryoetseg.core.foundation.backbone import Affinity
+from cryoetseg.core.foundation.door import Affinity
 
 WIDTH = 16
 

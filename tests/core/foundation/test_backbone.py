@@ -5,6 +5,7 @@ import torch
 
 from cryoetseg.core.foundation.backbone import find_folder, load_backbone
 from cryoetseg.core.foundation.stable_diffusion import StableDiffusionBackbone
+from cryoetseg.core.models.shelf import shipped_folder
 from cryoetseg.core.runtime.errors import WeightsError
 
 CPU = torch.device("cpu")
@@ -33,4 +34,4 @@ def test_folders_that_hold_no_backbone_are_refused(tmp_path, content):
 
 
 def test_the_shipped_backbone_needs_no_folder():
-    assert find_folder("cryoet-tiny").name == "cryoet_tiny"
+    assert find_folder("cryoet-tiny") == shipped_folder("cryoet-tiny")

@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy import ndimage
 
-from cryoetseg.core.foundation.backbone import Affinity, Backbone, Look
 from cryoetseg.core.foundation.canvases import CanvasPlan, gives_features, slab_canvases
+from cryoetseg.core.foundation.door import Affinity, Backbone, Look
 from cryoetseg.core.foundation.frames import plan_frame
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.foundation.pictures import Pictures

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from cryoetseg.core.foundation.backbone import Affinity
+from cryoetseg.core.foundation.door import Affinity
 from cryoetseg.core.foundation.gradient_solver import EigenvectorNetwork, _step, _windows, fitted_eigenvectors, replayed, spectral_loss
 from cryoetseg.core.foundation.params import SpectralParameters
 from cryoetseg.core.foundation.spectral import subspace_overlap

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cryoetseg.core.foundation.backbone import Backbone
+from cryoetseg.core.foundation.door import Backbone
 from cryoetseg.core.foundation.frames import plan_frame
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.foundation.pictures import Pictures

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoetseg.core.foundation.backbone import Backbone
+from cryoetseg.core.foundation.door import Backbone
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.foundation.solvers import picture_eigenvectors
 

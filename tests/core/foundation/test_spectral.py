@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from cryoetseg.core.foundation.backbone import Affinity
+from cryoetseg.core.foundation.door import Affinity
 from cryoetseg.core.foundation.spectral import dense_sum, leading_eigenvectors, orient, subspace_overlap
 from cryoetseg.core.runtime.errors import ParameterError
 

@@ -7,14 +7,16 @@ from diffusers import UNet2DModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from cryoetseg.core.foundation.backbone import EMBEDDED_FOLDER, load_backbone
+from cryoetseg.core.foundation.backbone import load_backbone
 from cryoetseg.core.foundation.tiny import TinyBackbone, build_network, fold, unfold
 from cryoetseg.core.foundation.train import save_backbone
+from cryoetseg.core.models.shelf import shipped_folder
 from cryoetseg.core.runtime.errors import WeightsError
 
 CPU = torch.device("cpu")
 PICTURES = np.random.default_rng(0).random((2, 3, 32, 32)).astype(np.float32)
 MEBIBYTE = 1024**2
+SHIPPED = shipped_folder("cryoet-tiny")
 
 
 def generator(seed=5):
@@ -153,18 +155,18 @@ def test_damaged_folders_are_named(folder, damage):
 
 
 def test_shipped_weights_are_small_half_precision_and_carry_their_card():
-    files = [path for path in EMBEDDED_FOLDER.rglob("*") if path.is_file()]
+    files = [path for path in SHIPPED.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 20 * MEBIBYTE
     assert not [path for path in files if path.suffix in {".bin", ".pt", ".pth", ".ckpt", ".pkl"}]
-    card = json.loads((EMBEDDED_FOLDER / "card.json").read_text())
+    card = json.loads((SHIPPED / "card.json").read_text())
     assert card["name"] == "cryoet-tiny"
-    assert {"method", "target", "tomograms", "voxel_sizes", "normalisation", "parameters", "seed", "versions", "recipe"} <= set(card)
-    with safe_open(EMBEDDED_FOLDER / "unet" / "diffusion_pytorch_model.safetensors", "pt") as stored:
+    assert {"method", "target", "tomograms", "voxel_sizes", "normalisation", "parameters", "seed", "versions", "made_by"} <= set(card)
+    with safe_open(SHIPPED / "unet" / "diffusion_pytorch_model.safetensors", "pt") as stored:
         assert {stored.get_tensor(key).dtype for key in stored.keys()} == {torch.float16}  # noqa: SIM118 - not a dictionary
 
 
 def test_shipped_backbone_loads_as_a_frozen_diffusion_network_and_sees():
-    config = json.loads((EMBEDDED_FOLDER / "unet" / "config.json").read_text())
+    config = json.loads((SHIPPED / "unet" / "config.json").read_text())
     assert config["_class_name"] == UNet2DModel.__name__
     backbone = load_backbone("cryoet-tiny", "", CPU)
     assert (backbone.slices, backbone.input_size_px, backbone.name) == (5, 128, "cryoet-tiny")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..report.comparison import Scores, mean_scores
-from ..report.summary import REPORT
-from ..runtime.errors import JobError
-from ..runtime.files import link_or_copy, write_json
-from ..runtime.job import RESULT_FILE, InputFile, Job, MethodOutcome, Output, read_result
-from ..runtime.params import parameters_from
-from ..volumes.io import read_header
+from ...report.comparison import Scores, mean_scores
+from ...report.summary import REPORT
+from ...runtime.errors import JobError
+from ...runtime.files import link_or_copy, write_json
+from ...runtime.job import RESULT_FILE, InputFile, Job, MethodOutcome, Output, read_result
+from ...runtime.params import parameters_from
+from ...volumes.io import read_header
 from .bounds import ORACLE, PSEUDO, STUDENT, Judge, Truth, true_labels, truths_of, with_ratio
 from .chain import Chain, Found, Labels, Students, attempt
 from .params import PipelineParameters

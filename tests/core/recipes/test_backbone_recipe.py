@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cryoetseg.core.backbone_recipe import VOXEL_SIZES, SceneParameters, draw_scene, write_scenes
+from cryoetseg.core.recipes.backbone import VOXEL_SIZES, SceneParameters, draw_scene, write_scenes
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.params import parameters_from
 

@@ -4,7 +4,7 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 """
 from typing import Any, Dict
 
-from ..runtime.params import Parameters, parameter
+from ...runtime.params import Parameters, parameter
 
 
 class PipelineParameters(Parameters):

@@ -4,7 +4,8 @@ import pytest
 
 from cryoetseg.core.simulation.library import build_templates
 from cryoetseg.core.simulation.params import SimulationParameters
-from cryoetseg.core.simulation.scene import Scene, build_scene
+from cryoetseg.core.simulation.sample import build_scene
+from cryoetseg.core.simulation.scene import Scene
 from cryoetseg.core.simulation.tomogram import SimulatedTomogram
 
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..particles.formats import read_particles, write_particles
-from ..particles.table import in_slices
-from ..report.comparison import Scores, blobs, membrane_baselines, membrane_scores, pick_scores
-from ..report.summary import joined
-from ..runtime.errors import InputError
-from ..runtime.job import InputFile, Job
-from ..volumes.contrast import particles_bright
-from ..volumes.io import read_labels, read_volume
+from ...particles.formats import read_particles, write_particles
+from ...particles.table import in_slices
+from ...report.comparison import Scores, blobs, membrane_baselines, membrane_scores, pick_scores
+from ...report.summary import joined
+from ...runtime.errors import InputError
+from ...runtime.job import InputFile, Job
+from ...volumes.contrast import particles_bright
+from ...volumes.io import read_labels, read_volume
 from .chain import Found, Labels
 
 PSEUDO, STUDENT, ORACLE = "pseudo-labels", "student", "oracle"

@@ -1,22 +1,20 @@
-"""``make demo``: the main job in a Scipion project, with a report anyone can open.
+"""The command of the demo.
 
 ``python -m cryoetseg.demo --out DIR`` simulates two small tomograms, segments slabs, scores them against the truth beside trivial
 baselines and writes ``DIR/report.html``. With ``--tomogram FILE`` the user's own takes their place; without truth there are pictures
 and counts.
 """
 
-import sys
 from pathlib import Path
 from typing import List, Optional
 
 import typer
 
-from cryoetseg import demo_project
-from cryoetseg.core.cli import exit_code_of
 from cryoetseg.core.commands.options import z_range
 from cryoetseg.core.report.comparison import Scores
 from cryoetseg.core.report.html import readable
 from cryoetseg.core.report.summary import REPORT, Segmented, score_table, write_summary
+from cryoetseg.demo.project import PROJECT, Demo, open_window, run_demo
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 OUT = typer.Option(Path("demo_output"), "--out", metavar="FOLDER", help="Folder of the report and of the Scipion project.")
@@ -24,7 +22,7 @@ TOMOGRAM = typer.Option(None, "--tomogram", metavar="FILE", help="Your own tomog
 VOXEL_SIZE = typer.Option(None, "--voxel-size", metavar="ANGSTROM", help="Voxel size, where the tomogram's header has none.")
 SLICES = typer.Option("", "--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included. Default: the middle.")
 WINDOW = typer.Option(False, "--gui", help="Open the project in Scipion's window instead of running it.")
-PROJECT = typer.Option(demo_project.PROJECT, "--project", metavar="NAME", help="The project to open with --gui, made when it is new.")
+PROJECT_NAME = typer.Option(PROJECT, "--project", metavar="NAME", help="The project to open with --gui, made when it is new.")
 VERBOSE = typer.Option(False, "--verbose", help="Print the traceback of an error.")
 
 
@@ -35,13 +33,13 @@ def demo(
     voxel_size: Optional[float] = VOXEL_SIZE,
     z: str = SLICES,
     gui: bool = WINDOW,
-    project: str = PROJECT,
+    project: str = PROJECT_NAME,
     verbose: bool = VERBOSE,
 ) -> None:
     """Run the main job in a Scipion project and write a report."""
     if gui:
-        raise typer.Exit(demo_project.open_window(out, project))
-    finished = demo_project.run_demo(out, tomogram, voxel_size, z_range(z) if z else None)
+        raise typer.Exit(open_window(out, project))
+    finished = run_demo(out, tomogram, voxel_size, z_range(z) if z else None)
     items = segmented(finished)
     name = REPORT if tomogram is None else f"{tomogram.stem}.html"
     scores = write_summary(items, out, "cryoetseg: segmentation without labels", name)
@@ -49,7 +47,7 @@ def demo(
         typer.echo(line)
 
 
-def segmented(finished: demo_project.Demo) -> List[Segmented]:
+def segmented(finished: Demo) -> List[Segmented]:
     """The segmented tomograms of a finished demo with the truth of those that were simulated."""
     truths = finished.runs["source"].results
     found = finished.runs["segmentation"].results
@@ -64,7 +62,3 @@ def score_lines(scores: Scores) -> List[str]:
     cells = [list(table.columns), *([readable(cell) or "-" for cell in row] for row in table.rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in cells]
-
-
-if __name__ == "__main__":
-    sys.exit(exit_code_of(app, sys.argv[1:], "python -m cryoetseg.demo"))

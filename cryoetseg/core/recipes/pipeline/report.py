@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..particles.formats import read_particles
-from ..report.comparison import Scores, mean_scores
-from ..report.html import Picture, Section, Table, readable, write_report
-from ..report.summary import REPORT, Panel, score_table, slice_picture
-from ..runtime.job import InputFile, Result
-from ..volumes.contrast import particles_bright
-from ..volumes.io import open_labels, open_volume
+from ...particles.formats import read_particles
+from ...report.comparison import Scores, mean_scores
+from ...report.html import Picture, Section, Table, readable, write_report
+from ...report.summary import REPORT, Panel, score_table, slice_picture
+from ...runtime.job import InputFile, Result
+from ...volumes.contrast import particles_bright
+from ...volumes.io import open_labels, open_volume
 from .bounds import RATIO, Truth, with_ratio
 from .chain import Found, Students
 

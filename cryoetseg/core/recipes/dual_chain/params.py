@@ -2,9 +2,9 @@
 
 Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
 """
-from ..dual.params import ApplyDualParameters
-from ..runtime.params import parameter
-from ..students.segmenter.params import TrainSegmenterParameters
+from ...dual.params import ApplyDualParameters
+from ...runtime.params import parameter
+from ...students.segmenter.params import TrainSegmenterParameters
 
 
 class TransferParameters(TrainSegmenterParameters):

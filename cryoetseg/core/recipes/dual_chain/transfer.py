@@ -7,10 +7,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..methods import run_job
-from ..runtime.errors import JobError
-from ..runtime.job import InputFile, Job, MethodOutcome, Output, Result
-from ..runtime.params import parameters_from
+from ...methods import run_job
+from ...runtime.errors import JobError
+from ...runtime.job import InputFile, Job, MethodOutcome, Output, Result
+from ...runtime.params import parameters_from
 from .params import TransferParameters
 
 SYNTHETIC, TRAINING, SEGMENTED = "synthetic", "segmenter", "segmented"

@@ -1,6 +1,6 @@
 """The main job as a Scipion project: tomograms in, membranes and particle candidates out, scored where the truth is known.
 
-``python -m cryoetseg.demo_project --folder DIR`` simulates two small tomograms; with ``--tomogram FILE`` it takes the user's own.
+``python -m cryoetseg.demo.project --folder DIR`` simulates two small tomograms; with ``--tomogram FILE`` it takes the user's own.
 Run again after an interruption, it keeps what is finished and continues the rest.
 """
 import argparse
@@ -255,7 +255,7 @@ def table(demo: Demo) -> List[Tuple[str, str]]:
 
 def main(arguments: Optional[List[str]] = None) -> int:
     """The command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m cryoetseg.demo_project", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m cryoetseg.demo.project", description=__doc__)
     parser.add_argument("--folder", type=Path, required=True, help="folder of the demo's Scipion project")
     parser.add_argument("--tomogram", type=Path, help="your own tomogram instead of simulated ones")
     parser.add_argument("--voxel-size", type=float, help="voxel size in Angstrom, where the tomogram's header has none")

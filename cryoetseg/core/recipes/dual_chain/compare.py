@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..dual.apply import open_checked, run_denoise
-from ..dual.baselines import best_baselines
-from ..metrics.picking import precision_recall_f1
-from ..metrics.restoration import restoration_scores
-from ..particles.formats import read_particles
-from ..particles.table import ParticleTable
-from ..picking.dog import difference_of_gaussians, sigma_for_diameter
-from ..runtime.errors import InputError, JobError
-from ..runtime.files import write_text
-from ..runtime.job import InputFile, Job, MethodOutcome, Output
-from ..runtime.params import parameters_from
-from ..volumes.contrast import particles_bright
-from ..volumes.io import read_volume
+from ...dual.apply import open_checked, run_denoise
+from ...dual.baselines import best_baselines
+from ...metrics.picking import precision_recall_f1
+from ...metrics.restoration import restoration_scores
+from ...particles.formats import read_particles
+from ...particles.table import ParticleTable
+from ...picking.dog import difference_of_gaussians, sigma_for_diameter
+from ...runtime.errors import InputError, JobError
+from ...runtime.files import write_text
+from ...runtime.job import InputFile, Job, MethodOutcome, Output
+from ...runtime.params import parameters_from
+from ...volumes.contrast import particles_bright
+from ...volumes.io import read_volume
 from .params import CompareDenoisersParameters
 
 EXCLUSION_PER_SIGMA = 3.0  # published: 24 nm with a sigma of 8 nm

@@ -1,11 +1,11 @@
 """The simulated source: classes in turn at both signal-to-noise ratios, with masks, not made twice."""
 import pytest
 
+from cryoetseg.core.recipes.voxuda_source import write_source
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.job import Job
 from cryoetseg.core.voxuda.data import read_subtomograms
 from cryoetseg.core.voxuda.params import VoxUdaSourceParameters
-from cryoetseg.core.voxuda_recipe import write_source
 
 SMALL = VoxUdaSourceParameters(count=5, particles="rubisco, nucleosome", size=16, voxel_size=16.0)
 

@@ -5,9 +5,9 @@ import pytest
 
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
-from cryoetseg.core.pipeline.bounds import ORACLE, RATIO, STUDENT, Truth, true_labels, truths_of, with_ratio
-from cryoetseg.core.pipeline.chain import Chain, attempt
-from cryoetseg.core.pipeline.params import PipelineParameters
+from cryoetseg.core.recipes.pipeline.bounds import ORACLE, RATIO, STUDENT, Truth, true_labels, truths_of, with_ratio
+from cryoetseg.core.recipes.pipeline.chain import Chain, attempt
+from cryoetseg.core.recipes.pipeline.params import PipelineParameters
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.volumes.io import write_volume

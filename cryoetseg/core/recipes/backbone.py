@@ -7,14 +7,14 @@ from typing import Literal
 
 import numpy as np
 
-from .runtime.files import write_json
-from .runtime.job import InputFile
-from .runtime.params import Parameters, parameter
-from .runtime.progress import track
-from .runtime.seeds import numpy_generator, stream_seed
-from .simulation.apply import simulate
-from .simulation.params import SimulationParameters
-from .volumes.io import write_volume
+from ..runtime.files import write_json
+from ..runtime.job import InputFile
+from ..runtime.params import Parameters, parameter
+from ..runtime.progress import track
+from ..runtime.seeds import numpy_generator, stream_seed
+from ..simulation.apply import simulate
+from ..simulation.params import SimulationParameters
+from ..volumes.io import write_volume
 
 VOXEL_SIZES = (5.0, 6.5, 8.0, 10.0, 10.0, 13.5, 13.5, 17.0, 22.0, 31.4, 31.4)
 

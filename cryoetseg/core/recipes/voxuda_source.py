@@ -1,19 +1,19 @@
 """The recipe of Vox-UDA's source: simulated subtomograms of a few molecules at two signal-to-noise ratios, crowded and shifted (spec B2).
 
-On the roof, because it joins two methods: the simulator makes what Vox-UDA learns from.
+It joins two methods: the simulator makes what Vox-UDA learns from.
 """
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from .runtime.errors import ParameterError
-from .runtime.job import InputFile, Job, MethodOutcome, Output
-from .runtime.params import parameters_from
-from .runtime.record import recorded_run
-from .simulation import subtomograms
-from .simulation.params import SubtomogramParameters
-from .voxuda.params import VoxUdaSourceParameters
+from ..runtime.errors import ParameterError
+from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..runtime.record import recorded_run
+from ..simulation import subtomograms
+from ..simulation.params import SubtomogramParameters
+from ..voxuda.params import VoxUdaSourceParameters
 
 
 def run(job: Job) -> MethodOutcome:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..methods import parameters_model, run_job
-from ..runtime.errors import CryoetsegError, InputError, ParameterError
-from ..runtime.job import InputFile, Job, Result
-from ..runtime.params import parameters_from
-from ..volumes.io import read_header
+from ...methods import parameters_model, run_job
+from ...runtime.errors import CryoetsegError, InputError, ParameterError
+from ...runtime.job import InputFile, Job, Result
+from ...runtime.params import parameters_from
+from ...volumes.io import read_header
 from .params import PipelineParameters
 
 logger = logging.getLogger(__name__)

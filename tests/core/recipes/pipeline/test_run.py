@@ -8,7 +8,7 @@ import pytest
 
 from cryoetseg.core.methods import run_job
 from cryoetseg.core.particles.formats import read_particles
-from cryoetseg.core.pipeline.bounds import ORACLE, PSEUDO, RATIO, STUDENT
+from cryoetseg.core.recipes.pipeline.bounds import ORACLE, PSEUDO, RATIO, STUDENT
 from cryoetseg.core.report.comparison import AS_MANY
 from cryoetseg.core.runtime.errors import JobError
 from cryoetseg.core.runtime.job import InputFile, Job, read_result

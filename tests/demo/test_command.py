@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from cryoetseg.demo import score_lines, segmented
-from cryoetseg.demo_project import Demo, DemoRun
+from cryoetseg.demo.command import score_lines, segmented
+from cryoetseg.demo.project import Demo, DemoRun
 
 
 def run(label, *names):

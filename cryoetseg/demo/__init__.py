@@ -1,0 +1,1 @@
+"""``make demo``: the main job in a Scipion project, with a report anyone can open."""
