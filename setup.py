@@ -30,7 +30,7 @@ setup(
     python_requires=">=3.8",
     install_requires=base,
     extras_require={"scipion": scipion, "core": core, "all": scipion + core, "dev": dev, "cellpose": ["cellpose>=4"],
-                    "napari": ["napari"]},
+                    "napari": ["napari"], "hdf": ["h5py"]},
     entry_points={
         "pyworkflow.plugin": ["cryoetseg = cryoetseg"],
         "console_scripts": ["cryoetseg = cryoetseg.core.cli:main"],

@@ -37,6 +37,7 @@ def info(
 def describe_file(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
     """What ``file`` is, by its suffix; raises InputError when it is damaged or of no known kind."""
     from ..volumes.io import FORMATS
+    from ..volumes.names import volume_suffix
 
     if not file.exists():
         raise InputError(f"{file} does not exist", "an existing file", "check the path")
@@ -44,7 +45,7 @@ def describe_file(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
         return _describe_record(file)
     if file.suffix.lower() == ".em":
         return _describe_em(file, voxel_size)
-    return _describe_volume(file, voxel_size) if file.suffix.lower() in FORMATS else _describe_particles(file)
+    return _describe_volume(file, voxel_size) if volume_suffix(file) in FORMATS else _describe_particles(file)
 
 
 def _is_record(file: Path) -> bool:

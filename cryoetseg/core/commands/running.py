@@ -12,6 +12,7 @@ import typer
 from ..methods import run_job
 from ..models.shelf import model_folder
 from ..runtime.job import RESULT_FILE, InputFile, Job, Result
+from ..volumes.names import volume_stem
 from .options import Settings, checked_contrast, checked_parameters
 
 logger = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ logger = logging.getLogger(__name__)
 def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] = None, contrast: str = "dark") -> InputFile:
     """One input of a job by its absolute path, so that the job file can be run from anywhere."""
     return InputFile(
-        path=str(path.absolute()), role=role, voxel_size=voxel_size, tilt_series_id=path.stem, contrast=checked_contrast(contrast)
+        path=str(path.absolute()), role=role, voxel_size=voxel_size, tilt_series_id=volume_stem(path), contrast=checked_contrast(contrast)
     )
 
 

@@ -7,25 +7,26 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ..runtime.errors import InputError, ParameterError
-from . import coords, copick, deepfinder, delimited, dynamo, em_motl, imod_model, relion, stopgap
+from . import coords, copick, cryolo, deepfinder, delimited, dynamo, em_motl, imod_model, portal, relion, stopgap
 from .options import AxisOrder, ReadOptions, Shape, Unit
 from .table import ParticleTable
 
 Format = Literal["auto", "relion", "relion5", "stopgap", "dynamo", "em_motl", "coords", "xyz", "imod_points", "imod_model", "copick",
-                 "csv", "deepfinder", "shrec"]
+                 "csv", "deepfinder", "shrec", "cryolo", "portal"]
 READERS: dict[str, Callable[[Path, ReadOptions], ParticleTable]] = {
     "relion": relion.read, "relion5": relion.read, "stopgap": stopgap.read, "dynamo": dynamo.read, "em_motl": em_motl.read,
     "coords": coords.read, "xyz": coords.read, "imod_points": coords.read_imod_points, "imod_model": imod_model.read,
     "copick": copick.read, "csv": delimited.read, "deepfinder": deepfinder.read_xml, "shrec": deepfinder.read_shrec,
+    "cryolo": cryolo.read, "portal": portal.read,
 }
 WRITERS: dict[str, Callable[[ParticleTable, Path], None]] = {
     "relion": relion.write, "stopgap": stopgap.write, "dynamo": dynamo.write, "em_motl": em_motl.write, "coords": coords.write,
     "xyz": coords.write_xyz, "imod_points": coords.write_imod_points, "imod_model": imod_model.write, "copick": copick.write,
-    "csv": delimited.write, "deepfinder": deepfinder.write_xml,
+    "csv": delimited.write, "deepfinder": deepfinder.write_xml, "portal": portal.write,
 }
 SUFFIXES = {".star": "relion", ".tbl": "dynamo", ".em": "em_motl", ".coords": "coords", ".xyz": "xyz", ".txt": "xyz", ".mod": "imod_model",
             ".pts": "imod_points", ".point": "imod_points", ".points": "imod_points", ".json": "copick", ".csv": "csv", ".tsv": "csv",
-            ".xml": "deepfinder"}
+            ".xml": "deepfinder", ".cbox": "cryolo", ".ndjson": "portal"}
 PathLike = str | os.PathLike[str]
 
 

@@ -19,12 +19,15 @@ import numpy as np
 from ..runtime.errors import InputError, OutputError
 from .checks import SUPPORTED_TYPES, check_values
 from .header import Shape, Triple, VolumeHeader
+from .names import volume_suffix
 from .streaming import read_slabs, release_pages, z_slabs
 
 logger = logging.getLogger(__name__)
 
 FORMATS = {".mrc": "mrc", ".rec": "mrc", ".map": "mrc", ".st": "mrc", ".mrcs": "mrc", ".ali": "mrc", ".em": "em",
-           ".tif": "tiff", ".tiff": "tiff", ".zarr": "zarr_ngff"}
+           ".tif": "tiff", ".tiff": "tiff", ".zarr": "zarr_ngff", ".hdf": "eman_hdf", ".mrc.gz": "compressed", ".mrc.bz2": "compressed",
+          ".map.gz": "compressed", ".map.bz2": "compressed", ".rec.gz": "compressed", ".rec.bz2": "compressed"}
+READ_ONLY = ("eman_hdf", "compressed")
 PathLike = str | os.PathLike[str]
 
 
@@ -108,9 +111,9 @@ def _reading(path: Path, action: Any) -> Any:
 
 
 def _format_of(path: Path) -> ModuleType:
-    name = FORMATS.get(path.suffix.lower())
+    name = FORMATS.get(volume_suffix(path))
     if name is None:
-        raise InputError(f"{path}: suffix '{path.suffix}' names no volume format", " ".join(FORMATS), "rename or convert the file")
+        raise InputError(f"{path}: suffix '{volume_suffix(path)}' names no volume format", " ".join(FORMATS), "rename or convert the file")
     return import_module(f".{name}", __package__)  # late: zarr alone takes half a second
 
 
@@ -159,8 +162,9 @@ def create_volume(path: PathLike, shape: tuple[int, ...], dtype: Any, voxel_size
 
 
 def _format_for_writing(path: Path) -> ModuleType:
-    if path.suffix.lower() not in FORMATS:
-        raise OutputError(f"cannot write {path}: suffix '{path.suffix}' names no volume format", " ".join(FORMATS), "choose one of these")
+    if FORMATS.get(volume_suffix(path), READ_ONLY[0]) in READ_ONLY:
+        raise OutputError(f"cannot write {path}: suffix '{volume_suffix(path)}' names no volume format that is written",
+                          " ".join(suffix for suffix, name in FORMATS.items() if name not in READ_ONLY), "choose one of these")
     return _format_of(path)
 
 

@@ -14,6 +14,7 @@ from ..runtime.progress import track
 from ..volumes.contrast import particles_bright
 from ..volumes.header import VolumeHeader
 from ..volumes.io import FORMATS, open_labels, read_header, read_volume
+from ..volumes.names import volume_suffix
 from ..volumes.normalisation import standardise
 from ..volumes.resampling import resample
 
@@ -99,7 +100,7 @@ def _entries_of(item: InputFile, masks: bool = False) -> list[Entry]:
     if path.suffix.lower() == ".star":
         files, classes = _listed(path)
     elif path.is_dir() and path.suffix.lower() != ".zarr":
-        files = [file for file in sorted(path.iterdir()) if file.suffix.lower() in FORMATS]
+        files = [file for file in sorted(path.iterdir()) if volume_suffix(file) in FORMATS]
         files = [file for file in files if masks or not file.stem.endswith(MASK_SUFFIX)]
         classes = [""] * len(files)
     else:
