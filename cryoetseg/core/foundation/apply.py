@@ -5,6 +5,7 @@ import json
 import logging
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,8 @@ from ..runtime.params import parameters_from
 from ..volumes.contrast import particles_bright
 from ..volumes.header import VolumeHeader
 from ..volumes.io import Volume, create_volume, open_volume
+from ..volumes.streaming import release_pages, temporary_volume
+from ..volumes.views import ChangedView
 from .backbone import load_backbone
 from .canvases import CanvasPlan, SlabCanvas, gives_features, slab_canvases
 from .door import Backbone
@@ -37,7 +40,8 @@ SHOWN_SLABS = 5  # slabs whose eigenimages are kept for the viewer
 
 
 class Segmentation(NamedTuple):
-    """Membranes, bool (slabs, y, x), particles with z counted from the first slab, and the slabs kept for viewing."""
+    """Membranes, bool (z, y, x), of all slices from the first slab to the last, particles with z counted from the first slab in voxels,
+    and the slabs kept for viewing."""
 
     membranes: np.ndarray
     particles: Linked
@@ -52,7 +56,8 @@ def run(job: Job) -> MethodOutcome:
     slabs = slab_indices(parameters, volume.header.shape[0])
     device = choose_device(job.device)
     backbone = load_backbone(parameters.backbone, parameters.weights_folder, device, empty_prompt=parameters.empty_prompt,
-                             noise_reach_nm=parameters.noise_reach / 10)
+                             noise_reach_nm=parameters.noise_reach / 10,
+                             step_seed=job.seed if parameters.noise_step == "fixed" else None)
     segmentation = segment_slabs(volume, source.contrast, slabs, parameters, backbone, job.seed)
     name = source.tilt_series_id or Path(source.path).stem
     outputs, particles = _write(Path(job.output_folder), name, volume.header, slabs, segmentation)
@@ -63,17 +68,21 @@ def run(job: Job) -> MethodOutcome:
 def segment_slabs(
     volume: Volume, contrast: str, slabs: Sequence[int], parameters: SegmentSlabsParameters, backbone: Backbone, seed: int = 0
 ) -> Segmentation:
-    """Segment ``slabs`` of a volume whose particles look as ``contrast`` says."""
+    """Segment ``slabs`` of a volume whose particles look as ``contrast`` says; a skipped slice takes part by what lies around it."""
     frame = plan_frame(volume.header.shape[1:], parameters, backbone.input_size_px, backbone.tokens)
     pictures = Pictures(volume.data, contrast, frame, backbone, parameters)
     plan = CanvasPlan(pictures, frame, backbone, volume.header.voxel_size, parameters, seed)
     if parameters.separation == "slices":
-        stack = _stacked(slab_canvases(plan, slabs), slabs, volume.header.shape)
-        return Segmentation(*separate_slices(stack.canvases, slabs, plan.voxel_size, parameters), stack.shown)
-    wider, inside = _with_neighbours(slabs, volume.header, parameters) if gives_features(backbone) else (list(slabs), slice(0, len(slabs)))
-    stack = _stacked(slab_canvases(plan, wider), wider[inside], volume.header.shape)
-    grey = np.stack([particles_bright(np.asarray(volume.data[z], np.float32), contrast) for z in wider])
-    membranes, particles = separate(WHITE - stack.canvases, grey, stack.densities, plan.voxel_size, parameters)
+        stack = _stacked(slab_canvases(plan, slabs), slabs, slabs, volume.header.shape, between=False)
+        membranes, found = separate_slices(stack.canvases, slabs, plan.voxel_size, parameters)
+        nearest = [round(index / parameters.z_step) for index in range(slabs[-1] - slabs[0] + 1)]
+        return Segmentation(membranes[nearest], replace(found, zyx=found.zyx * [parameters.z_step, 1, 1]), stack.shown)
+    wider = _with_neighbours(slabs, volume.header, parameters) if gives_features(backbone) else slabs
+    stack = _stacked(slab_canvases(plan, wider), wider, slabs, volume.header.shape)
+    grey = ChangedView(volume.data, lambda values: particles_bright(values, contrast), wider[0], wider[-1] + 1)
+    structure = ChangedView(stack.canvases, lambda values: WHITE - values)
+    membranes, particles = separate(structure, grey, stack.densities, plan.voxel_size, parameters)
+    inside = slice(slabs[0] - wider[0], slabs[-1] + 1 - wider[0])
     return Segmentation(membranes[inside], _cropped(particles, inside), stack.shown)
 
 
@@ -83,24 +92,40 @@ class _Stack(NamedTuple):
     shown: list[SlabCanvas]
 
 
-def _stacked(made: Iterator[SlabCanvas], asked: Sequence[int], shape: tuple[int, ...]) -> _Stack:
-    """Canvases and densities as volumes, and a few of the ``asked`` slabs whole, for the viewer."""
+def _stacked(
+    made: Iterator[SlabCanvas], slabs: Sequence[int], asked: Sequence[int], shape: tuple[int, ...], between: bool = True
+) -> _Stack:
+    """Canvases and densities as volumes in files of their own, and a few of the ``asked`` slabs whole, for the viewer.
+
+    ``between`` the slabs the slices that were skipped are interpolated, so that distances along z are voxels.
+    """
     kept = {asked[index] for index in np.linspace(0, len(asked) - 1, min(SHOWN_SLABS, len(asked))).round().astype(int)}
-    canvases, densities, shown = [], [], []
-    for slab in made:
-        canvases.append(slab.canvas.astype(np.float32).reshape(shape[1:]))
-        densities.append(slab.density.astype(np.float32))
+    depth = slabs[-1] - slabs[0] + 1 if between else len(slabs)
+    stack = _Stack(temporary_volume((depth, *shape[1:]), np.float32), temporary_volume((depth, *shape[1:]), np.float32), [])
+    at = [z - slabs[0] for z in slabs] if between else list(range(len(slabs)))
+    for index, slab in enumerate(made):
+        for volume, image in ((stack.canvases, slab.canvas.reshape(shape[1:])), (stack.densities, slab.density)):
+            volume[at[index]] = image
+            _fill_between(volume, at[max(0, index - 1)], at[index])
+            release_pages(volume)
         if slab.z in kept:
-            shown.append(slab)
-    return _Stack(np.stack(canvases), np.stack(densities), shown)
+            stack.shown.append(slab)
+    return stack
 
 
-def _with_neighbours(slabs: Sequence[int], header: VolumeHeader, parameters: SegmentSlabsParameters) -> tuple[list[int], slice]:
-    """The slabs and those within half a particle of them, where a body at the range's end goes on; and where the asked ones lie."""
+def _fill_between(volume: np.ndarray, first: int, last: int) -> None:
+    """Interpolate the slices between two that are there."""
+    for z in range(first + 1, last):
+        share = (z - first) / (last - first)
+        volume[z] = (1 - share) * volume[first] + share * volume[last]
+
+
+def _with_neighbours(slabs: Sequence[int], header: VolumeHeader, parameters: SegmentSlabsParameters) -> list[int]:
+    """The slabs and those within half a particle of them, where a body at the range's end goes on."""
     reach = math.ceil(parameters.particle_diameter / header.voxel_size / 2)
     below = list(range(slabs[0] - parameters.z_step, max(-1, slabs[0] - reach - 1), -parameters.z_step))[::-1]
     above = list(range(slabs[-1] + parameters.z_step, min(header.shape[0], slabs[-1] + reach + 1), parameters.z_step))
-    return [*below, *slabs, *above], slice(len(below), len(below) + len(slabs))
+    return [*below, *slabs, *above]
 
 
 def _cropped(particles: Linked, inside: slice) -> Linked:
@@ -118,7 +143,7 @@ def _only_tomogram(job: Job) -> InputFile:
 def _write(folder: Path, name: str, header: VolumeHeader, slabs: Sequence[int], found: Segmentation) -> tuple[list[Output], int]:
     mask, star, images = f"{name}_membranes.mrc", f"{name}_particles.star", f"{name}_eigenimages.npz"
     with create_volume(folder / mask, header.shape, np.int8, header.voxel_size, header.origin) as target:
-        for z, membranes in zip(slabs, found.membranes):
+        for z, membranes in enumerate(found.membranes, start=slabs[0]):
             target[z] = membranes
     table = _table(name, header, slabs, found.particles)
     write_particles(table, folder / star)
@@ -131,8 +156,7 @@ def _write(folder: Path, name: str, header: VolumeHeader, slabs: Sequence[int], 
 
 
 def _table(name: str, header: VolumeHeader, slabs: Sequence[int], particles: Linked) -> ParticleTable:
-    step = slabs[1] - slabs[0] if len(slabs) > 1 else 1
-    zyx = particles.zyx * [step, 1, 1] + [slabs[0], 0, 0]
+    zyx = particles.zyx + np.array([slabs[0], 0, 0])
     table = ParticleTable.from_points(zyx, voxel_size=header.voxel_size, tilt_series_id=name, score=particles.score)
     return table.sorted_by_score()
 

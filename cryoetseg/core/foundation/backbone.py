@@ -17,28 +17,34 @@ METHOD = "train-backbone"
 
 
 def load_backbone(
-    name_or_folder: str, weights_folder: str, device: torch.device, *, empty_prompt: str = "required", noise_reach_nm: float = 68.0
+    name_or_folder: str, weights_folder: str, device: torch.device, *, empty_prompt: str = "required", noise_reach_nm: float = 68.0,
+    step_seed: int | None = None,
 ) -> Backbone:
     """Load the backbone called ``name_or_folder`` or kept in that folder; no network connection is opened.
 
     ``empty_prompt`` ('required' or 'zeros') and ``noise_reach_nm``, the length that over the voxel size gives the largest noise
-    step, concern Stable Diffusion only. Raises :class:`WeightsError` that says how to get the weights when they are missing.
+    step, concern Stable Diffusion only; ``step_seed`` fixes the noise steps for all pictures. Raises :class:`WeightsError` that says how
+    to get the weights when they are missing.
     """
     folder = find_folder(name_or_folder, weights_folder)
     network = _network_class(folder)
+    backbone: Backbone
     if network == "UNet2DConditionModel":
-        return StableDiffusionBackbone.load(folder, device, empty_prompt, noise_reach_nm)
-    if network == "UNet2DModel":
-        return TinyBackbone.load(folder, device)
-    raise WeightsError(f"{folder} holds a network of class '{network}'", "UNet2DConditionModel (Stable Diffusion 1.x) or UNet2DModel",
-                       "choose another backbone folder")
+        backbone = StableDiffusionBackbone.load(folder, device, empty_prompt, noise_reach_nm)
+    elif network == "UNet2DModel":
+        backbone = TinyBackbone.load(folder, device)
+    else:
+        raise WeightsError(f"{folder} holds a network of class '{network}'", "UNet2DConditionModel (Stable Diffusion 1.x) or UNet2DModel",
+                           "choose another backbone folder")
+    backbone.step_seed = step_seed
+    return backbone
 
 
 def find_folder(name_or_folder: str, weights_folder: str = "") -> Path:
     """The folder of a backbone: the shipped one, a fetched one, or the path itself."""
     shipped = shipped_names(METHOD)
     if name_or_folder in shipped:
-        return shipped_folder(name_or_folder)
+        return shipped_folder(name_or_folder, METHOD)
     if name_or_folder in weights.SOURCES:
         return weights.fetched_folder(name_or_folder, weights_folder)
     folder = Path(name_or_folder).expanduser()

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from ..runtime.seeds import torch_generator
+
 
 @dataclass(frozen=True)
 class Affinity:
@@ -34,10 +36,12 @@ class Backbone(ABC):
     """A frozen network that tells which parts of a picture belong together.
 
     ``slices`` is how many neighbouring slices it looks at. With 1 it takes prepared slabs (Uddin26 1.2); with more, stacks of
-    stretched slices, particles bright.
+    stretched slices, particles bright. ``step_seed`` alone fixes the steps of the diffusion noise, so that they are the same for every
+    picture; without it they are drawn with the noise.
     """
 
     slices: int = 1
+    step_seed: int | None = None
     name: str
     input_size_px: int
     tokens: int
@@ -49,6 +53,10 @@ class Backbone(ABC):
 
         ``voxel_size_nm`` is the tomogram's; ``generator`` gives every random number, so the same seed gives the same result.
         """
+
+    def steps_from(self, generator: torch.Generator) -> torch.Generator:
+        """Where the noise steps of one picture come from, whose noise comes from ``generator``."""
+        return generator if self.step_seed is None else torch_generator(self.step_seed, "noise steps")
 
     def look(self, images: np.ndarray, generator: torch.Generator, draws: int) -> Look | None:
         """What the network sees in pictures (b, slices, h, w), or None where it hands out affinities only."""

@@ -90,6 +90,13 @@ class BackboneParameters(Parameters):
         ge=1,
         le=500,
     )
+    noise_step: Literal["fixed", "random"] = parameter(
+        "fixed",
+        "Steps of the diffusion noise: drawn once for all slabs of a run, or anew for each slab, which makes the grey level of canvases "
+        "jump from slab to slab.",
+        published="random",
+        expert=True,
+    )
     noise_reach: float = parameter(
         680.0,
         "Length that divided by the voxel size gives the largest noise step: 50 at 13.48 A.",
@@ -248,7 +255,9 @@ class FilterParameters(ParticleSizeParameters):
     link_radius: float = parameter(
         0.5, "How far a particle's centre may move from slab to slab, as a share of the diameter.", expert=True, gt=0, le=2
     )
-    link_slices: int = parameter(3, "Slabs in a row that must show a particle. The paper asks for one.", unit="slabs", ge=1, le=100)
+    link_slices: int = parameter(
+        3, "Slabs in a row that must show a particle, where every slice is a slab; fewer where they lie apart. The paper asks for one.",
+        unit="slabs", ge=1, le=100)
 
 
 class SegmentSlabsParameters(

@@ -1,6 +1,7 @@
 """Membranes and particles slice by slice, by the roundness of regions, as published (Uddin26 1.6 to 1.8)."""
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -48,7 +49,7 @@ def _joined(detections: Sequence[Detections], slabs: Sequence[int], voxel_size: 
     if parameters.filters == "published":
         found = _thinned(detections, heights, voxel_size)
     else:
-        fewest = min(parameters.link_slices, len(slabs))
+        fewest = min(math.ceil(parameters.link_slices / step), len(slabs))  # as deep a particle shows in fewer slabs that lie apart
         found = link_detections(heights, detections, parameters.particle_diameter / voxel_size, parameters.link_radius, fewest, step)
     return replace(found, zyx=found.zyx / [step, 1, 1])
 

@@ -68,17 +68,18 @@ class StableDiffusionBackbone(Backbone):
 
     def affinities(self, image: np.ndarray, voxel_size_nm: float, generator: torch.Generator, draws: int) -> list[Affinity]:
         """16 matrices for Stable Diffusion 1.x, averaged over heads and ``draws`` of noise and noise step."""
-        latent, sink = self._encode(image, generator), MeanAttention()
+        latent, sink, steps_from = self._encode(image, generator), MeanAttention(), self.steps_from(generator)
         for first in range(0, draws, DRAWS_A_BATCH):
-            self._pass(latent, voxel_size_nm, generator, min(DRAWS_A_BATCH, draws - first), sink)
+            count = min(DRAWS_A_BATCH, draws - first)
+            self._pass(latent, self._noise_steps(voxel_size_nm, count, steps_from), generator, sink)
         return sink.affinities()
 
     def head_passes(self, image: np.ndarray, voxel_size_nm: float, generator: torch.Generator) -> Iterator[list[Affinity]]:
         """One pass a step with the heads apart, the latent sampled once for all of them (Uddin26 1.3)."""
-        latent = self._encode(image, generator)
+        latent, steps_from = self._encode(image, generator), self.steps_from(generator)
         while True:
             sink = HeadAttention()
-            self._pass(latent, voxel_size_nm, generator, 1, sink)
+            self._pass(latent, self._noise_steps(voxel_size_nm, 1, steps_from), generator, sink)
             yield sink.affinities()
 
     @torch.no_grad()
@@ -89,15 +90,21 @@ class StableDiffusionBackbone(Backbone):
         posterior = self._vae.encode(rgb).latent_dist
         return (posterior.mean + posterior.std * self._noise(posterior.mean.shape, generator)) * LATENT_SCALE
 
+    def _noise_steps(self, voxel_size_nm: float, count: int, generator: torch.Generator) -> torch.Tensor:
+        return torch.randint(0, noise_max_t(voxel_size_nm, self._noise_reach_nm) + 1, (count,), generator=generator).to(self._device)
+
     @torch.no_grad()
-    def _pass(self, latent: torch.Tensor, voxel_size_nm: float, generator: torch.Generator, draws: int, sink: AttentionSink) -> None:
-        """One pass of the UNet over ``draws`` noisy copies of ``latent``."""
-        steps = torch.randint(0, noise_max_t(voxel_size_nm, self._noise_reach_nm) + 1, (draws,), generator=generator).to(self._device)
-        latents = latent.expand(draws, -1, -1, -1)
-        noisy = self._schedule.add_noise(latents, self._noise(latents.shape, generator), steps)
-        self.passes += draws
+    def _pass(self, latent: torch.Tensor, steps: torch.Tensor, generator: torch.Generator, sink: AttentionSink) -> None:
+        """One pass of the UNet over a noisy copy of ``latent`` for each of ``steps``."""
+        latents = latent.expand(len(steps), -1, -1, -1)
+        noisy = self._noised(latents, self._noise(latents.shape, generator), steps)
+        self.passes += len(steps)
         with recorded_attention(self._unet, sink):
-            self._unet(noisy, steps, encoder_hidden_states=self._prompt.expand(draws, -1, -1))
+            self._unet(noisy, steps, encoder_hidden_states=self._prompt.expand(len(steps), -1, -1))
+
+    def _noised(self, latents: torch.Tensor, noise: torch.Tensor, steps: torch.Tensor) -> torch.Tensor:
+        """Latents with the noise of ``steps``, mixed in float32: bfloat16 rounds what small steps keep to 1 and adds no noise."""
+        return self._schedule.add_noise(latents.float(), noise.float(), steps).to(latents.dtype)
 
     def _noise(self, shape: torch.Size, generator: torch.Generator) -> torch.Tensor:
         """Gaussian noise drawn where the generator lives, so that the device does not change the numbers."""

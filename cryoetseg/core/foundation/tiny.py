@@ -105,8 +105,9 @@ class TinyBackbone(Backbone):
     def _averaged_passes(self, images: np.ndarray, generator: torch.Generator, draws: int) -> dict[str, Tensor]:
         pictures = self._as_input(images)
         total: dict[str, Tensor] = {}
+        steps = self.steps_from(generator)
         for _ in range(draws):
-            step = torch.randint(LARGEST_NOISE_STEP + 1, (1,), generator=generator).to(self._device)
+            step = torch.randint(LARGEST_NOISE_STEP + 1, (1,), generator=steps).to(self._device)
             noise = torch.randn(pictures.shape, generator=generator).to(self._device)
             for name, features in self._one_pass(self._schedule.add_noise(pictures, noise, step), step).items():
                 total[name] = total[name] + features / draws if name in total else features / draws

@@ -165,14 +165,16 @@ def test_solvers_find_the_balls_of_fewer_slabs(tomogram, backbone, tmp_path, sol
     assert set(particles.zyx[:, 0]) <= {11, 12, 13}
 
 
-def test_particles_of_every_second_slab_lie_where_they_should(tomogram, backbone, tmp_path):
-    run_job(job(tomogram, backbone, tmp_path, z_step=2))
+@pytest.mark.parametrize("step", [2, 4])
+def test_skipped_slices_take_nothing_from_particles_and_membranes(tomogram, backbone, tmp_path, step):
+    run_job(job(tomogram, backbone, tmp_path, z_step=step))
     found = read_particles(tmp_path / "TS_01_particles.star").zyx
-    assert len(found) >= 3
-    assert len(match_points(found, CENTRES, 2.5).distance) == len(found)
+    last = START + (END - START - 1) // step * step
+    inside = CENTRES[CENTRES[:, 0] <= last]
+    assert len(match_points(found, inside, 2.5).distance) == len(found) == len(inside)
     mask, _ = read_volume(tmp_path / "TS_01_membranes.mrc")
-    assert mask[START].any()
-    assert not mask[START + 1].any()
+    assert mask[START:last + 1, 6:-6, WALL_X].mean() > 0.9
+    assert not mask[last + 1:].any()
 
 
 def test_affinities_alone_take_the_eigen_solver_but_not_the_joint_one(tomogram, sd_folder, tmp_path):

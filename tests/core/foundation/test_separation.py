@@ -1,10 +1,16 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from scipy.special import expit
+from skimage.filters import apply_hysteresis_threshold, threshold_otsu
 
+from cryoetseg.core.foundation import separation
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
-from cryoetseg.core.foundation.separation import bodies, contrast, large_pieces, map_sheets, separate
+from cryoetseg.core.foundation.separation import above_both, bodies, contrast, large_pieces, map_sheets, otsu, separate
+from cryoetseg.core.metrics import baselines
 from cryoetseg.core.metrics.picking import match_points
+from cryoetseg.core.volumes.streaming import z_slabs
 
 SHAPE, VOXEL, DIAMETER_PX = (24, 72, 72), 20.0, 12.5
 CENTRES = np.array([[12.2, 20.0, 40.1], [12.0, 50.2, 56.0], [10.0, 52.0, 36.2]])
@@ -118,3 +124,28 @@ def test_contrast_does_not_depend_on_scale_or_offset():
     truth = balls(CENTRES)
     np.testing.assert_allclose(contrast(truth * 50 + 300, 3.0), contrast(truth, 3.0), atol=1e-2)
     assert contrast(truth, 3.0).std() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_volume_is_separated_within_a_few_times_its_size(monkeypatch):
+    monkeypatch.setattr(separation, "z_slabs", lambda shape: z_slabs(shape, limit=1 << 18))
+    monkeypatch.setattr(baselines, "TILE", (8, 32, 32))
+    volume = np.random.default_rng(0).normal(size=(32, 128, 128)).astype(np.float32)
+    volume[:, :, 60:63] += 4
+    tracemalloc.start()
+    try:
+        membranes, _ = separate(volume, volume, volume, VOXEL, PARAMETERS)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert membranes[:, 5:-5, 61].mean() > 0.9
+    assert peak < 16 * volume.size
+
+
+def test_slabs_change_neither_otsu_nor_hysteresis(monkeypatch):
+    volume = map_sheets(noisy(plane(12) + balls(CENTRES)), VOXEL, PARAMETERS).joined
+    monkeypatch.setattr(separation, "z_slabs", lambda shape: z_slabs(shape, limit=5 * volume[0].nbytes))
+    centred = volume - 1
+    assert otsu(centred) == threshold_otsu(centred)
+    assert otsu(centred, positive=True) == threshold_otsu(centred[centred > 0])
+    assert otsu(np.full((2, 3, 4), 7.0, np.float32)) == 7
+    np.testing.assert_array_equal(above_both(volume, 0.5, 1.5), apply_hysteresis_threshold(volume, 0.5, 1.5))

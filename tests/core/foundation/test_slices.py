@@ -44,6 +44,14 @@ def test_particle_z_counts_places_in_the_stack_whatever_the_step(scale_aware):
     np.testing.assert_allclose(scale_aware[2][1].zyx[:, 0], 2, atol=0.01)
 
 
+def test_a_particle_shows_in_fewer_slabs_that_lie_apart():
+    parameters = SegmentSlabsParameters(particle_diameter=240.0, slab_correction=False)
+    empty, seen = canvas(96, [], 6), canvas(96, [(30, 60)], 6)
+    found = {step: len(separate_slices(np.stack([empty, seen, seen, empty]), range(10, 10 + 4 * step, step), 20.0, parameters)[1].zyx)
+             for step in (1, 2)}
+    assert found == {1: 0, 2: 1}
+
+
 def test_the_published_thinning_counts_places_too():
     parameters = SegmentSlabsParameters.published(splitter="watershed", slab_correction=False)
     empty = np.full((512, 512), 220.0, np.float32)

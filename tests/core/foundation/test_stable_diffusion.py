@@ -60,6 +60,26 @@ def test_head_passes_keep_heads_and_change_noise(backbone):
     assert not torch.equal(first[0].matrix, second[0].matrix)
 
 
+def test_the_smallest_noise_steps_add_noise_in_half_precision(backbone):
+    generator = torch.Generator().manual_seed(0)
+    latents, noise = torch.randn((2, 1, 4, 32, 32), generator=generator).bfloat16()
+    noisy = backbone._noised(latents, noise, torch.zeros(1, dtype=torch.long))
+    assert noisy.dtype == torch.bfloat16
+    assert float((noisy - latents).float().std()) == pytest.approx(0.029, abs=0.003)
+
+
+def test_a_step_seed_gives_all_pictures_the_same_noise_steps(backbone, monkeypatch):
+    seen = []
+    original = backbone._noised
+    monkeypatch.setattr(backbone, "_noised", lambda latents, noise, steps: seen.append(steps.tolist()) or original(latents, noise, steps))
+    for backbone.step_seed in (3, None):
+        for seed in range(3):
+            backbone.affinities(PICTURE, 1.348, torch.Generator().manual_seed(seed), 3)
+    assert seen[0] == seen[1] == seen[2]
+    assert len(set(seen[0])) > 1
+    assert seen[3] != seen[4]
+
+
 def test_latent_is_a_sample_not_the_mode(backbone):
     one, other = (backbone._encode(PICTURE, torch.Generator().manual_seed(seed)) for seed in (0, 1))
     assert one.shape == (1, 4, 8, 8)

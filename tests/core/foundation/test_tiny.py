@@ -89,6 +89,18 @@ def test_draws_are_averaged(backbone):
     np.testing.assert_allclose(backbone.look(PICTURES, generator(), 3).features, np.mean(singles, axis=0), atol=1e-5)
 
 
+def test_a_step_seed_gives_all_slabs_the_same_noise_steps_but_not_the_same_noise(backbone, monkeypatch):
+    seen, original = [], backbone._one_pass
+    monkeypatch.setattr(backbone, "_one_pass", lambda noisy, step: seen.append((int(step), noisy)) or original(noisy, step))
+    for backbone.step_seed in (3, None):
+        for seed in range(4):
+            backbone.look(PICTURES, generator(seed), 1)
+    steps = [step for step, _ in seen]
+    assert len(set(steps[:4])) == 1
+    assert len(set(steps[4:])) > 1
+    assert not torch.equal(seen[0][1], seen[1][1])
+
+
 def test_a_single_slice_is_shown_as_its_own_neighbours(backbone):
     single = backbone.look(PICTURES[:, 1], generator(), 1).features
     stacked = backbone.look(np.repeat(PICTURES[:, 1:2], 3, axis=1), generator(), 1).features

@@ -1,5 +1,8 @@
 """Baselines on phantoms with known truth."""
 import numpy as np
+from scipy import ndimage
+from skimage.feature import hessian_matrix, hessian_matrix_eigvals
+from skimage.filters import threshold_otsu
 
 from cryoetseg.core.metrics import baselines
 from cryoetseg.core.metrics.baselines import gaussian_otsu, hessian_sheets, sheet_response, without_small_components
@@ -32,11 +35,15 @@ def test_gaussian_otsu_finds_everything_bright():
     assert gaussian_otsu(volume, 1.0, minimum_voxels=1000)[ball].sum() == 0
 
 
-def test_slabs_change_nothing(monkeypatch):
+def test_tiles_change_nothing(monkeypatch):
     volume, _, _ = sheet_and_blob()
-    whole = sheet_response(volume, 1.0)
-    monkeypatch.setattr(baselines, "z_slabs", lambda shape, itemsize, limit: z_slabs(shape, itemsize, limit=5 * 4 * 32 * 32))
-    np.testing.assert_allclose(sheet_response(volume, 1.0), whole, atol=1e-5)
+    whole = hessian_matrix_eigvals(hessian_matrix(volume, 1.5, mode="nearest", order="rc", use_gaussian_derivatives=False))
+    expected = np.maximum(-whole[2] - np.maximum(np.abs(whole[0]), np.abs(whole[1])), 0) * 1.5**2
+    monkeypatch.setattr(baselines, "TILE", (5, 9, 16))
+    np.testing.assert_allclose(sheet_response(volume, 1.5), expected, atol=1e-6)
+    monkeypatch.setattr(baselines, "z_slabs", lambda shape, *_: z_slabs(shape, limit=5 * 4 * 32 * 32))
+    smoothed = ndimage.gaussian_filter(volume, 1.0)
+    np.testing.assert_array_equal(gaussian_otsu(volume, 1.0), smoothed > threshold_otsu(smoothed))
 
 
 def test_small_components_go():

@@ -45,6 +45,20 @@ def test_threshold_selects_the_strong_ones(dark_tomogram, tmp_path):
     assert precision_recall_f1(read_particles(tmp_path / "out/TS_1_particles.star").zyx, CENTRES, 1.0).f1 == 1.0
 
 
+def test_gold_does_not_outshine_particles(tmp_path):
+    grid = np.stack(np.meshgrid(*map(np.arange, (36, 44, 44)), indexing="ij"), axis=-1)
+    volume = np.random.default_rng(0).normal(0, 0.05, grid.shape[:3])
+    volume += sum(np.exp(-((grid - centre) ** 2).sum(-1) / 2 / 3.0**2) for centre in CENTRES)
+    for gold in [(30, 10, 34), (5, 34, 10), (20, 20, 20)]:
+        volume[tuple(slice(at - 1, at + 2) for at in gold)] += 12
+    write_volume(tmp_path / "TS_1.mrc", -volume.astype(np.float32), 20.0)
+    found = {}
+    for clip in (3.0, 0.0):
+        run(job(tmp_path / "TS_1.mrc", tmp_path / f"{clip}", count=3, clip=clip))
+        found[clip] = precision_recall_f1(read_particles(tmp_path / f"{clip}/TS_1_particles.star").zyx, CENTRES, 1.0).f1
+    assert found == {3.0: 1.0, 0.0: 0.0}
+
+
 def test_bad_jobs_are_refused(dark_tomogram, tmp_path):
     with pytest.raises(ParameterError, match="finer"):
         run(job(dark_tomogram, tmp_path, particle_diameter=20.0))
