@@ -30,6 +30,8 @@ METHODS = {
     "segment-classes": Method("students.segmenter.params:SegmentClassesParameters", "students.segmenter.apply:run"),
     "pick-dog": Method("picking.params:DogParameters", "picking.apply:run"),
     "export-particles": Method("particles.params:ExportParticlesParameters", "particles.export:run"),
+    "export-chimerax": Method("interchange.params:ExportChimeraxParameters", "interchange.chimerax:run"),
+    "export-ome-zarr": Method("interchange.params:ExportOmeZarrParameters", "interchange.ome_zarr:run"),
     "train-generator": Method("generation.params:TrainGeneratorParameters", "generation.train:run"),
     "generate-particles": Method("generation.params:SampleParameters", "generation.sample:run"),
     "evaluate-generation": Method("generation.params:EvaluateGenerationParameters", "generation.evaluate:run"),

@@ -95,7 +95,8 @@ def read_labels(path: PathLike, voxel_size: float | None = None) -> tuple[np.nda
 
 
 def _open_data(header: VolumeHeader) -> Any:
-    array = _format_of(header.path).open_data(header.path)
+    module = _format_of(header.path)
+    array = module.open_data(header.path, header.level) if header.level else module.open_data(header.path)
     if tuple(array.shape) != header.shape:
         raise InputError(f"{header.path}: shape: the data have {array.shape}, the header says {header.shape}", "both the same",
                          "the file is damaged: copy or make it again")

@@ -11,6 +11,8 @@ def volume_suffix(path: str | os.PathLike[str]) -> str:
     """The suffix in small letters: ``.mrc`` of TS_01.MRC, ``.mrc.gz`` of TS_01.mrc.gz."""
     path = Path(path)
     suffix = path.suffix.lower()
+    if path.parent.name == "labels" and path.parent.parent.suffix.lower() == ".zarr":  # a mask within an OME-Zarr image
+        return ".zarr"
     return path.with_suffix("").suffix.lower() + suffix if suffix in COMPRESSIONS else suffix
 
 

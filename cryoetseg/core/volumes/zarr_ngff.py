@@ -1,63 +1,92 @@
-"""OME-Zarr (NGFF) images: read versions 0.4 (zarr format 2) and 0.5 (zarr format 3), write 0.4, which most programs open.
+"""OME-Zarr (NGFF) images: read versions 0.4 (zarr format 2) and 0.5 (zarr format 3), with or without a pyramid of coarser levels.
 
-The scale of the coordinate transformations carries the voxel size, the translation the origin.
+The scale of the coordinate transformations carries the voxel size, the translation the origin. Reading starts at the finest level, or at
+the level whose voxel size was asked for. :mod:`.zarr_ngff_writer` writes.
 """
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
 
-from ... import __version__
-from ..runtime.errors import InputError, OutputError
-from .checks import check_dtype, check_shape, check_voxel_size, result_statistics
-from .header import Shape, Triple, VolumeHeader
+from ..runtime.errors import InputError
+from .checks import check_dtype, check_shape, check_voxel_size
+from .header import Triple, VolumeHeader
+from .zarr_ngff_writer import FORMAT, STORED_AS, create
 
-FORMAT = "zarr"
-STORED_AS = {name: name for name in ("int8", "uint8", "int16", "uint16", "float16", "float32")}
-CHUNK = 64
+__all__ = ["FORMAT", "STORED_AS", "create", "open_data", "read_header"]
+logger = logging.getLogger(__name__)
+
+SAME_VOXEL_SIZE = 0.01  # relative; programs round the voxel sizes of their levels
 ANGSTROM_PER = {"angstrom": 1.0, "nanometer": 10.0, "micrometer": 1e4, "picometer": 0.01, "millimeter": 1e7, "meter": 1e10}
 
 
+@dataclass(frozen=True)
+class _Level:
+    """One resolution: its name in the group, voxel size (None when not stated) and origin (z, y, x) in Angstrom."""
+
+    name: str
+    scale: Triple | None
+    origin: Triple
+
+
 def read_header(path: Path, voxel_size: float | None = None) -> VolumeHeader:
-    """Read and check the metadata of the finest level; ``voxel_size`` (Angstrom) replaces the one it states."""
-    array, scale, origin = _finest(path)
+    """Read and check the metadata of a level: the one whose voxel size is ``voxel_size`` (Angstrom), else the finest.
+
+    A voxel size that no level has replaces the one that the file states for the finest.
+    """
+    node, levels = _parse(path)
+    level = next((item for item in levels if _has_size(item, voxel_size)), levels[0])
+    array = _array(path, node, level)
     shape = check_shape(path, array.shape, "shape")
     dtype = check_dtype(path, np.dtype(array.dtype), "dtype")
-    size = check_voxel_size(path, scale, voxel_size, "coordinateTransformations")
-    return VolumeHeader(path, shape, dtype.newbyteorder("="), size.value, origin, FORMAT, size.is_known, size.warnings)
+    size = check_voxel_size(path, level.scale, voxel_size, "coordinateTransformations")
+    return VolumeHeader(path, shape, dtype.newbyteorder("="), size.value, level.origin, FORMAT, size.is_known, size.warnings, level.name)
 
 
-def open_data(path: Path) -> Any:
-    """The finest level as a zarr array (z, y, x), whose chunks are read when it is sliced."""
-    return _finest(path)[0]
+def open_data(path: Path, level: str = "") -> Any:
+    """One level, by default the finest, as a zarr array (z, y, x), whose chunks are read when it is sliced."""
+    node, levels = _parse(path)
+    return _array(path, node, next((item for item in levels if item.name == level), levels[0]))
 
 
-def _finest(path: Path) -> tuple[zarr.Array, Triple | None, Triple]:
+def _has_size(level: _Level, voxel_size: float | None) -> bool:
+    return voxel_size is not None and level.scale is not None and abs(level.scale[2] - voxel_size) <= SAME_VOXEL_SIZE * voxel_size
+
+
+def _parse(path: Path) -> tuple[Any, list[_Level]]:
     try:
         node: Any = zarr.open(str(path), mode="r")
         if isinstance(node, zarr.Array):
-            return node, None, (0.0, 0.0, 0.0)
+            return node, [_Level("", None, (0.0, 0.0, 0.0))]
         attributes: dict[str, Any] = dict(node.attrs)
         image = dict(attributes.get("ome", attributes))["multiscales"][0]
-        level = image["datasets"][0]
         axes = _spatial_axes(path, image)
-        scale, origin = _geometry(image, level, axes)
-        array = node[level["path"]]
+        levels = [_Level(str(item["path"]), *_geometry(image, item, axes)) for item in image["datasets"]]
+        levels[0]  # an image without levels is damaged
+        return node, levels
     except InputError:
         raise
     except Exception as error:  # damaged metadata surfaces as KeyError, TypeError, JSONDecodeError, zarr's own errors and more
         raise InputError(f"{path}: multiscales metadata: {type(error).__name__}: {error}", "an OME-Zarr image, version 0.4 or 0.5",
                          "check that the whole folder was copied") from error
+
+
+def _array(path: Path, node: Any, level: _Level) -> zarr.Array:
+    if not level.name:
+        return node
+    try:
+        array = node[level.name]
+    except Exception as error:  # as above
+        raise InputError(f"{path}: multiscales metadata: level '{level.name}': {type(error).__name__}: {error}",
+                         "an OME-Zarr image, version 0.4 or 0.5", "check that the whole folder was copied") from error
     if not isinstance(array, zarr.Array):
-        raise InputError(f"{path}: multiscales: '{level['path']}' is not an array", "an OME-Zarr image, version 0.4 or 0.5")
-    return array, scale, origin
+        raise InputError(f"{path}: multiscales: '{level.name}' is not an array", "an OME-Zarr image, version 0.4 or 0.5")
+    return array
 
 
 def _spatial_axes(path: Path, image: dict[str, Any]) -> list[dict[str, str]]:
@@ -81,41 +110,3 @@ def _geometry(image: dict[str, Any], level: dict[str, Any], axes: list[dict[str,
     z, y, x = (float(value) for value in origin * angstrom)
     sz, sy, sx = (float(value) for value in scale * angstrom)
     return ((sz, sy, sx) if stated else None), (z, y, x)
-
-
-@contextmanager
-def create(path: Path, shape: Shape, dtype: np.dtype, voxel_size: float, origin: Triple) -> Iterator[Any]:
-    """Give a writable zarr array of one level; the folder is renamed into place when the block ends."""
-    with _atomic_folder(path) as part:
-        group = zarr.open_group(str(part), mode="w", zarr_format=2)
-        transformations = [{"type": "scale", "scale": [float(voxel_size)] * 3},
-                           {"type": "translation", "translation": [float(value) for value in origin]}]
-        axes = [{"name": name, "type": "space", "unit": "angstrom"} for name in "zyx"]
-        image: Any = {"version": "0.4", "name": path.stem, "axes": axes, "metadata": {"program": f"cryoetseg {__version__}"},
-                      "datasets": [{"path": "0", "coordinateTransformations": transformations}]}
-        group.attrs["multiscales"] = [image]
-        chunks = tuple(min(size, CHUNK) for size in shape)
-        data = group.create_array("0", shape=shape, dtype=dtype, chunks=chunks, chunk_key_encoding={"name": "v2", "separator": "/"})
-        yield data
-        result_statistics(path, data)
-
-
-@contextmanager
-def _atomic_folder(target: Path) -> Iterator[Path]:
-    """As ``runtime.files.atomic_path``, for a folder: an earlier one steps aside until the new one is in place."""
-    part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-    old = target.with_name(f".{target.stem}.{os.getpid()}.old{target.suffix}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        if target.exists():
-            os.replace(target, old)
-        os.replace(part, target)
-    except OSError as error:
-        if old.exists():
-            os.replace(old, target)
-        raise OutputError(f"cannot write {target}: {error.strerror or error}", "a folder that can be written, with free space",
-                          "choose another output folder or free space, then run again") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)
