@@ -1,10 +1,12 @@
 """Coordinates in plain text.
 
 DeepETPicker's .coords: class x y z (integers) or class x y z score, 0-based voxels. Plain lists: x y z, 0-based voxels, or Angstrom
-when a comment line says so. IMOD point text (point2model, model2point): x y z or object contour x y z in IMOD's model coordinates.
+when a comment line says so. IMOD point text (point2model, model2point): x y z, contour x y z or object contour x y z in IMOD's
+model coordinates.
 """
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ from ..runtime.files import write_text
 from .imod_model import model_to_voxels, voxels_to_model
 from .options import ReadOptions, integers
 from .table import UNKNOWN, ParticleTable
-from .text_rows import as_numbers, read_rows
+from .text_rows import LINE_END, as_numbers, read_rows
+
+FIXED_COLUMNS = re.compile(r"(?=.{36}$|.{42}$|.{48}$)( *\d+){0,2}( +-?\d+\.\d\d){3}|(?=.{27}$|.{33}$)( *\d+){1,2}( +-?\d+){3}")
 
 
 def read(path: Path, options: ReadOptions) -> ParticleTable:
@@ -26,12 +30,29 @@ def read(path: Path, options: ReadOptions) -> ParticleTable:
     width = table.shape[1]
     xyz = table[:, :3] if width == 3 else table[:, 1:4]
     voxel_size = options.voxel_size or UNKNOWN
-    if options.unit == "angstrom" or (options.unit == "auto" and any("angstrom" in comment.lower() for comment in comments)):
-        voxel_size = options.voxel_size or 1.0
+    in_angstrom = options.unit == "angstrom" or (options.unit == "auto" and any("angstrom" in comment.lower() for comment in comments))
+    if in_angstrom:
+        voxel_size = options.voxel_size or options.tomogram_voxel_size or 1.0
         xyz = xyz / voxel_size
     return ParticleTable.from_points(
-        xyz[:, ::-1], voxel_size=voxel_size, tilt_series_id=options.tilt_series_id, class_id=1 if width == 3 else integers(table[:, 0]),
-        score=table[:, 4] if width == 5 else UNKNOWN)
+        xyz[:, ::-1], voxel_size=voxel_size, tilt_series_id=options.tilt_series_id, class_id=1 if width == 3 else integers(table[:, 0], "column 1, the class", path),
+        score=table[:, 4] if width == 5 else UNKNOWN, scales_about="centre" if in_angstrom else "face")
+
+
+def is_imod_text(text: str) -> bool:
+    """Whether plain text under a name that does not tell (.txt) is what IMOD's model2point writes.
+
+    Its columns are fixed: objects and contours take 6 or 7 characters, coordinates 12 or 7. In lists of five columns typed by hand or by
+    scripts, the second is a contour (a whole number beside coordinates with decimals, or before three whole numbers that are no scores).
+    """
+    rows = [line.rstrip() for line in LINE_END.split(text) if line.strip() and not line.lstrip().startswith(("#", "%"))]
+    if rows and all(FIXED_COLUMNS.fullmatch(row) for row in rows):
+        return True
+    words = [row.split() for row in rows]
+    if not words or not all(len(row) == 5 and row[0].isdigit() and row[1].isdigit() for row in words):
+        return False
+    return all("." in word for row in words for word in row[2:]) or (
+        all(word.isdigit() for row in words for word in row) and any(int(row[4]) > 1 for row in words))
 
 
 def write(table: ParticleTable, path: Path) -> None:
@@ -52,7 +73,7 @@ def read_imod_points(path: Path, options: ReadOptions) -> ParticleTable:
     """Read IMOD point text; the object number becomes the class. Raises :class:`InputError`."""
     rows, _ = read_rows(path)
     table = as_numbers(rows, path, (3, 4, 5), "x y z, contour x y z, or object contour x y z")
-    class_id = integers(table[:, 0]) if table.shape[1] == 5 else np.ones(len(table), dtype=np.int64)
+    class_id = integers(table[:, 0], "column 1, the object", path) if table.shape[1] == 5 else np.ones(len(table), dtype=np.int64)
     return ParticleTable.from_points(model_to_voxels(table[:, -3:])[:, ::-1], voxel_size=options.voxel_size or UNKNOWN,
                                      tilt_series_id=options.tilt_series_id, class_id=class_id)
 

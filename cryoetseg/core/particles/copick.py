@@ -9,7 +9,7 @@ import numpy as np
 from ..runtime.errors import InputError
 from ..runtime.files import read_json, write_json
 from .angles import from_matrices, to_matrices
-from .options import ReadOptions
+from .options import ReadOptions, positive
 from .table import UNKNOWN, ParticleTable
 
 
@@ -17,23 +17,35 @@ def read(path: Path, options: ReadOptions) -> ParticleTable:
     """Read copick picks; without a voxel size anywhere the table has voxels of 1 Angstrom. Raises :class:`InputError`."""
     content = read_json(path)
     if not isinstance(content.get("points"), list):
-        raise InputError(f"{path}: field points is missing", "copick picks")
-    voxel_size = options.voxel_size or content.get("voxel_spacing") or 1.0
+        raise InputError(f"{path}: field points is missing or no list", "copick picks")
+    stated = positive(content.get("voxel_spacing"), "field voxel_spacing", path)
+    voxel_size = options.voxel_size or options.tomogram_voxel_size or (stated if stated > 0 else 1.0)
     points = [_point(item, number, path) for number, item in enumerate(content["points"])]
     matrices = np.array([matrix for _, matrix, _ in points]).reshape(-1, 4, 4)
     xyz = np.array([location for location, _, _ in points]).reshape(-1, 3) + matrices[:, :3, 3]
-    name = content.get("pickable_object_name")
+    name = _name(content, "pickable_object_name", path)
     return ParticleTable.from_points(
-        xyz[:, ::-1] / voxel_size, voxel_size=voxel_size, tilt_series_id=content.get("run_name") or options.tilt_series_id,
-        score=[score for _, _, score in points], angles=from_matrices(matrices[:, :3, :3]), class_names={1: name} if name else {})
+        xyz[:, ::-1] / voxel_size, voxel_size=voxel_size, tilt_series_id=_name(content, "run_name", path) or options.tilt_series_id,
+        score=[score for _, _, score in points], angles=from_matrices(matrices[:, :3, :3]), class_names={1: name} if name else {},
+        scales_about="centre")
+
+
+def _name(content: dict[str, Any], field: str, path: Path) -> str:
+    name = content.get(field) or ""
+    if not isinstance(name, str):
+        raise InputError(f"{path}: field {field} holds a {type(name).__name__}", "text")
+    return name
 
 
 def _point(item: Any, number: int, path: Path) -> tuple[list[float], np.ndarray, float]:
     try:
         location = [float(item["location"][axis]) for axis in "xyz"]
-        matrix = np.array(item.get("transformation_") or np.eye(4), dtype=np.float64).reshape(4, 4)
-        return location, matrix, float(item.get("score", UNKNOWN))
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        matrix = np.array(np.eye(4) if item.get("transformation_") is None else item["transformation_"], dtype=np.float64).reshape(4, 4)
+        score = UNKNOWN if item.get("score") is None else float(item["score"])
+        if not np.isfinite([*location, *matrix.ravel()]).all() or abs(np.linalg.det(matrix[:3, :3])) < 1e-6:
+            raise ValueError("location or transformation_ is no place and rotation")
+        return location, matrix, score
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"{path}: point {number} is not a copick point: {error!r}",
                          "location with x, y, z and a 4x4 transformation_") from error
 

@@ -27,7 +27,7 @@ def read_xml(path: Path, options: ReadOptions) -> ParticleTable:
     """Read an object list; cluster sizes become scores. Raises :class:`InputError` naming file and attribute."""
     try:
         root = ElementTree.parse(path).getroot()
-    except (OSError, ElementTree.ParseError) as error:
+    except (OSError, ElementTree.ParseError, ValueError, LookupError) as error:  # the latter for encodings that do not exist
         raise InputError(f"{path} is not readable XML: {error}", "a DeepFinder object list") from error
     if root.tag != "objlist":
         raise InputError(f"{path}: the XML holds <{root.tag}>", "<objlist>, a DeepFinder object list")
@@ -36,12 +36,12 @@ def read_xml(path: Path, options: ReadOptions) -> ParticleTable:
     table = as_numbers(words, path, (4,), "x, y, z, class_label")
     whole = not any("." in word for row in words for word in row[:3])
     points = _to_zyx(table[:, :3], options.axis_order if options.axis_order != "auto" else "zyx" if whole and words else "xyz", path)
-    angles = [np.array([float(item.get(name, 0.0)) for item in objects]) for name in ("phi", "the", "psi")]
+    angles = [_numbers(objects, name, "0", path) for name in ("phi", "the", "psi")]
     oriented = any(item.get("phi") is not None for item in objects)
     return ParticleTable.from_points(
-        points, voxel_size=options.voxel_size or UNKNOWN, class_id=integers(table[:, 3]),
+        points, voxel_size=options.voxel_size or UNKNOWN, class_id=integers(table[:, 3], "attribute class_label", path),
         tilt_series_id=[item.get("tomo_idx") or options.tilt_series_id for item in objects],
-        score=[float(item.get("cluster_size", UNKNOWN)) for item in objects], angles=from_motl(*angles) if oriented else 0.0)
+        score=_numbers(objects, "cluster_size", "nan", path), angles=from_motl(*angles) if oriented else 0.0)
 
 
 def _attribute(item: ElementTree.Element, name: str, number: int, path: Path) -> str:
@@ -49,6 +49,20 @@ def _attribute(item: ElementTree.Element, name: str, number: int, path: Path) ->
     if value is None:
         raise InputError(f"{path}: object {number} has no attribute {name}", "objects with " + ", ".join(ATTRIBUTES))
     return value
+
+
+def _numbers(objects: list[ElementTree.Element], name: str, default: str, path: Path) -> np.ndarray:
+    """An attribute that may be missing as numbers (n,); raises :class:`InputError` for other text."""
+    values = []
+    for number, item in enumerate(objects, start=1):
+        text = item.get(name, default)
+        try:
+            values.append(float(text))
+        except ValueError as error:
+            raise InputError(f"{path}: object {number}: attribute {name} is '{text}'", "a number") from error
+        if not np.isfinite(values[-1]) and text != default:
+            raise InputError(f"{path}: object {number}: attribute {name} is '{text}'", "a finite number")
+    return np.array(values, dtype=np.float64)
 
 
 def read_shrec(path: Path, options: ReadOptions) -> ParticleTable:

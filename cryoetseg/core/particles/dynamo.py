@@ -7,8 +7,8 @@ import numpy as np
 
 from ..runtime.files import write_text
 from .angles import from_dynamo, to_dynamo
-from .options import ReadOptions, integers, numbered
-from .table import UNKNOWN, ParticleTable
+from .options import ReadOptions, integers, numbered, one_voxel_size, positive
+from .table import ParticleTable
 from .text_rows import as_numbers, read_rows
 
 COLUMNS = 42
@@ -18,14 +18,21 @@ SHIFTS, ANGLES, POSITION = slice(3, 6), slice(6, 9), slice(23, 26)
 
 
 def read(path: Path, options: ReadOptions) -> ParticleTable:
-    """Read a Dynamo table; tomograms are named by their number. Raises :class:`InputError` naming file, row and column."""
+    """Read a Dynamo table; tomograms are named by their number. Raises :class:`InputError` naming file, row and column.
+
+    Columns that are not used may hold anything. Rows of several voxel sizes are brought to that of the first.
+    """
     rows, _ = read_rows(path)
-    table = as_numbers(rows, path, range(SMALLEST, COLUMNS + 1), f"{SMALLEST} to {COLUMNS} columns of a Dynamo table")
-    stated = table[0, VOXEL_SIZE] if len(table) and table.shape[1] > VOXEL_SIZE else 0
-    tomograms = integers(table[:, TOMOGRAM]).astype(str)
+    used = {*range(*SHIFTS.indices(COLUMNS)), *range(*ANGLES.indices(COLUMNS)), *range(*POSITION.indices(COLUMNS)), TOMOGRAM, CLASS}
+    table = as_numbers(rows, path, range(SMALLEST, COLUMNS + 1), f"{SMALLEST} to {COLUMNS} columns of a Dynamo table", used)
+    stated = table[:, VOXEL_SIZE] if table.shape[1] > VOXEL_SIZE else np.zeros(len(table))
+    sizes = np.array([positive(size, f"column 36 of row {row + 1}", path) for row, size in enumerate(np.nan_to_num(stated).tolist())])
+    xyz, voxel_size = one_voxel_size(table[:, POSITION] + table[:, SHIFTS] - 1,
+                                     np.full(len(table), options.voxel_size) if options.voxel_size else sizes, path)
+    tomograms = integers(table[:, TOMOGRAM], "column 20, the tomogram", path).astype(str).astype(object)
     return ParticleTable.from_points(
-        (table[:, POSITION] + table[:, SHIFTS] - 1)[:, ::-1], voxel_size=options.voxel_size or stated or UNKNOWN,
-        tilt_series_id=tomograms, class_id=integers(table[:, CLASS]), score=table[:, SCORE], angles=from_dynamo(*table[:, ANGLES].T))
+        xyz[:, ::-1], voxel_size=options.voxel_size or voxel_size, tilt_series_id=tomograms,
+        class_id=integers(table[:, CLASS], "column 22, the class", path), score=table[:, SCORE], angles=from_dynamo(*table[:, ANGLES].T))
 
 
 def write(table: ParticleTable, path: Path) -> None:

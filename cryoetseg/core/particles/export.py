@@ -9,7 +9,7 @@ from ..runtime.job import Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
 from ..volumes.io import read_header
 from .formats import read_particles, write_particles
-from .options import Shape
+from .options import Shape, tomogram_numbers
 from .params import ExportParticlesParameters
 from .table import ParticleTable, concatenate
 
@@ -37,10 +37,12 @@ def run(job: Job) -> MethodOutcome:
         files = {"particles": concatenate(tables)}
     else:
         files = {item.tilt_series_id: table for item, table in zip(lists, tables)}
+    numbers = tomogram_numbers([item.tilt_series_id for item in lists])
     outputs = []
     for stem, table in files.items():
         file_name = stem + SUFFIXES[name]
-        write_particles(table, Path(job.output_folder) / file_name, format=name, tomogram_shape=_shapes(job) if name == "relion5" else None)
+        write_particles(table, Path(job.output_folder) / file_name, format=name, tomogram_numbers=numbers,
+                        tomogram_shape=_shapes(job) if name == "relion5" else None)
         outputs.append(Output(kind="particles", path=file_name, voxel_size=table.voxel_size))
     return MethodOutcome(outputs=outputs, metrics={"particles": sum(map(len, tables)), "files": len(files)}, warnings=warnings)
 

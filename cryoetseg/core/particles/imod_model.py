@@ -14,13 +14,13 @@ import numpy as np
 
 from ..runtime.errors import InputError
 from ..runtime.files import atomic_path
-from .options import ReadOptions
+from .options import ReadOptions, positive
 from .table import UNKNOWN, ParticleTable
 
 HALF_PIXEL = np.array([0.5, 0.5, 0.0])
 MAGIC = b"IMODV1.2"
 HEADER_BYTES, OBJECT_BYTES = 232, 176  # after the eight bytes of the magic, and after the four of OBJT
-ANGSTROM_IN_METRES = 1e-10
+ANGSTROM_PER_UNIT = {3: 1e13, 1: 1e10, -2: 1e8, -3: 1e7, -6: 1e4, -9: 10.0, -10: 1.0, -12: 0.01}  # powers of ten of a metre; km is 3
 SCATTERED = 1 << 9  # points are not joined by lines
 NANOMETRE = -9
 
@@ -63,8 +63,11 @@ def read_model(path: Path) -> ImodModel:
                 vertices += struct.unpack_from(">i", body)[0]
     except (struct.error, ValueError, IndexError) as error:
         raise InputError(f"{path} is damaged: {error}", "a complete IMOD model", "copy or save the model again") from error
+    if units != 0 and units not in ANGSTROM_PER_UNIT:
+        raise InputError(f"{path} is damaged: its pixel size has the unit code {units}", "0 and " + ", ".join(map(str, ANGSTROM_PER_UNIT)),
+                         "copy or save the model again")
     known = units != 0 and pixel_size > 0
-    return ImodModel(contours, pixel_size * 10.0 ** units / ANGSTROM_IN_METRES if known else UNKNOWN, vertices)
+    return ImodModel(contours, positive(pixel_size * ANGSTROM_PER_UNIT[units], "the pixel size", path) if known else UNKNOWN, vertices)
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -3,24 +3,25 @@
 Written here: rlnCoordinateX/Y/Z are 0-based voxel coordinates of the tomogram whose voxel size is rlnPixelSize, the score is in
 rlnAutopickFigureOfMerit. Read: position = coordinate - origin, as RELION applies refined shifts (origins in Angstrom from 3.1 on).
 RELION 4 counts coordinates in pixels of the tilt series whatever the binning, WarpTools in those of its subtomograms; RELION 5
-counts Angstrom from the tomogram's centre at size / 2.
+counts Angstrom from the tomogram's centre at size / 2, a size in pixels of the tilt series. In both programs the centre of the first
+voxel stays when a tomogram is binned (docs/developer/coordinates.md).
 """
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from ..runtime.errors import InputError
-from .options import ReadOptions, Shape, integers, named_classes, numbers, shape_of
+from .options import ReadOptions, ScalesAbout, Shape, as_floats, integers, named_classes, numbers, one_voxel_size, positive, shape_of
 from .star import read_blocks, write_blocks
 from .table import UNKNOWN, ParticleTable
 
 logger = logging.getLogger(__name__)
 
+Sizes = dict[str, tuple[Shape, float]]  # of tomograms by tilt-series id: (z, y, x) and the voxel size in Angstrom
 AXES = "XYZ"
 CENTRED = [f"rlnCenteredCoordinate{axis}Angst" for axis in AXES]
 COORDINATES = [f"rlnCoordinate{axis}" for axis in AXES]
@@ -28,28 +29,42 @@ ANGLES = ["rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi"]
 SUBTOMOGRAM_ANGLES = ["rlnTomoSubtomogramRot", "rlnTomoSubtomogramTilt", "rlnTomoSubtomogramPsi"]
 SCORES = ["rlnAutopickFigureOfMerit", "rlnLCCmax", "ptmParticleScore", "rlnMaxValueProbDistribution"]
 TOMOGRAM_NAMES = ["rlnTomoName", "rlnMicrographName"]
-PIXEL_SIZES_TOMO = ["rlnPixelSize", "rlnTomoTiltSeriesPixelSize", "rlnImagePixelSize", "rlnDetectorPixelSize"]
-PIXEL_SIZES_WARP = ["rlnPixelSize", "rlnImagePixelSize", "rlnTomoTiltSeriesPixelSize"]
-PIXEL_SIZES_2D = ["rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize", "rlnImagePixelSize"]
+DETECTOR, MAGNIFICATION = "rlnDetectorPixelSize", "rlnMagnification"
+TILT_SERIES_PIXEL = "rlnTomoTiltSeriesPixelSize"
+PIXEL_SIZES_TOMO = ["rlnPixelSize", TILT_SERIES_PIXEL, "rlnImagePixelSize", DETECTOR]
+PIXEL_SIZES_WARP = ["rlnPixelSize", "rlnImagePixelSize", TILT_SERIES_PIXEL, DETECTOR]
+PIXEL_SIZES_2D = ["rlnMicrographPixelSize", "rlnMicrographOriginalPixelSize", "rlnImagePixelSize", DETECTOR]
+LISTED_FILES = "rlnTomoImportParticleFile"
+SIZES_BLOCK = "tomogram_sizes"  # not RELION's: sizes of the tomograms that a list written here counts from
 
 
 def read(path: Path, options: ReadOptions) -> ParticleTable:
     """Read a particle STAR file, or the optimisation set that names one. Raises :class:`InputError` naming file and column."""
     blocks = read_blocks(path)
     for block in blocks.values():
-        if "rlnTomoParticlesFile" in block.columns:
+        if "rlnTomoParticlesFile" in block.columns and len(block):
             return _read_optimisation_set(path, block, options)
+        if LISTED_FILES in block.columns:
+            raise InputError(f"{path}: column {LISTED_FILES}: this file lists particle lists", "a particle list",
+                             "give the files that it names: " + ", ".join(block[LISTED_FILES].head(5)))
+    return _read_particles(path, blocks, _own_sizes(blocks, path), options)
+
+
+def _read_particles(path: Path, blocks: dict[str, pd.DataFrame], sizes: Sizes, options: ReadOptions) -> ParticleTable:
     particles = _particle_block(blocks, path)
-    voxel_size = options.voxel_size or _voxel_size(particles, blocks.get("optics"), path)
     names = _tomogram_names(particles, options.tilt_series_id)
     _refuse_rotated_subtomograms(particles, path)
+    if CENTRED[0] in particles.columns:
+        xyz, voxel_size = _from_centre(particles, names, blocks, sizes, options, path)
+        about: ScalesAbout = "face" if options.voxel_size or options.tomogram_voxel_size else "centre"
+    else:
+        xyz, voxel_size, about = _from_corner(particles, names, blocks.get("optics"), options, path)
     class_id, class_names = _classes(particles, path)
-    score = next((pd.to_numeric(particles[column], errors="coerce") for column in SCORES if column in particles.columns), UNKNOWN)
+    score = next((as_floats(particles[column]) for column in SCORES if column in particles.columns), UNKNOWN)
     return ParticleTable.from_points(
-        _positions(particles, names, voxel_size, options, path)[:, ::-1], voxel_size=voxel_size, tilt_series_id=names,
-        class_id=class_id, class_names=class_names, score=score,
-        angles=np.stack([_optional(particles, column, path) for column in ANGLES], axis=1),
-        diameters=_optional(particles, "rlnParticleDiameter", path, UNKNOWN))
+        xyz[:, ::-1], voxel_size=voxel_size, tilt_series_id=names, class_id=class_id, class_names=class_names, score=score,
+        angles=np.stack([_optional(particles, column, path) for column in ANGLES], axis=1), scales_about=about,
+        diameters=as_floats(particles["rlnParticleDiameter"]) if "rlnParticleDiameter" in particles.columns else UNKNOWN)
 
 
 def _particle_block(blocks: dict[str, pd.DataFrame], path: Path) -> pd.DataFrame:
@@ -65,11 +80,10 @@ def _particle_block(blocks: dict[str, pd.DataFrame], path: Path) -> pd.DataFrame
 
 def _read_optimisation_set(path: Path, block: pd.DataFrame, options: ReadOptions) -> ParticleTable:
     particles = _find_beside(path, str(block["rlnTomoParticlesFile"].iloc[0]))
-    if "rlnTomoTomogramsFile" in block.columns and options.tomogram_shape is None and options.voxel_size is None:
-        tomograms = _find_beside(path, str(block["rlnTomoTomogramsFile"].iloc[0]))
-        if CENTRED[0] in _particle_block(read_blocks(particles), particles).columns:
-            options = replace(options, tomogram_shape=tomogram_shapes(tomograms), voxel_size=tilt_series_pixel_size(tomograms))
-    return read(particles, options)
+    sizes: Sizes = {}
+    if "rlnTomoTomogramsFile" in block.columns:
+        sizes = tomogram_sizes(_find_beside(path, str(block["rlnTomoTomogramsFile"].iloc[0])))
+    return _read_particles(particles, read_blocks(particles), sizes, options)
 
 
 def _find_beside(path: Path, name: str) -> Path:
@@ -81,24 +95,25 @@ def _find_beside(path: Path, name: str) -> Path:
                      "read the particle file itself")
 
 
-def tomogram_shapes(path: Path) -> dict[str, Shape]:
-    """Shapes (z, y, x) in pixels of the tilt series, by tilt-series id, from a RELION tomograms.star."""
+def tomogram_sizes(path: Path) -> Sizes:
+    """Shapes (z, y, x) in pixels of the tilt series and that pixel size (Angstrom), by tilt-series id, from a RELION tomograms.star."""
     for block in read_blocks(path).values():
         if "rlnTomoSizeX" in block.columns:
-            sizes = np.stack([integers(numbers(block, f"rlnTomoSize{axis}", path)) for axis in "ZYX"], axis=1)
-            return {str(name): (int(z), int(y), int(x)) for name, (z, y, x) in zip(block["rlnTomoName"], sizes)}
+            return _sizes_in(block, path)
     raise InputError(f"{path}: column rlnTomoSizeX is missing", "a RELION tomograms.star")
 
 
-def tilt_series_pixel_size(path: Path) -> float:
-    """Pixel size (Angstrom) of the tilt series in a RELION tomograms.star, in which RELION 5 states tomogram sizes."""
-    for block in read_blocks(path).values():
-        if "rlnTomoTiltSeriesPixelSize" in block.columns:
-            sizes = numbers(block, "rlnTomoTiltSeriesPixelSize", path)
-            if np.ptp(sizes) <= 1e-3 * sizes.max():
-                return float(sizes[0])
-            raise InputError(f"{path}: column rlnTomoTiltSeriesPixelSize differs between tomograms", "one pixel size", "split the list")
-    raise InputError(f"{path}: column rlnTomoTiltSeriesPixelSize is missing", "a RELION tomograms.star")
+def _own_sizes(blocks: dict[str, pd.DataFrame], path: Path) -> Sizes:
+    return _sizes_in(blocks[SIZES_BLOCK], path) if SIZES_BLOCK in blocks else {}
+
+
+def _sizes_in(block: pd.DataFrame, path: Path) -> Sizes:
+    for column in ("rlnTomoName", TILT_SERIES_PIXEL):
+        if column not in block.columns:
+            raise InputError(f"{path}: column {column} is missing", "a RELION tomograms.star")
+    shapes = np.stack([integers(numbers(block, f"rlnTomoSize{axis}", path), f"column rlnTomoSize{axis}", path) for axis in "ZYX"], axis=1)
+    pixels = [positive(value, f"column {TILT_SERIES_PIXEL}", path) for value in block[TILT_SERIES_PIXEL]]
+    return {name: ((int(z), int(y), int(x)), pixel) for name, (z, y, x), pixel in zip(block["rlnTomoName"], shapes, pixels)}
 
 
 def _tomogram_names(particles: pd.DataFrame, default: str) -> np.ndarray:
@@ -107,61 +122,96 @@ def _tomogram_names(particles: pd.DataFrame, default: str) -> np.ndarray:
     return np.array(names, dtype=object)
 
 
-def _voxel_size(particles: pd.DataFrame, optics: pd.DataFrame | None, path: Path) -> float:
-    """Size of the pixels that coordinates are counted in, from the particles or their optics groups; NaN when nowhere told."""
-    names = particles.get("rlnTomoName", pd.Series(dtype=str)).astype(str)
+def _voxel_sizes(particles: pd.DataFrame, optics: pd.DataFrame | None, path: Path) -> tuple[np.ndarray, str]:
+    """Size (n,) of the pixels that coordinates are counted in, from the particles or their optics groups, and the column that told;
+    NaN when nowhere told."""
     two_dimensional = COORDINATES[0] in particles.columns and COORDINATES[2] not in particles.columns
-    from_warp = len(names) > 0 and names.str.endswith(".tomostar").all()
-    columns = PIXEL_SIZES_2D if two_dimensional else PIXEL_SIZES_WARP if from_warp else PIXEL_SIZES_TOMO
+    columns = PIXEL_SIZES_2D if two_dimensional else PIXEL_SIZES_WARP if _from_warp(particles) else PIXEL_SIZES_TOMO
     for column in columns:
-        if column in particles.columns:
-            sizes = numbers(particles, column, path)
-        elif optics is not None and column in optics.columns:
-            sizes = _by_optics_group(particles, optics, column, path)
-        else:
-            continue
-        if len(sizes) and np.ptp(sizes) > 1e-3 * sizes.max():
-            raise InputError(f"{path}: column {column} differs between particles ({sizes.min()} to {sizes.max()})", "one pixel size",
-                             "split the list by optics group")
-        if len(sizes) and sizes[0] > 0:
-            return float(sizes[0])
-    return UNKNOWN
+        sizes = _of_particles(particles, optics, column, path)
+        if column == DETECTOR and sizes is not None:
+            magnification = _of_particles(particles, optics, MAGNIFICATION, path)
+            # micrometres on the detector; pixel size in Angstrom = 10 000 x detector / magnification
+            sizes = None if magnification is None or (magnification <= 0).any() else 1e4 * sizes / magnification
+        if sizes is not None and len(sizes) and sizes[0] > 0:
+            return np.array([positive(size, f"the pixel size from {column}", path) for size in sizes.tolist()]), column
+    return np.full(len(particles), UNKNOWN), ""
+
+
+def _from_warp(particles: pd.DataFrame) -> bool:
+    name = next((column for column in TOMOGRAM_NAMES if column in particles.columns), None)
+    return name is not None and len(particles) > 0 and bool(particles[name].str.endswith(".tomostar").all())
+
+
+def _of_particles(particles: pd.DataFrame, optics: pd.DataFrame | None, column: str, path: Path) -> np.ndarray | None:
+    """A number for each particle, from its own column or that of its optics group; None where there is no such column."""
+    if column in particles.columns:
+        return numbers(particles, column, path)
+    return None if optics is None or column not in optics.columns else _by_optics_group(particles, optics, column, path)
 
 
 def _by_optics_group(particles: pd.DataFrame, optics: pd.DataFrame, column: str, path: Path) -> np.ndarray:
     sizes = numbers(optics, column, path)
     if "rlnOpticsGroup" not in particles.columns or "rlnOpticsGroup" not in optics.columns:
-        return sizes
-    table = dict(zip(integers(numbers(optics, "rlnOpticsGroup", path)).tolist(), sizes.tolist()))
-    groups = integers(numbers(particles, "rlnOpticsGroup", path)).tolist()
+        if len(set(sizes.tolist())) > 1:
+            raise InputError(f"{path}: column rlnOpticsGroup is missing, and {column} differs between the optics groups",
+                             "particles that name their optics group")
+        return np.full(len(particles), sizes[0] if len(sizes) else UNKNOWN)
+    table = dict(zip(numbers(optics, "rlnOpticsGroup", path).tolist(), sizes.tolist()))
+    groups = numbers(particles, "rlnOpticsGroup", path).tolist()
     missing = sorted(set(groups) - set(table))
     if missing:
-        raise InputError(f"{path}: column rlnOpticsGroup names group {missing[0]}, which data_optics lacks", "groups of data_optics")
+        raise InputError(f"{path}: column rlnOpticsGroup names group {missing[0]:g}, which data_optics lacks", "groups of data_optics")
     return np.array([table[group] for group in groups])
 
 
-def _positions(particles: pd.DataFrame, names: np.ndarray, voxel_size: float, options: ReadOptions, path: Path) -> np.ndarray:
-    """0-based voxel coordinates (n, 3) in the order x, y, z."""
-    if CENTRED[0] in particles.columns:
-        _need_voxel_size(voxel_size, CENTRED[0], path)
-        centred = np.stack([numbers(particles, column, path) for column in CENTRED], axis=1)
-        shapes = {name: shape_of(options.tomogram_shape, name, path)[::-1] for name in dict.fromkeys(names.tolist())}
-        # RELION 5 divides the size by two as a float (getParticleCoordDecenteredPixel); an integer division would be off by half a voxel
-        xyz = centred / voxel_size + np.array([shapes[name] for name in names], dtype=np.float64).reshape(-1, 3) / 2
-    else:
-        if COORDINATES[2] not in particles.columns and len(particles):
-            logger.warning("%s: no column %s: two-dimensional picks, z is set to 0", path, COORDINATES[2])
-            particles = particles.assign(**{COORDINATES[2]: 0.0})
-        xyz = np.stack([numbers(particles, column, path) for column in COORDINATES], axis=1)
-    return xyz - _origins(particles, voxel_size, path)
+def _from_centre(particles: pd.DataFrame, names: np.ndarray, blocks: dict[str, pd.DataFrame], sizes: Sizes, options: ReadOptions,
+                 path: Path) -> tuple[np.ndarray, float]:
+    """0-based voxel coordinates (n, 3; x, y, z) of RELION 5, and their voxel size: the one asked for, else that of the tilt series.
+
+    voxel = (Angstrom / pixel + size / 2) / binning, with size in pixels of the tilt series: particle_set.cpp
+    (getParticleCoordDecenteredPixel; size / 2 is no whole number for odd sizes) and get_particle_poses/particles.py. Where only the
+    binned tomogram is at hand, half of its own size stands for size / 2 / binning: up to a quarter voxel off where binning rounded.
+    """
+    angstrom = np.stack([numbers(particles, column, path) for column in CENTRED], axis=1)
+    wanted = options.tomogram_voxel_size or options.voxel_size
+    stated = _voxel_sizes(particles, blocks.get("optics"), path)[0]
+    if not wanted and not sizes and len(particles):
+        _need_voxel_size(stated[0], CENTRED[0], path)
+    if not wanted:
+        wanted = float(next((pixel for _, pixel in sizes.values()), stated[0] if len(stated) else UNKNOWN))
+    centres = np.zeros((len(particles), 3))
+    for name in dict.fromkeys(names.tolist()):
+        if name in sizes:
+            shape, pixel = sizes[name]
+        else:
+            shape, pixel = shape_of(options.tomogram_shape, name, path), wanted
+        centres[names == name] = np.array(shape[::-1], dtype=np.float64) / 2 * pixel
+    return (angstrom + centres - _origins(particles, np.full(len(particles), 1.0), path)) / wanted, wanted
 
 
-def _origins(particles: pd.DataFrame, voxel_size: float, path: Path) -> np.ndarray:
+def _from_corner(particles: pd.DataFrame, names: np.ndarray, optics: pd.DataFrame | None, options: ReadOptions,
+                 path: Path) -> tuple[np.ndarray, float, ScalesAbout]:
+    """0-based voxel coordinates (n, 3; x, y, z), their voxel size, and what stays in place when the list's program bins."""
+    sizes, column = _voxel_sizes(particles, optics, path)
+    if COORDINATES[2] not in particles.columns and len(particles):
+        logger.warning("%s: no column %s: two-dimensional picks, z is set to 0", path, COORDINATES[2])
+        particles = particles.assign(**{COORDINATES[2]: "0"})
+    if options.voxel_size:
+        sizes = np.full(len(particles), options.voxel_size)
+    xyz = np.stack([numbers(particles, name, path) for name in COORDINATES], axis=1) - _origins(particles, sizes, path)
+    about: ScalesAbout = "centre" if column == TILT_SERIES_PIXEL or _from_warp(particles) else "face"
+    xyz, voxel_size = one_voxel_size(xyz, sizes, path, about)
+    return xyz, options.voxel_size or voxel_size, about
+
+
+def _origins(particles: pd.DataFrame, voxel_sizes: np.ndarray, path: Path) -> np.ndarray:
+    """Shifts (n, 3) in voxels of the given sizes (n,)."""
     if "rlnOriginXAngst" in particles.columns:
         shifts = np.stack([_optional(particles, f"rlnOrigin{axis}Angst", path) for axis in AXES], axis=1)
         if shifts.any():
-            _need_voxel_size(voxel_size, "rlnOriginXAngst", path)
-            return shifts / voxel_size
+            _need_voxel_size(float(voxel_sizes[0]), "rlnOriginXAngst", path)
+            return shifts / voxel_sizes[:, None]
         return shifts
     return np.stack([_optional(particles, f"rlnOrigin{axis}", path) for axis in AXES], axis=1)
 
@@ -181,7 +231,7 @@ def _refuse_rotated_subtomograms(particles: pd.DataFrame, path: Path) -> None:
 def _classes(particles: pd.DataFrame, path: Path) -> tuple[np.ndarray | int, dict[int, str]]:
     has_number, has_name = "rlnClassNumber" in particles.columns, "rlnParticleName" in particles.columns
     if has_number:
-        class_id = integers(numbers(particles, "rlnClassNumber", path))
+        class_id = integers(numbers(particles, "rlnClassNumber", path), "column rlnClassNumber", path)
         names = particles["rlnParticleName"].astype(str) if has_name else []
         return class_id, {int(number): name for number, name in zip(class_id, names)}
     return named_classes(particles["rlnParticleName"].astype(str).to_numpy(dtype=object)) if has_name else (1, {})
@@ -207,7 +257,10 @@ def write_centred(table: ParticleTable, path: Path, tomogram_shape: Shape | dict
     columns = dict(zip(CENTRED, ((table.zyx[:, ::-1] - centres) * table.voxel_size).T))
     columns["rlnOpticsGroup"] = np.ones(len(table), dtype=np.int64)
     optics = {"rlnOpticsGroup": [1], "rlnOpticsGroupName": ["opticsGroup1"], "rlnTomoTiltSeriesPixelSize": [table.voxel_size]}
-    write_blocks(path, {"optics": pd.DataFrame(optics), "particles": _frame(table, columns)})
+    known = pd.DataFrame([[name, *shape, table.voxel_size] for name, shape in shapes.items()],
+                         columns=["rlnTomoName", "rlnTomoSizeX", "rlnTomoSizeY", "rlnTomoSizeZ", TILT_SERIES_PIXEL])
+    # RELION reads the first two blocks; with the third the list can be read without its tomograms
+    write_blocks(path, {"optics": pd.DataFrame(optics), "particles": _frame(table, columns), SIZES_BLOCK: known})
 
 
 def _frame(table: ParticleTable, columns: dict[str, np.ndarray]) -> pd.DataFrame:

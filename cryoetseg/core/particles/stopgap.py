@@ -8,7 +8,7 @@ import pandas as pd
 
 from ..runtime.errors import InputError
 from .angles import from_motl, to_motl
-from .options import ReadOptions, integers, numbered, numbers
+from .options import ReadOptions, as_floats, integers, numbered, numbers
 from .star import read_blocks, write_blocks
 from .table import UNKNOWN, ParticleTable
 
@@ -23,9 +23,13 @@ def read(path: Path, options: ReadOptions) -> ParticleTable:
     rows = blocks[BLOCK]
     xyz = np.stack([numbers(rows, f"orig_{axis}", path) + numbers(rows, f"{axis}_shift", path) for axis in "xyz"], axis=1) - 1
     return ParticleTable.from_points(
-        xyz[:, ::-1], voxel_size=options.voxel_size or UNKNOWN, tilt_series_id=integers(numbers(rows, "tomo_num", path)).astype(str),
-        class_id=integers(numbers(rows, "class", path)), score=numbers(rows, "score", path),
+        xyz[:, ::-1], voxel_size=options.voxel_size or UNKNOWN, tilt_series_id=_whole(rows, "tomo_num", path).astype(str),
+        class_id=_whole(rows, "class", path), score=as_floats(rows["score"]) if "score" in rows.columns else UNKNOWN,
         angles=from_motl(numbers(rows, "phi", path), numbers(rows, "the", path), numbers(rows, "psi", path)))
+
+
+def _whole(rows: pd.DataFrame, column: str, path: Path) -> np.ndarray:
+    return integers(numbers(rows, column, path), f"column {column}", path)
 
 
 def write(table: ParticleTable, path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime.errors import InputError
+from .options import ScalesAbout, rescaled
 
 UNKNOWN = math.nan
 
@@ -19,7 +20,9 @@ class ParticleTable:
 
     ``zyx`` (n, 3) float64: voxel coordinates, 0-based, at voxel centres, in voxels of ``voxel_size`` Angstrom (NaN when the file
     does not tell). ``tilt_series_id`` (n,) str; ``class_id`` (n,) int with optional ``class_names``; ``score`` (n,) float, NaN
-    when unknown; ``angles`` (n, 3) RELION rot, tilt, psi in degrees; ``diameters`` (n,) Angstrom, NaN when unknown.
+    when unknown; ``angles`` (n, 3) RELION rot, tilt, psi in degrees; ``diameters`` (n,) Angstrom, NaN when unknown. ``scales_about`` is
+    what stays in place when the program the list came from changes the voxel size: the first outer ``face`` of the volume (as here, in
+    ``volumes.resampling``, and in IMOD), or the ``centre`` of the first voxel (RELION, Warp, and whatever counts Angstrom from there).
     """
 
     zyx: np.ndarray
@@ -30,6 +33,7 @@ class ParticleTable:
     angles: np.ndarray
     diameters: np.ndarray
     class_names: Mapping[int, str] = field(default_factory=dict)
+    scales_about: ScalesAbout = "face"
 
     def __post_init__(self) -> None:
         if self.zyx.ndim != 2 or self.zyx.shape[1] != 3:
@@ -49,6 +53,7 @@ class ParticleTable:
     def from_points(
         cls, zyx: Any, *, voxel_size: float = UNKNOWN, tilt_series_id: str | Sequence[str] | np.ndarray = "", class_id: Any = 1,
         score: Any = UNKNOWN, angles: Any = 0.0, diameters: Any = UNKNOWN, class_names: Mapping[int, str] | None = None,
+        scales_about: ScalesAbout = "face",
     ) -> ParticleTable:
         """A table from (n, 3) points; every other column may be one value for all or one per particle."""
         points = np.array(zyx, dtype=np.float64, ndmin=2).reshape(-1, 3)
@@ -59,7 +64,8 @@ class ParticleTable:
 
         identifiers = column(tilt_series_id, object, (n,))
         return cls(points, identifiers, float(voxel_size), column(class_id, np.int64, (n,)), column(score, np.float64, (n,)),
-                   column(angles, np.float64, (n, 3)), column(diameters, np.float64, (n,)), dict(class_names or {}))
+                   column(angles, np.float64, (n, 3)), column(diameters, np.float64, (n,)), dict(class_names or {}),
+                   scales_about)
 
     @property
     def voxel_size_is_known(self) -> bool:
@@ -89,17 +95,20 @@ class ParticleTable:
         return self.select(np.argsort(-np.nan_to_num(self.score, nan=-np.inf), kind="stable"))
 
     def at_voxel_size(self, voxel_size: float) -> ParticleTable:
-        """The same places in voxels of another size (Angstrom).
+        """The same places in voxels of another size (Angstrom), ready for a volume of that size.
 
-        Voxels are boxes whose first outer faces coincide, as in ``volumes.resampling``: c -> (c + 0.5) a / b - 0.5.
+        Voxels are boxes whose first outer faces coincide, as in ``volumes.resampling``: c -> (c + 0.5) a / b - 0.5. In a list that
+        ``scales_about`` the first centre, c -> c a / b: that leads to the tomogram of the program the list came from; from there on the
+        table follows the first rule, as this program's own resampling does.
         """
         if not self.voxel_size_is_known:
             raise InputError("the particle list does not tell its voxel size", "a list with a voxel size", "give voxel_size when reading")
         if not voxel_size > 0:
             raise InputError(f"voxel size {voxel_size}", "a positive number of Angstrom")
         if voxel_size == self.voxel_size:
-            return self
-        return replace(self, zyx=(self.zyx + 0.5) * (self.voxel_size / voxel_size) - 0.5, voxel_size=float(voxel_size))
+            return replace(self, scales_about="face")
+        return replace(self, zyx=rescaled(self.zyx, self.voxel_size / voxel_size, self.scales_about), voxel_size=float(voxel_size),
+                       scales_about="face")
 
     def shifted(self, offset_zyx: Sequence[float]) -> ParticleTable:
         """All coordinates plus an offset (z, y, x) in voxels: from a crop back to its tomogram."""
@@ -131,4 +140,4 @@ def concatenate(tables: Sequence[ParticleTable]) -> ParticleTable:
         return np.concatenate([getattr(table, name) for table in tables])
 
     return ParticleTable(joined("zyx"), joined("tilt_series_id"), first.voxel_size, joined("class_id"), joined("score"),
-                         joined("angles"), joined("diameters"), names)
+                         joined("angles"), joined("diameters"), names, "centre" if all(t.scales_about == "centre" for t in tables) else "face")

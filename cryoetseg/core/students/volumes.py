@@ -165,7 +165,7 @@ def _names_in(item: InputFile, needs: str, shapes: Mapping[str, Shape]) -> set[s
     """The tilt series a file speaks of."""
     if needs != "particles":
         return {_name(item)}
-    table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=_name(item), tomogram_shape=shapes)
+    table = read_particles(item.path, voxel_size=item.voxel_size or 1.0, tilt_series_id=_name(item), tomogram_shape=shapes)  # only for names
     return {_name(item), *table.tilt_series_ids()}
 
 
@@ -226,7 +226,8 @@ def _with_particles(volume: StudentVolume, files: Sequence[InputFile], alone: bo
 
 def _particles_of(volume: StudentVolume, item: InputFile, alone: bool) -> ParticleTable:
     """The list's particles of this tomogram in its voxels; a list that does not tell its voxel size counts in the tomogram's."""
-    table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=_name(item), tomogram_shape=volume.header.shape)
+    table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=_name(item), tomogram_shape=volume.header.shape,
+                           tomogram_voxel_size=volume.header.voxel_size)
     if volume.name in table.tilt_series_ids() or not (alone and len(table.tilt_series_ids()) <= 1):
         table = table.of_tomogram(volume.name)
     known = table if table.voxel_size_is_known else replace(table, voxel_size=volume.header.voxel_size)

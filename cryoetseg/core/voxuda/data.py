@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import starfile
 
+from ..particles.star import read_blocks
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job
 from ..runtime.progress import track
@@ -115,11 +115,7 @@ def _mask_beside(file: Path) -> Path | None:
 
 def _listed(path: Path) -> tuple[list[Path], list[str]]:
     """Files and classes of a STAR list of subtomograms (rlnImageName, relative to the list or to the folder the program runs in)."""
-    try:
-        blocks = starfile.read(path, always_dict=True)
-    except (OSError, ValueError, IndexError) as error:
-        raise InputError(f"cannot read {path}: {error}", "a RELION STAR file of subtomograms") from error
-    table = next((block for block in blocks.values() if hasattr(block, "columns") and IMAGE_COLUMN in block.columns), None)
+    table = next((block for block in read_blocks(path).values() if IMAGE_COLUMN in block.columns), None)
     if table is None:
         raise InputError(f"{path} names no subtomograms", f"a STAR file with {IMAGE_COLUMN}", "name the folder of the subtomograms instead")
     column = next((name for name in CLASS_COLUMNS if name in table.columns), None)
