@@ -35,7 +35,8 @@ def read(path: Path, options: ReadOptions) -> ParticleTable:
         voxel_size = options.voxel_size or options.tomogram_voxel_size or 1.0
         xyz = xyz / voxel_size
     return ParticleTable.from_points(
-        xyz[:, ::-1], voxel_size=voxel_size, tilt_series_id=options.tilt_series_id, class_id=1 if width == 3 else integers(table[:, 0], "column 1, the class", path),
+        xyz[:, ::-1], voxel_size=voxel_size, tilt_series_id=options.tilt_series_id,
+        class_id=1 if width == 3 else integers(table[:, 0], "column 1, the class", path),
         score=table[:, 4] if width == 5 else UNKNOWN, scales_about="centre" if in_angstrom else "face")
 
 

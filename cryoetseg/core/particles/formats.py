@@ -109,7 +109,8 @@ def write_particles(table: ParticleTable, path: PathLike, *, format: Format = "a
     """Write a particle list atomically, by suffix or ``format``; ``relion5`` needs ``tomogram_shape`` (z, y, x), one or by id.
 
     Formats that know tomograms by number get those of ``tomogram_numbers``, else of :func:`.options.tomogram_numbers`, and
-    ``STEM_tomograms.csv`` beside tells which is which. Raises :class:`OutputError` when it cannot be written and :class:`InputError` when the format cannot hold the table.
+    ``STEM_tomograms.csv`` beside tells which is which. Raises :class:`OutputError` when it cannot be written and
+    :class:`InputError` when the format cannot hold the table.
     """
     path = Path(path)
     name = SUFFIXES.get(path.suffix.lower(), "") if format == "auto" else format

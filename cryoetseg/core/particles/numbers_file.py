@@ -50,7 +50,7 @@ def named(table: ParticleTable, path: Path) -> ParticleTable:
         header, *rows = [row for row in csv.reader(io.StringIO(read_text(file)), strict=True) if row]
         if header != HEADER:
             raise ValueError(f"its columns are {', '.join(header)}")
-        names = {number: name for number, name in rows}
+        names = dict(rows)  # type: ignore[arg-type]
     except (csv.Error, ValueError) as error:
         raise InputError(f"{file} does not tell the numbers of tomograms: {error}", "columns " + " and ".join(HEADER),
                          "remove it, or write the list again") from error

@@ -27,7 +27,8 @@ logger = logging.getLogger(__name__)
 class ReadOptions:
     """``voxel_size`` (Angstrom) of the coordinates, over what the file says; ``tilt_series_id`` for files that name no tomogram;
     ``tomogram_shape`` (z, y, x), one for all or by tilt-series id, for coordinates counted from the centre, in voxels of
-    ``tomogram_voxel_size`` (default: ``voxel_size``); that size is also the one in which lists of Angstrom are handed out; ``unit`` of plain text and CSV; ``axis_order`` of DeepFinder and SHREC lists."""
+    ``tomogram_voxel_size`` (default: ``voxel_size``); that size is also the one in which lists of Angstrom are handed out;
+    ``unit`` of plain text and CSV; ``axis_order`` of DeepFinder and SHREC lists."""
 
     voxel_size: float | None = None
     tilt_series_id: str = ""

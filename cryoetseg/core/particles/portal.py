@@ -53,7 +53,7 @@ def _point(line: str, number: int, path: Path) -> tuple[list[float], np.ndarray]
 def _object_name(path: Path) -> str:
     """The object's name from the metadata beside the points, where they are."""
     metadata = path.with_name(SHAPES.sub("", path.stem) + ".json")
-    if not metadata.is_file():
+    if metadata == path or not metadata.is_file():
         return ""
     described: Any = read_json(metadata).get("annotation_object")
     return str(described.get("name") or "") if isinstance(described, dict) else ""

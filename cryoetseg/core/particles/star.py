@@ -80,7 +80,8 @@ def _block(lines: list[_Line], first: int, end: int, name: str, path: Path) -> p
         columns.append(lines[number].words[0][1:])
     rows = numbers[1 + len(columns):]
     _refuse_doubled(columns, path)
-    return pd.DataFrame([_row(lines[number].words, columns, name, path, number) for number in rows], columns=pd.Index(columns), dtype=object)
+    values = [_row(lines[number].words, columns, name, path, number) for number in rows]
+    return pd.DataFrame(values, columns=pd.Index(columns), dtype=object)
 
 
 def _row(words: list[str], columns: list[str], block: str, path: Path, number: int) -> list[str]:

@@ -140,4 +140,5 @@ def concatenate(tables: Sequence[ParticleTable]) -> ParticleTable:
         return np.concatenate([getattr(table, name) for table in tables])
 
     return ParticleTable(joined("zyx"), joined("tilt_series_id"), first.voxel_size, joined("class_id"), joined("score"),
-                         joined("angles"), joined("diameters"), names, "centre" if all(t.scales_about == "centre" for t in tables) else "face")
+                         joined("angles"), joined("diameters"), names,
+                         "centre" if all(table.scales_about == "centre" for table in tables) else "face")

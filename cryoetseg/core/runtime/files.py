@@ -57,7 +57,7 @@ def read_json(path: PathLike) -> Dict[str, Any]:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or error}", "an existing JSON file") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is not valid JSON: {error}", "a JSON file written by this program") from error
     if not isinstance(content, dict):
         raise InputError(f"{path} holds a {type(content).__name__}", "a JSON object")

@@ -165,7 +165,8 @@ def _names_in(item: InputFile, needs: str, shapes: Mapping[str, Shape]) -> set[s
     """The tilt series a file speaks of."""
     if needs != "particles":
         return {_name(item)}
-    table = read_particles(item.path, voxel_size=item.voxel_size or 1.0, tilt_series_id=_name(item), tomogram_shape=shapes)  # only for names
+    # any voxel size will do: only the names are asked for
+    table = read_particles(item.path, voxel_size=item.voxel_size or 1.0, tilt_series_id=_name(item), tomogram_shape=shapes)
     return {_name(item), *table.tilt_series_ids()}
 
 

@@ -10,8 +10,9 @@ from cryoetseg.core.particles.star import read_blocks
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.errors import InputError
 
-NAMES = ["data_001", "001", "1", "1.10", "1.1", "1e5", "_x", "#1", "a#b", "NA", "nan", "None", "null", "True", "O'Neil", 'say "x"', "loop_",
-         "stop_", "save_me", "global_", "TS 01", " a", "a ", "-", "$x", "[1]", ";x", "a,b", "ä_β", "0x10", "1_000", "inf", "01e3", "a\u2009b"]
+NAMES = ["data_001", "001", "1", "1.10", "1.1", "1e5", "_x", "#1", "a#b", "NA", "nan", "None", "null", "True", "O'Neil", 'say "x"',
+         "loop_", "stop_", "save_me", "global_", "TS 01", " a", "a ", "-", "$x", "[1]", ";x", "a,b", "ä_β", "0x10", "1_000", "inf",
+         "01e3", "a\u2009b"]
 LOST_IN_STARFILE = {"nan", "O'Neil", "say \"x\""}  # starfile itself turns these into other values
 
 
