@@ -19,7 +19,8 @@ TRUTH = [[11.0, 35.0, 65.0], [7.0, 28.0, 57.0]]  # (z, y, x) in the tomogram of 
 def relion5_project(folder):
     (folder / "list.star").write_text(OPTICS + CENTRED + "TS_01 290 30 -10 1\nTS_01 210 -40 -50 1\n")
     (folder / "tomograms.star").write_text(
-        "data_global\n\nloop_\n_rlnTomoName\n_rlnTomoTiltSeriesPixelSize\n_rlnTomoSizeX\n_rlnTomoSizeY\n_rlnTomoSizeZ\nTS_01 2.5 288 256 96\n")
+        "data_global\n\nloop_\n_rlnTomoName\n_rlnTomoTiltSeriesPixelSize\n_rlnTomoSizeX\n_rlnTomoSizeY\n_rlnTomoSizeZ\n"
+        "TS_01 2.5 288 256 96\n")
     (folder / "set.star").write_text("data_\n\n_rlnTomoParticlesFile list.star\n_rlnTomoTomogramsFile tomograms.star\n")
     return folder
 
@@ -56,7 +57,8 @@ def test_pixels_of_the_tilt_series_scale_about_the_first_voxels_centre(tmp_path)
 
 
 def test_detector_pixels_are_micrometres_at_a_magnification(tmp_path):
-    head = "data_\n\nloop_\n_rlnMicrographName\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n_rlnMagnification\n_rlnDetectorPixelSize\n"
+    head = "data_\n\nloop_\n" + "".join(f"_rln{name}\n" for name in ("MicrographName", "CoordinateX", "CoordinateY", "CoordinateZ",
+                                                                   "Magnification", "DetectorPixelSize"))
     for magnification, detector, expected in ((14000, 14, 10.0), (10000, 10, 10.0), (3846, 5, 1e4 * 5 / 3846)):
         (tmp_path / "list.star").write_text(head + f"TS_01 65 35 11 {magnification} {detector}\n")
         assert read_particles(tmp_path / "list.star").voxel_size == pytest.approx(expected)
@@ -113,7 +115,8 @@ def test_motive_lists_of_big_endian_machines_and_with_nan_in_unused_fields(tmp_p
     rows = np.frombuffer(content, "<f4", offset=512).reshape(2, 20).copy()
     rows[:, 1] = np.nan  # not used
     (tmp_path / "nan.em").write_bytes(content[:512] + rows.tobytes())
-    (tmp_path / "big.em").write_bytes(b"\x05" + content[1:4] + struct.pack(">3i", 20, 2, 1) + content[16:512] + rows.astype(">f4").tobytes())
+    head = b"\x05" + content[1:4] + struct.pack(">3i", 20, 2, 1) + content[16:512]
+    (tmp_path / "big.em").write_bytes(head + rows.astype(">f4").tobytes())
     for name in ("little.em", "nan.em", "big.em"):
         table = read_particles(tmp_path / name)
         np.testing.assert_allclose(table.zyx, TRUTH)
