@@ -15,7 +15,7 @@ base = ["numpy", "mrcfile", "pydantic>=2"]
 scipion = ["scipion-pyworkflow", "scipion-em", "scipion-em-tomo>=3.11"]
 core = ["torch>=2.1", "diffusers", "transformers", "accelerate", "safetensors", "monai", "scipy", "scikit-image", "scikit-learn",
         "emfile", "starfile", "pandas", "tifffile", "zarr>=3", "typer", "rich", "tqdm", "psutil", "matplotlib", "jinja2"]
-dev = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "scipion-em-reliontomo", "scipion-app", "scipion-em-imod"]
+dev = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "scipion-em-reliontomo", "scipion-app", "scipion-em-imod", "submitit"]
 
 setup(
     name="cryoetseg",
@@ -30,7 +30,7 @@ setup(
     python_requires=">=3.8",
     install_requires=base,
     extras_require={"scipion": scipion, "core": core, "all": scipion + core, "dev": dev, "cellpose": ["cellpose>=4"],
-                    "napari": ["napari"], "hdf": ["h5py"]},
+                    "napari": ["napari"], "hdf": ["h5py"], "batch": ["submitit>=1.5", "dask-jobqueue>=0.9"]},
     entry_points={
         "pyworkflow.plugin": ["cryoetseg = cryoetseg"],
         "console_scripts": ["cryoetseg = cryoetseg.core.cli:main"],

@@ -20,7 +20,7 @@ from .runtime.errors import CryoetsegError, MemoryLimitError
 
 logger = logging.getLogger(__name__)
 COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "train", "voxuda", "dual", "generate", "export", "weights", "run",
-            "info")
+            "batch", "info")
 INTERRUPTED, TERMINATED, UNEXPECTED = 130, 143, 70
 
 

@@ -11,24 +11,31 @@ from .runtime.record import recorded_run
 
 
 class Method(NamedTuple):
-    """Where the parameters and the entry point of a method live, as ``module:name`` below ``cryoetseg.core``."""
+    """Where the parameters and the entry point of a method live, as ``module:name`` below ``cryoetseg.core``.
+
+    ``each`` is the role whose inputs are worked on independently of each other, so that each may be a job of its own; ``reseeded``
+    says that input number i of them takes the seed of the job plus i. ``parts`` is the module that takes a chain apart.
+    """
 
     parameters: str
     entry_point: str
+    each: str = ""
+    reseeded: bool = False
+    parts: str = ""
 
 
 METHODS = {
     "simulate": Method("simulation.params:SimulationParameters", "simulation.apply:run"),
     "simulate-subtomograms": Method("simulation.params:SubtomogramParameters", "simulation.subtomograms:run"),
-    "segment-slabs": Method("foundation.params:SegmentSlabsParameters", "foundation.apply:run"),
+    "segment-slabs": Method("foundation.params:SegmentSlabsParameters", "foundation.apply:run", each="tomogram"),
     "train-backbone": Method("foundation.training_params:TrainBackboneParameters", "foundation.train:run"),
     "train-picker": Method("students.picker.params:TrainPickerParameters", "students.picker.train:run"),
-    "pick-deepet": Method("students.picker.params:PickDeepetParameters", "students.picker.apply:run"),
+    "pick-deepet": Method("students.picker.params:PickDeepetParameters", "students.picker.apply:run", each="tomogram"),
     "train-membranes": Method("students.membranes.params:TrainMembranesParameters", "students.membranes.train:run"),
-    "segment-membranes": Method("students.membranes.params:SegmentMembranesParameters", "students.membranes.apply:run"),
+    "segment-membranes": Method("students.membranes.params:SegmentMembranesParameters", "students.membranes.apply:run", each="tomogram"),
     "train-segmenter": Method("students.segmenter.params:TrainSegmenterParameters", "students.segmenter.train:run"),
-    "segment-classes": Method("students.segmenter.params:SegmentClassesParameters", "students.segmenter.apply:run"),
-    "pick-dog": Method("picking.params:DogParameters", "picking.apply:run"),
+    "segment-classes": Method("students.segmenter.params:SegmentClassesParameters", "students.segmenter.apply:run", each="tomogram"),
+    "pick-dog": Method("picking.params:DogParameters", "picking.apply:run", each="tomogram"),
     "export-particles": Method("particles.params:ExportParticlesParameters", "particles.export:run"),
     "export-chimerax": Method("interchange.params:ExportChimeraxParameters", "interchange.chimerax:run"),
     "export-ome-zarr": Method("interchange.params:ExportOmeZarrParameters", "interchange.ome_zarr:run"),
@@ -37,20 +44,20 @@ METHODS = {
     "evaluate-generation": Method("generation.params:EvaluateGenerationParameters", "generation.evaluate:run"),
     "simulate-voxuda-source": Method("voxuda.params:VoxUdaSourceParameters", "recipes.voxuda_source:run"),
     "train-voxuda": Method("voxuda.params:TrainVoxUdaParameters", "voxuda.train:run"),
-    "segment-subtomograms": Method("voxuda.params:SegmentSubtomogramsParameters", "voxuda.apply:run"),
+    "segment-subtomograms": Method("voxuda.params:SegmentSubtomogramsParameters", "voxuda.apply:run", each="tomogram"),
     "voxuda-ablation": Method("voxuda.params:VoxUdaAblationParameters", "voxuda.ablation:run"),
     "train-dual": Method("dual.params:TrainDualParameters", "dual.train:run"),
     "train-dual-wedge": Method("dual.params:TrainWedgeParameters", "dual.wedge_train:run"),
-    "denoise-dual": Method("dual.params:DenoiseParameters", "dual.apply:run_denoise"),
-    "simulate-dual": Method("dual.params:SimulateDualParameters", "dual.apply:run_simulate"),
-    "convert-dual": Method("dual.params:ConvertParameters", "dual.apply:run_convert"),
-    "fill-wedge": Method("dual.params:WedgeParameters", "dual.wedge:run"),
+    "denoise-dual": Method("dual.params:DenoiseParameters", "dual.apply:run_denoise", each="tomogram"),
+    "simulate-dual": Method("dual.params:SimulateDualParameters", "dual.apply:run_simulate", each="grand_model", reseeded=True),
+    "convert-dual": Method("dual.params:ConvertParameters", "dual.apply:run_convert", each="tomogram", reseeded=True),
+    "fill-wedge": Method("dual.params:WedgeParameters", "dual.wedge:run", each="tomogram"),
     "transfer-dual": Method("recipes.dual_chain.params:TransferParameters", "recipes.dual_chain.transfer:run"),
     "compare-denoisers": Method("recipes.dual_chain.params:CompareDenoisersParameters", "recipes.dual_chain.compare:run"),
     "evaluate-segmentation": Method("metrics.params:EvaluateSegmentationParameters", "metrics.apply:run"),
     "evaluate-picking": Method("metrics.params:EvaluatePickingParameters", "metrics.apply:run"),
     "evaluate-restoration": Method("metrics.params:EvaluateRestorationParameters", "metrics.apply:run"),
-    "pipeline": Method("recipes.pipeline.params:PipelineParameters", "recipes.pipeline.run:run"),
+    "pipeline": Method("recipes.pipeline.params:PipelineParameters", "recipes.pipeline.run:run", parts="recipes.pipeline.parts"),
 }
 
 
@@ -69,6 +76,17 @@ def parameters_model(name: str) -> type[Parameters]:
 def run_job(job: Job) -> Result:
     """Run a job, or return its stored result when it is already done."""
     return recorded_run(job, _load(method(job.method).entry_point))  # type: ignore[arg-type]
+
+
+def stages_of(job: Job) -> list[list[str]]:
+    """The parts of a chain by name, stage after stage: those of one stage need all of the stages before; none for other methods."""
+    parts = method(job.method).parts
+    return _load(f"{parts}:stages")(job) if parts else []  # type: ignore[operator, no-any-return]
+
+
+def run_part(job: Job, part: str) -> None:
+    """Run one part of a chain, all parts that it needs being done."""
+    _load(f"{method(job.method).parts}:run_part")(job, part)  # type: ignore[operator]
 
 
 def _load(address: str) -> object:

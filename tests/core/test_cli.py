@@ -10,10 +10,9 @@ import pytest
 
 from cryoetseg.core import cli, methods
 from cryoetseg.core.commands import options
-from cryoetseg.core.commands.run import job_files, task_number
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
-from cryoetseg.core.runtime.errors import JobError, ParameterError
+from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.job import Job, MethodOutcome, Output, read_job, write_job
 from cryoetseg.core.runtime.params import Parameters, describe, parameter
 from cryoetseg.core.volumes.io import write_volume
@@ -35,7 +34,8 @@ METHOD_OF_COMMAND = {
     "evaluate picking": "evaluate-picking",
     "evaluate restoration": "evaluate-restoration",
 }
-OTHER_COMMANDS = ["", "segment", "evaluate", "pick", "train", "weights", "weights fetch", "weights verify", "weights list", "run", "info"]
+OTHER_COMMANDS = ["", "segment", "evaluate", "pick", "train", "weights", "weights fetch", "weights verify", "weights list", "run", "info",
+                  "batch", *(f"batch {name}" for name in ("plan", "submit", "status", "retry", "cancel", "collect", "work"))]  # fmt: skip
 
 
 @pytest.fixture
@@ -211,50 +211,13 @@ def test_json_is_all_that_is_on_standard_output(call, tmp_path, counting):
     assert json.loads(shown)["metrics"] == {"product": 8}
 
 
-def test_an_array_outside_a_queue_runs_what_is_not_done(call, tmp_path, counting):
-    write_jobs(tmp_path / "jobs", [1, 2, 3])
-    call(tmp_path / "jobs" / "01.json")
-    code, _, _ = call("run", "--array", tmp_path / "jobs")
-    assert (code, Counter.runs) == (0, 3)
-
-
-def test_an_array_task_runs_its_own_job(call, tmp_path, counting, monkeypatch):
-    write_jobs(tmp_path / "jobs", [1, 2, 3])
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "2")
-    call("run", "--array", tmp_path / "jobs")
-    assert [(tmp_path / "jobs" / f"out{number}").exists() for number in range(3)] == [False, False, True]
-
-
-def test_an_array_task_without_a_job_is_an_error(call, tmp_path, counting, monkeypatch):
-    write_jobs(tmp_path / "jobs", [1, 2, 3])
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+def test_the_former_array_tells_what_has_replaced_it(call, tmp_path):
+    write_jobs(tmp_path / "jobs", [1])
     code, _, err = call("run", "--array", tmp_path / "jobs")
-    assert code == 8
-    assert "--array=0-2" in err
+    assert code == 3
+    assert "cryoetseg batch plan" in err
+    assert call("run")[0] == 3
 
-
-def test_a_failing_job_does_not_stop_the_others(call, tmp_path, counting):
-    write_jobs(tmp_path / "jobs", [1, 13, 3])
-    code, _, err = call("run", "--array", tmp_path / "jobs")
-    assert (code, Counter.runs) == (8, 2)
-    assert "1 of 3 jobs failed: 01.json" in err
-
-
-def test_job_files_are_found_in_both_places_and_nothing_else(tmp_path):
-    write_jobs(tmp_path, [1])
-    write_job(tmp_path / "TS_01" / "job.json", Job(method="count", output_folder="x"))
-    (tmp_path / "notes.json").write_text("{}")
-    assert [path.name for path in job_files(tmp_path)] == ["00.json", "job.json"]
-    with pytest.raises(JobError, match="no job file"):
-        job_files(tmp_path / "TS_01" / "empty")
-
-
-def test_no_queue_no_task_number(monkeypatch):
-    for name in ("SLURM_ARRAY_TASK_ID", "PBS_ARRAY_INDEX", "PBS_ARRAYID"):
-        monkeypatch.delenv(name, raising=False)
-    assert task_number() is None
-    monkeypatch.setenv("PBS_ARRAY_INDEX", "4")
-    assert task_number() == 4
 
 
 def test_options_reach_the_job_with_all_defaults(tmp_path, counting, monkeypatch):

@@ -15,7 +15,7 @@ import typer
 
 from ..methods import parameters_model
 from ..runtime.errors import ParameterError
-from ..runtime.params import PRESET_HELP, PRESETS, FieldDescription, describe, parameters_from, published_values, with_preset
+from ..runtime.params import PRESET_HELP, PRESETS, FieldDescription, Parameters, describe, parameters_from, published_values, with_preset
 from .help import EXPERT_SECTION, PARAMETER_SECTION, RUN_SECTION
 
 CONTRASTS = ("dark", "bright")
@@ -56,14 +56,15 @@ class Settings:
     verbose: bool
 
 
-def with_settings(method: str = "", without: Iterable[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Replace a command's ``settings`` argument by the common options and one option per parameter of ``method``.
+def with_settings(method: str | type[Parameters] = "", without: Iterable[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Replace a command's ``settings`` argument by the common options and one option per parameter of ``method``, by name, or of a model.
 
     Parameters named in ``without`` get no option, because the command has a better spelling for them and puts them into
     ``settings.parameters`` itself; they are checked when the job runs.
     """
-    fields = [field for field in describe(parameters_model(method)) if field.name not in set(without)] if method else []
-    presets = [_preset_option()] if method and published_values(parameters_model(method)) else []
+    model = method if isinstance(method, type) else parameters_model(method) if method else Parameters
+    fields = [field for field in describe(model) if field.name not in set(without)]
+    presets = [_preset_option()] if published_values(model) else []
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
@@ -75,7 +76,7 @@ def with_settings(method: str = "", without: Iterable[str] = ()) -> Callable[[Ca
             given = {field.name: _parsed(field, values.pop(field.name)) for field in fields}
             given = {name: value for name, value in given.items() if value is not None}
             if presets:
-                given = with_preset(parameters_model(method), given, values.pop("preset"))
+                given = with_preset(model, given, values.pop("preset"))
             configure_logging(common["verbose"])
             command(**values, settings=Settings(parameters=given, **common))
 
@@ -163,7 +164,7 @@ def _parsed(field: FieldDescription, value: Any) -> Any:
     """Lists are written with commas; everything else is already of its type."""
     if value is None or field.kind in SCALARS:
         return value
-    return [item.strip() for item in str(value).split(",")]
+    return [item.strip() for item in str(value).split(",") if item.strip()]
 
 
 def _common_options() -> list[inspect.Parameter]:

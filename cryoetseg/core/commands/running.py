@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any, Optional
 
@@ -16,6 +19,7 @@ from ..volumes.names import volume_stem
 from .options import Settings, checked_contrast, checked_parameters
 
 logger = logging.getLogger(__name__)
+_planning: ContextVar[bool] = ContextVar("planning", default=False)
 
 
 def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] = None, contrast: str = "dark") -> InputFile:
@@ -42,8 +46,27 @@ def build_job(method: str, inputs: list[InputFile], folder: Path, settings: Sett
     )
 
 
+class Planned(Exception):  # noqa: N818, not an error
+    """Carries a command's job out of the command in place of running it."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+
+
+@contextmanager
+def planning() -> Iterator[None]:
+    """Within this block commands raise :class:`Planned` instead of running their job."""
+    token = _planning.set(True)
+    try:
+        yield
+    finally:
+        _planning.reset(token)
+
+
 def run_and_show(job: Job, settings: Settings) -> Result:
     """Run a job (or find it done), draw its figures, print what it made."""
+    if _planning.get():
+        raise Planned(job)
     result = run_illustrated(job)
     show(result, settings.as_json)
     return result

@@ -17,6 +17,7 @@ from .params import PipelineParameters
 
 logger = logging.getLogger(__name__)
 STEPS = ("segment-slabs", "train-membranes", "train-picker", "segment-membranes", "pick-deepet")
+MEMBRANES, PICKER = STUDENTS = ("membranes", "picker")
 
 
 @dataclass(frozen=True)
@@ -56,31 +57,33 @@ class Chain:
 
     def pseudo_labels(self) -> dict[str, Labels]:
         """Segment the slabs of the training tomograms (Uddin26 steps 1-6)."""
+        return {tomogram.tilt_series_id: self.label(tomogram) for tomogram in self.labelled}
+
+    def label(self, tomogram: InputFile) -> Labels:
+        """Segment the slabs of one training tomogram."""
         first, last = self.z_range
         own = {"z_start": first, "z_end": last, "particle_diameter": self._parameters.particle_diameter}
-        labels = {}
-        for tomogram in self.labelled:
-            name = tomogram.tilt_series_id
-            logger.info("pseudo-labels: %s, slices %d to %d", name, first, last - 1)
-            result = self._run("segment-slabs", f"pseudo_labels/{name}", [tomogram], own)
-            labels[name] = Labels(_only(result, "membrane_mask") if result.metrics.get("membrane_fraction", 1) else None,
-                                  _only(result, "particles") if result.metrics.get("particles", 1) else None)
-        return labels
+        name = tomogram.tilt_series_id
+        logger.info("pseudo-labels: %s, slices %d to %d", name, first, last - 1)
+        result = self._run("segment-slabs", f"pseudo_labels/{name}", [tomogram], own)
+        return Labels(_only(result, "membrane_mask") if result.metrics.get("membrane_fraction", 1) else None,
+                      _only(result, "particles") if result.metrics.get("particles", 1) else None)
 
-    def train(self, labels: Mapping[str, Labels], folder: str) -> Students:
-        """Train the membrane U-Net and the picker on ``labels`` by tilt-series id (Uddin26 steps 7-8), below ``folder``."""
+    def train(self, labels: Mapping[str, Labels], folder: str, only: str = "") -> Students:
+        """Train the membrane U-Net and the picker on ``labels`` by tilt-series id (Uddin26 steps 7-8), below ``folder``; ``only`` one of
+        them where it is named ``membranes`` or ``picker``."""
         first, last = self.z_range
         own = {"z_start": first, "z_end": last}
         masks = self._pairs({name: label.membranes for name, label in labels.items()}, "labels")
         lists = self._pairs({name: label.particles for name, label in labels.items()}, "particles")
         membranes = picker = None
-        if masks:
+        if masks and only in ("", MEMBRANES):
             logger.info("student for membranes, %s", folder)
-            membranes = _only(self._run("train-membranes", f"{folder}/membranes", masks, own), "model")
-        if lists:
+            membranes = _only(self._run("train-membranes", f"{folder}/{MEMBRANES}", masks, own), "model")
+        if lists and only in ("", PICKER):
             logger.info("student for particles, %s", folder)
             diameter = {"particle_diameter": self._parameters.particle_diameter}
-            picker = _only(self._run("train-picker", f"{folder}/picker", lists, {**own, **diameter}), "model")
+            picker = _only(self._run("train-picker", f"{folder}/{PICKER}", lists, {**own, **diameter}), "model")
         return Students(membranes, picker)
 
     def apply(self, students: Students, tomogram: InputFile, folder: str) -> Found:

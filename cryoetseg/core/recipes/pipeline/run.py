@@ -29,7 +29,7 @@ def run(job: Job) -> MethodOutcome:
     chain = Chain(job, parameters)
     labels = chain.pseudo_labels()
     students = chain.train(labels, "students")
-    oracle = _oracle(chain, truths) if parameters.oracle else Students(None, None)
+    oracle = train_oracle(chain, truths) if parameters.oracle else Students(None, None)
     failures: dict[str, str] = {}
     items = [item for tomogram in chain.tomograms
              if (item := attempt(failures, tomogram.tilt_series_id, _finish, chain, tomogram, students, oracle, labels,
@@ -47,13 +47,13 @@ def run(job: Job) -> MethodOutcome:
     return MethodOutcome(outputs=[*outputs, *tables], metrics=metrics, warnings=_warnings(students))
 
 
-def _oracle(chain: Chain, truths: dict[str, Truth]) -> Students:
+def train_oracle(chain: Chain, truths: dict[str, Truth], only: str = "") -> Students:
     """The same students on the truth of the same slices of the same tomograms; none where the truth of one is unknown."""
     names = [item.tilt_series_id for item in chain.labelled]
     if not all(name in truths for name in names):
         return Students(None, None)
     labels = {name: true_labels(truths[name], chain.z_range, chain.folder / "oracle" / "labels") for name in names}
-    return chain.train(labels, "oracle")
+    return chain.train(labels, "oracle", only)
 
 
 def _finish(

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cryoetseg.core.methods import run_job
+from cryoetseg.core.methods import run_job, run_part, stages_of
 from cryoetseg.core.particles.formats import read_particles
 from cryoetseg.core.recipes.pipeline.bounds import ORACLE, PSEUDO, RATIO, STUDENT
 from cryoetseg.core.report.comparison import AS_MANY
@@ -94,3 +94,24 @@ def test_what_is_done_is_not_repeated_and_a_bad_tomogram_costs_only_itself(job, 
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
     assert "Not finished" in (folder / "report.html").read_text()
     assert (folder / "second_membranes.mrc").exists()
+
+
+def test_a_part_does_its_own_steps_and_no_others(job, result):
+    """Whatever of a part is missing that part makes again; what others made stays."""
+    folder = Path(job.output_folder)
+    stages = stages_of(job)
+    assert [len(stage) for stage in stages] == [1, 4, 2, 1]
+    made_by = {"labels/first": ["pseudo_labels/first"], "training/pseudo/picker": ["students/picker"],
+               "training/oracle/membranes": ["oracle/membranes"],
+               "application/second": ["found/second/membranes", "found/second/particles"],
+               "application/first": ["found/first/particles", "oracle/first/membranes"]}  # fmt: skip
+    assert set(made_by) < {part for stage in stages for part in stage}
+    for part, steps in made_by.items():
+        for step in steps:
+            (folder / step / "result.json").unlink()
+        kept = {path: path.stat().st_mtime_ns for path in folder.glob("*/**/result.json")}
+        run_part(job, part)
+        assert all((folder / step / "result.json").is_file() for step in steps), part
+        assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    with pytest.raises(JobError, match="part 'polishing' of a pipeline"):
+        run_part(job, "polishing")
