@@ -30,7 +30,8 @@ setup(
     python_requires=">=3.8",
     install_requires=base,
     extras_require={"scipion": scipion, "core": core, "all": scipion + core, "dev": dev, "cellpose": ["cellpose>=4"],
-                    "napari": ["napari"], "hdf": ["h5py"], "batch": ["submitit>=1.5", "dask-jobqueue>=0.9"]},
+                    "napari": ["napari>=0.5", "PyQt5"], "hdf": ["h5py"], "mesh": ["trimesh"], "portal": ["cryoet-data-portal>=4"],
+                    "batch": ["submitit>=1.5", "dask-jobqueue>=0.9"]},
     entry_points={
         "pyworkflow.plugin": ["cryoetseg = cryoetseg"],
         "console_scripts": ["cryoetseg = cryoetseg.core.cli:main"],

@@ -16,6 +16,7 @@ import typer
 from ..methods import parameters_model
 from ..runtime.errors import ParameterError
 from ..runtime.params import PRESET_HELP, PRESETS, FieldDescription, Parameters, describe, parameters_from, published_values, with_preset
+from .addresses import resolved
 from .help import EXPERT_SECTION, PARAMETER_SECTION, RUN_SECTION
 
 CONTRASTS = ("dark", "bright")
@@ -78,6 +79,7 @@ def with_settings(method: str | type[Parameters] = "", without: Iterable[str] = 
             if presets:
                 given = with_preset(model, given, values.pop("preset"))
             configure_logging(common["verbose"])
+            values = {name: resolved(name, value) for name, value in values.items()}
             command(**values, settings=Settings(parameters=given, **common))
 
         # typer reads a command's options from its signature and its annotations

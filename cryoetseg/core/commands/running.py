@@ -16,6 +16,7 @@ from ..methods import run_job
 from ..models.shelf import model_folder
 from ..runtime.job import RESULT_FILE, InputFile, Job, Result
 from ..volumes.names import volume_stem
+from .addresses import Known, known
 from .options import Settings, checked_contrast, checked_parameters
 
 logger = logging.getLogger(__name__)
@@ -23,10 +24,10 @@ _planning: ContextVar[bool] = ContextVar("planning", default=False)
 
 
 def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] = None, contrast: str = "dark") -> InputFile:
-    """One input of a job by its absolute path, so that the job file can be run from anywhere."""
-    return InputFile(
-        path=str(path.absolute()), role=role, voxel_size=voxel_size, tilt_series_id=volume_stem(path), contrast=checked_contrast(contrast)
-    )
+    """One input of a job by its absolute path, so that the job file can be run from anywhere; an address's project tells the rest."""
+    what = known(path) or Known(volume_stem(path))
+    return InputFile(path=str(path.absolute()), role=role, voxel_size=voxel_size or what.voxel_size, tilt_series_id=what.tilt_series_id,
+                     contrast=checked_contrast(contrast))
 
 
 def model_file(model: Path, method: str) -> InputFile:

@@ -137,8 +137,8 @@ def _same_voxel_size(sources: Sequence[Source]) -> None:
 
 def _read(item: InputFile, sources: Sequence[Source]) -> list[tuple[np.ndarray, ParticleTable]]:
     """Class names and table, at the tomograms' voxel size, of one list; particles of tomograms that are not in the job are left out."""
-    table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=item.tilt_series_id, tomogram_voxel_size=sources[0].voxel_size,
-                           tomogram_shape={source.name: source.data.shape for source in sources})
+    table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=item.tilt_series_id,
+                           tomogram_voxel_size=sources[0].voxel_size, tomogram_shape={source.name: source.data.shape for source in sources})
     known = [source.name for source in sources]
     named = table.tilt_series_ids()
     if len(named) == 1 and named[0] not in known and len(sources) == 1:

@@ -10,6 +10,7 @@ from ..runtime.errors import JobError
 from ..runtime.job import InputFile, Job
 from ..volumes.io import read_header
 from ..volumes.names import volume_stem
+from .relion_project import RelionTomograms, is_centred, names_in, plain_name, read_tomograms
 
 
 @dataclass
@@ -45,6 +46,9 @@ def _owner(item: InputFile, found: dict[str, Material]) -> str:
     """The tomogram whose name the item bears, else the longest whose name its file begins with, else the only one."""
     if item.tilt_series_id in found:
         return item.tilt_series_id
+    plain = [name for name in found if plain_name(name) == plain_name(item.tilt_series_id)]
+    if len(plain) == 1:
+        return plain[0]
     beginning = [name for name in found if volume_stem(item.path).startswith(name)]
     if beginning:
         return max(beginning, key=len)
@@ -61,8 +65,9 @@ def _subject(item: InputFile, name: str) -> str:
 
 
 def _add_particles(job: Job, found: dict[str, Material]) -> None:
+    projects = [read_tomograms(Path(item.path)) for item in job.inputs_of("relion")]
     for item in job.inputs_of("particles"):
-        table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=item.tilt_series_id)
+        table = _read_list(item, found, projects)
         alone = len(found) == 1 and len(table.tilt_series_ids()) <= 1
         for name in table.tilt_series_ids():
             of_row = item.model_copy(update={"tilt_series_id": name})
@@ -70,6 +75,26 @@ def _add_particles(job: Job, found: dict[str, Material]) -> None:
             part = in_voxels_of(found[target].tomogram, table.of_tomogram(name))
             earlier = found[target].particles
             found[target].particles = part if earlier is None else concatenate([earlier, part])
+
+
+def _read_list(item: InputFile, found: dict[str, Material], projects: list[RelionTomograms]) -> ParticleTable:
+    """A particle list; centred coordinates of RELION 5 count from the centre that its project tells, else from the tomogram's own."""
+    path = Path(item.path)
+    if path.suffix.lower() != ".star" or not is_centred(path):
+        return read_particles(path, voxel_size=item.voxel_size, tilt_series_id=item.tilt_series_id)
+    headers = {name: read_header(material.tomogram.path, material.tomogram.voxel_size) for name, material in found.items()}
+    sizes = {header.voxel_size for header in headers.values()}
+    if len(sizes) > 1:
+        raise JobError(f"{path} is in Angstrom from the centres of tomograms of {len(sizes)} voxel sizes", "tomograms of one voxel size",
+                       "export them one by one")
+    voxel_size, shapes = sizes.pop(), {}
+    for name in names_in(path):
+        material = next((item for item in found if plain_name(item) == plain_name(name)), None)
+        if projects:
+            shapes[name] = tuple((2 * projects[0].known(name).centre / voxel_size).tolist())
+        elif material is not None:
+            shapes[name] = headers[material].shape
+    return read_particles(path, voxel_size=voxel_size, tomogram_shape=shapes)
 
 
 def in_voxels_of(tomogram: InputFile, table: ParticleTable) -> ParticleTable:

@@ -50,7 +50,7 @@ def _point(item: Any, number: int, path: Path) -> tuple[list[float], np.ndarray,
                          "location with x, y, z and a 4x4 transformation_") from error
 
 
-def write(table: ParticleTable, path: Path) -> None:
+def write(table: ParticleTable, path: Path, user: str = "cryoetseg", session: str = "0") -> None:
     """Write copick picks of one tomogram and one class in Angstrom. Raises :class:`InputError` for more, or without a voxel size."""
     if not table.voxel_size_is_known:
         raise InputError(f"cannot write {path}: copick counts Angstrom and the voxel size is unknown", "a table with a voxel size")
@@ -65,5 +65,5 @@ def write(table: ParticleTable, path: Path) -> None:
         point = {"location": {"x": x, "y": y, "z": z}, "transformation_": matrix.tolist(), "instance_id": 0}
         points.append({**point, "score": float(score)} if np.isfinite(score) else point)
     write_json(path, {
-        "pickable_object_name": table.class_names.get(number, f"class{number}"), "user_id": "cryoetseg", "session_id": "0",
+        "pickable_object_name": table.class_names.get(number, f"class{number}"), "user_id": user, "session_id": session,
         "run_name": (table.tilt_series_ids() or [""])[0] or None, "voxel_spacing": table.voxel_size, "unit": "angstrom", "points": points})

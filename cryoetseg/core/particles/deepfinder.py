@@ -14,6 +14,7 @@ import numpy as np
 
 from ..runtime.errors import InputError
 from ..runtime.files import write_text
+from ..runtime.provenance import origin_of
 from .angles import from_motl, to_motl
 from .options import AxisOrder, ReadOptions, integers, named_classes
 from .table import UNKNOWN, ParticleTable
@@ -94,4 +95,5 @@ def write_xml(table: ParticleTable, path: Path) -> None:
         attributes.update({"class_label": str(number), **{key: f"{value:.3f}" for key, value in values.items()}})
         ElementTree.SubElement(root, "object", attributes)
     ElementTree.indent(root)
-    write_text(path, ElementTree.tostring(root, encoding="unicode") + "\n")
+    made = origin_of(path).replace("--", "-")
+    write_text(path, (f"<!-- {made} -->\n" if made else "") + ElementTree.tostring(root, encoding="unicode") + "\n")

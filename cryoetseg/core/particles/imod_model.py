@@ -14,6 +14,7 @@ import numpy as np
 
 from ..runtime.errors import InputError
 from ..runtime.files import atomic_path
+from ..runtime.provenance import origin_of
 from .options import ReadOptions, positive
 from .table import UNKNOWN, ParticleTable
 
@@ -122,14 +123,15 @@ def write(table: ParticleTable, path: Path) -> None:
     body = b"".join(_object_chunk(model[table.class_id == number], table.class_names.get(number, "")) for number in numbers)
     size = np.ceil(model.max(axis=0)) + 1 if len(table) else np.ones(3)
     with atomic_path(path) as part:
-        part.write_bytes(_header(len(numbers), size, table) + body + b"IEOF")
+        part.write_bytes(_header(len(numbers), size, table, path) + body + b"IEOF")
 
 
-def _header(objects: int, size: np.ndarray, table: ParticleTable) -> bytes:
+def _header(objects: int, size: np.ndarray, table: ParticleTable, path: Path) -> bytes:
     pixel, units = (table.voxel_size / 10, NANOMETRE) if table.voxel_size_is_known else (1.0, 0)
     view = struct.pack(">9i", *(int(value) for value in size), objects, 0, 1, 2, 0, 255)
     frame = struct.pack(">6f5i", 0, 0, 0, 1, 1, 1, 0, 0, 0, 3, 128)
-    return MAGIC + b"cryoetseg".ljust(128, b"\0") + view + frame + struct.pack(">fii3f", pixel, units, 0, 0, 0, 0)
+    name = (origin_of(path) or "cryoetseg").encode("ascii", "replace")[:127]
+    return MAGIC + name.ljust(128, b"\0") + view + frame + struct.pack(">fii3f", pixel, units, 0, 0, 0, 0)
 
 
 def _object_chunk(points: np.ndarray, name: str) -> bytes:

@@ -15,6 +15,7 @@ import starfile
 
 from ..runtime.errors import InputError
 from ..runtime.files import write_text
+from ..runtime.provenance import origin_of
 from .text_rows import LINE_END, read_text
 
 TOKEN = re.compile(r"""'(?P<single>.*?)'(?=\s|$)|"(?P<double>.*?)"(?=\s|$)|(?P<comment>\#.*)|(?P<plain>\S+)""")
@@ -117,7 +118,8 @@ def write_blocks(path: Path, blocks: dict[str, pd.DataFrame]) -> None:
     quoted = {name: block.map(lambda value: quote(value, path) if isinstance(value, str) else value) for name, block in blocks.items()}
     text = starfile.to_string(quoted, float_format="%.6f", quote_character="")
     # starfile begins with the time of writing: two equal lists would have different checksums, and what reads them would run again
-    write_text(path, text.split("\n", 1)[1].lstrip("\n"))
+    made = origin_of(path)
+    write_text(path, (f"# {made}\n" if made else "") + text.split("\n", 1)[1].lstrip("\n"))
 
 
 def quote(value: str, path: Path) -> str:

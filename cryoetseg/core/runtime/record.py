@@ -12,6 +12,7 @@ from pathlib import Path
 from .errors import InputError, JobError
 from .files import sha256
 from .job import JOB_FILE, MODEL_CARD, RESULT_FILE, Job, MethodOutcome, Result, model_folder, read_result, write_job, write_result
+from .provenance import making
 
 logger = logging.getLogger(__name__)
 RECORDED_PACKAGES = ("cryoetseg", "numpy", "scipy", "scikit-image", "torch", "diffusers", "mrcfile", "starfile")
@@ -30,7 +31,8 @@ def recorded_run(job: Job, method: Callable[[Job], MethodOutcome]) -> Result:
     inputs = _input_checksums(job)
     write_job(folder / JOB_FILE, job)
     start = time.monotonic()
-    outcome = method(job)
+    with making(job.method, inputs):
+        outcome = method(job)
     result = Result(
         method=job.method, job=job.model_dump(), outputs=outcome.outputs, metrics=outcome.metrics, warnings=outcome.warnings,
         seconds=round(time.monotonic() - start, 3), peak_memory_bytes=peak_memory_bytes(), device=job.device,

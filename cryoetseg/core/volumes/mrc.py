@@ -17,6 +17,7 @@ from mrcfile.dtypes import HEADER_DTYPE
 from ... import __version__
 from ..runtime.errors import InputError
 from ..runtime.files import atomic_path
+from ..runtime.provenance import origin_of
 from .checks import check_file, check_shape, check_voxel_size, result_statistics
 from .header import Shape, Triple, VolumeHeader
 from .streaming import reserve
@@ -183,7 +184,9 @@ def create(path: Path, shape: Shape, dtype: np.dtype, voxel_size: float, origin:
             file.voxel_size = voxel_size
             file.header.origin.z, file.header.origin.y, file.header.origin.x = origin
             # no date: the same job must give the same bytes
-            file.header.label[0] = f"cryoetseg {__version__}"
+            origin_line = origin_of(path)
+            file.header.label[0], file.header.label[1] = f"cryoetseg {__version__}", origin_line
+            file.header.nlabl = 1 + bool(origin_line)
             reserve(part, HEADER_BYTES + file.data.nbytes)
             yield file.data
             found = result_statistics(path, file.data)

@@ -15,6 +15,7 @@ import tifffile
 
 from ..runtime.errors import InputError
 from ..runtime.files import atomic_path
+from ..runtime.provenance import origin_of
 from .checks import check_dtype, check_file, check_shape, check_voxel_size, result_statistics
 from .header import Shape, Triple, VolumeHeader
 from .streaming import reserve
@@ -111,6 +112,8 @@ def _stated_origin(file: tifffile.TiffFile) -> Triple:
 def create(path: Path, shape: Shape, dtype: np.dtype, voxel_size: float, origin: Triple) -> Iterator[np.ndarray]:
     """Give a writable memory map of an uncompressed ImageJ stack; the file is renamed into place when the block ends."""
     metadata = {"axes": "ZYX", "unit": "angstrom", "spacing": repr(voxel_size), ORIGIN_KEY: ",".join(map(repr, map(float, origin)))}
+    if origin_of(path):
+        metadata["made_by"] = origin_of(path)
     with atomic_path(path) as part:
         data = tifffile.memmap(part, shape=shape, dtype=dtype, imagej=True, metadata=metadata,
                                resolution=(1 / voxel_size, 1 / voxel_size))

@@ -18,6 +18,7 @@ import zarr
 from ... import __version__
 from ..runtime.errors import InputError, OutputError
 from ..runtime.progress import track
+from ..runtime.provenance import origin_of
 from .checks import result_statistics
 from .header import Shape, Triple
 
@@ -39,7 +40,7 @@ def create(path: Path, shape: Shape, dtype: np.dtype, voxel_size: float, origin:
         yield data
         result_statistics(path, data)
         levels = _write_pyramid(group, data, path.name)
-        _describe(group, {"multiscales": [_multiscale(path.stem, levels, voxel_size, origin, version)]}, version)
+        _describe(group, {"multiscales": [_multiscale(path, levels, voxel_size, origin, version)]}, version)
 
 
 def write_labels(image: Path, name: str, labels: Any, voxel_size: float, origin: Triple = (0.0, 0.0, 0.0),
@@ -61,7 +62,7 @@ def write_labels(image: Path, name: str, labels: Any, voxel_size: float, origin:
         levels = _write_pyramid(group, data, name)
         described = {"version": version, "source": {"image": "../../"}, "colors": [_colour(value) for value in sorted(found - {0})],
                      "properties": [{"label-value": value, "name": title} for value, title in sorted((names or {}).items())]}
-        _describe(group, {"multiscales": [_multiscale(name, levels, voxel_size, origin, version)], "image-label": described}, version)
+        _describe(group, {"multiscales": [_multiscale(target, levels, voxel_size, origin, version)], "image-label": described}, version)
     _list_labels(image, name, version)
     return target
 
@@ -97,7 +98,7 @@ def _colour(value: int) -> dict[str, Any]:
     return {"label-value": value, "rgba": [*rgb, 255]}
 
 
-def _multiscale(name: str, levels: list[zarr.Array], voxel_size: float, origin: Triple, version: str) -> dict[str, Any]:
+def _multiscale(path: Path, levels: list[zarr.Array], voxel_size: float, origin: Triple, version: str) -> dict[str, Any]:
     axes = [{"name": axis, "type": "space", "unit": "angstrom"} for axis in "zyx"]
     datasets = []
     for number, level in enumerate(levels):
@@ -106,8 +107,10 @@ def _multiscale(name: str, levels: list[zarr.Array], voxel_size: float, origin: 
         steps = [{"type": "scale", "scale": [float(voxel_size * 2**number)] * 3},
                  {"type": "translation", "translation": [float(value + shift) for value in origin]}]
         datasets.append({"path": level.basename, "coordinateTransformations": steps})
-    return {"version": version, "name": name, "axes": axes, "type": "mean" if levels[0].dtype.kind == "f" else "median",
-            "metadata": {"program": f"cryoetseg {__version__}"}, "datasets": datasets}
+    made = origin_of(path)
+    metadata = {"program": f"cryoetseg {__version__}", **({"made_by": made} if made else {})}
+    return {"version": version, "name": path.stem, "axes": axes, "type": "mean" if levels[0].dtype.kind == "f" else "median",
+            "metadata": metadata, "datasets": datasets}
 
 
 def _new_level(group: zarr.Group, name: str, shape: Shape, dtype: np.dtype) -> zarr.Array:

@@ -1,0 +1,86 @@
+"""What a copick project holds as files of other formats: tomograms and segmentations as MRC, picks as one list a run."""
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from ..particles.copick import read as read_picks
+from ..particles.formats import write_particles
+from ..particles.options import ReadOptions
+from ..particles.table import ParticleTable, concatenate
+from ..runtime.errors import InputError
+from ..runtime.job import Job, MethodOutcome, Output
+from ..runtime.params import parameters_from
+from ..runtime.progress import track
+from ..volumes.io import create_volume, open_labels
+from ..volumes.streaming import release_pages, z_slabs
+from .copick_project import Entry, Project, parse_pattern, read_project
+from .params import ImportCopickParameters
+
+
+def run(job: Job) -> MethodOutcome:
+    """Read the project whose configuration has the role ``copick``. Raises :class:`InputError` when nothing in it fits."""
+    parameters = parameters_from(ImportCopickParameters, job.parameters)
+    project, folder = read_project(Path(job.input_of("copick").path)), Path(job.output_folder)
+    tomograms = one_of_each_run(project, parameters)
+    outcome, numbers = MethodOutcome(), class_numbers(project)
+    for entry in tomograms:
+        assert entry.voxel_size is not None
+        outcome.outputs.append(_volume(entry, folder / f"{entry.run}.mrc", "tomogram"))
+        picks = project.picks(parse_pattern(parameters.picks), entry.run) if parameters.picks else []
+        if picks:
+            table = read_run_picks(picks, entry.voxel_size, numbers)
+            write_particles(table, folder / f"{entry.run}_particles.star")
+            outcome.outputs.append(Output(kind="particles", path=f"{entry.run}_particles.star", voxel_size=entry.voxel_size,
+                                          tilt_series_id=entry.run))
+            outcome.metrics[entry.run] = {"particles": len(table)}
+        masks = project.segmentations(parse_pattern(parameters.segmentations), entry.run) if parameters.segmentations else []
+        outcome.outputs += [_volume(mask, folder / f"{entry.run}_{mask.name}_{mask.user}_{mask.session}.mrc", "mask") for mask in masks
+                            if mask.voxel_size == entry.voxel_size]
+        outcome.warnings += [f"{mask.uri} of {entry.run} is left out: its voxels are not those of the tomogram" for mask in masks
+                             if mask.voxel_size != entry.voxel_size]
+    return outcome
+
+
+def one_of_each_run(project: Project, parameters: ImportCopickParameters) -> list[Entry]:
+    """The tomogram of each run: the first that fits, finest first. Raises :class:`InputError` when there is none."""
+    found: dict[str, Entry] = {}
+    for entry in project.tomograms(parse_pattern(parameters.tomogram), parameters.run_names):
+        found.setdefault(entry.run, entry)
+    if not found:
+        there = dict.fromkeys(entry.uri for entry in project.tomograms(parse_pattern("")))
+        raise InputError(f"{project.file} has no tomogram '{parameters.tomogram}' in runs '{parameters.run_names}'",
+                         ", ".join(there) or "a project with tomograms", f"runs are: {', '.join(project.run_names()[:20])}")
+    return list(found.values())
+
+
+def class_numbers(project: Project) -> dict[str, int]:
+    """The class of each object: its label in the project, else the next free number."""
+    numbers: dict[str, int] = {}
+    for name, item in project.objects().items():
+        label = int(item.get("label") or 0)
+        numbers[name] = label if label > 0 and label not in numbers.values() else max([0, *numbers.values()]) + 1
+    return numbers
+
+
+def read_run_picks(entries: list[Entry], voxel_size: float, numbers: dict[str, int]) -> ParticleTable:
+    """Picks of one run as one list in voxels of ``voxel_size`` Angstrom, a class for each object."""
+    tables = []
+    for entry in entries:
+        table = read_picks(entry.path, ReadOptions(voxel_size, entry.run))
+        number = numbers.setdefault(entry.name, max([0, *numbers.values()]) + 1)
+        tables.append(ParticleTable(table.zyx, np.full(len(table), entry.run, dtype=object), voxel_size, np.full(len(table), number),
+                                    table.score, table.angles, table.diameters, {number: entry.name}))
+    return concatenate(tables)
+
+
+def _volume(entry: Entry, path: Path, kind: str) -> Output:
+    """Copy a volume slab by slab into an MRC file; voxel size and run are the project's."""
+    volume = open_labels(entry.path, entry.voxel_size)
+    header = volume.header
+    with create_volume(path, header.shape, header.dtype, header.voxel_size, header.origin) as target:
+        for window in track(z_slabs(header.shape), f"copy {path.name}"):
+            target[window] = volume.data[window]
+            release_pages(target)
+    return Output(kind=kind, path=path.name, voxel_size=entry.voxel_size, tilt_series_id=entry.run)
