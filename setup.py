@@ -26,7 +26,7 @@ setup(
     license="GPL-3.0-or-later",
     packages=find_packages(include=["cryoetseg", "cryoetseg.*"]),
     package_data={"cryoetseg": ["protocols.conf", "*.png", "templates/*.template", "core/models/shipped/*/*",
-                                "core/models/shipped/*/*/*", "core/report/*.html"]},
+                                "core/models/shipped/*/*/*", "core/report/*.html", "napari_plugin/*.yaml"]},
     python_requires=">=3.8",
     install_requires=base,
     extras_require={"scipion": scipion, "core": core, "all": scipion + core, "dev": dev, "cellpose": ["cellpose>=4"],
@@ -34,6 +34,7 @@ setup(
                     "batch": ["submitit>=1.5", "dask-jobqueue>=0.9"]},
     entry_points={
         "pyworkflow.plugin": ["cryoetseg = cryoetseg"],
+        "napari.manifest": ["cryoetseg = cryoetseg.napari_plugin:napari.yaml"],
         "console_scripts": ["cryoetseg = cryoetseg.core.cli:main"],
     },
     classifiers=[
