@@ -87,7 +87,7 @@ def score(cubes: Cubes, tests: list[tuple[np.ndarray, ParticleTable]], iteration
     diameters = ",".join(str(DIAMETERS[name]) for name in CLASSES)
     with TemporaryDirectory() as folder:
         parameters = TrainPickerParameters(iterations=iterations, class_diameters=diameters, augmentation="tilt_axis", validation_crops=0)
-        model, _ = train_picker([mosaic(cubes)], parameters, folder, seed)
+        model = train_picker([mosaic(cubes)], parameters, folder, seed).model
     hits, found, true = (np.zeros(len(CLASSES), dtype=int) for _ in range(3))
     for volume, truth in tests:
         picks = pick_particles(volume, VOXEL_SIZE, model, PickDeepetParameters(count=len(truth)))

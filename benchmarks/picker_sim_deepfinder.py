@@ -97,7 +97,7 @@ def main() -> None:
     settings = TrainPickerParameters.published().model_copy(update=changes) if arguments.published else TrainPickerParameters(
         iterations=arguments.steps, validation_crops=0, **changes)
     start = time.perf_counter()
-    model, outcome = train_picker([data.volume(number) for number in TRAINING], settings, arguments.out, 0, "auto")
+    model, outcome, _ = train_picker([data.volume(number) for number in TRAINING], settings, arguments.out, 0, "auto")
     print(f"{outcome.steps} steps ({outcome.ended_by}), {time.perf_counter() - start:.0f} s; label diameters {model.labels_px}")
     picking = PickDeepetParameters(count=PER_TOMOGRAM, height_threshold=0.02, ranking="height")
     found = [pick_particles(data.grey(number), VOXEL, model, picking, contrast="dark") for number in TEST]

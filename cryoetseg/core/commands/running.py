@@ -30,9 +30,9 @@ def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] =
                      contrast=checked_contrast(contrast))
 
 
-def model_file(model: Path, method: str) -> InputFile:
+def model_file(model: Path, method: str, role: str = "model") -> InputFile:
     """A model of ``method`` (as in its card) as an input: a shipped one by name, or its folder, or that of its training."""
-    return input_file(model_folder(model, method), "model")
+    return input_file(model_folder(model, method), role)
 
 
 def build_job(method: str, inputs: list[InputFile], folder: Path, settings: Settings, **parameters: Any) -> Job:

@@ -12,7 +12,17 @@ from ..runtime.job import InputFile
 from ..runtime.params import parameters_from
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, TrainingTomogramsOption, VoxelSizeOption, with_settings
-from .running import build_job, input_file, run_and_show
+from .running import build_job, input_file, model_file, run_and_show
+
+EmptyOption = Annotated[
+    Optional[list[Path]],
+    typer.Option("--empty", metavar="FILE", help="A tomogram with nothing of it inside, all background; repeatable.", show_default=False),
+]
+StartOption = Annotated[
+    Optional[Path],
+    typer.Option("--start", metavar="MODEL", help="Model to go on from: a folder, or name of a shipped one.",
+                 show_default="random weights"),
+]
 
 app = command_group("Train a network; an interrupted training goes on from its last checkpoint.")
 
@@ -58,12 +68,15 @@ def picker(
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    empty: EmptyOption = None,
+    start: StartOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Train DeepETPicker on coordinates: your picks, another program's, or those of "segment slabs". Writes OUT/model."""
     volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
-    run_and_show(build_job("train-picker", [*volumes, *_partners(volumes, particles, "particles")], out, settings), settings)
+    beside = [*(input_file(path, "empty", voxel_size, contrast) for path in empty or []), *_start(start, "picker")]
+    run_and_show(build_job("train-picker", [*volumes, *_partners(volumes, particles, "particles"), *beside], out, settings), settings)
 
 
 @app.command(cls=SectionedCommand)
@@ -78,6 +91,8 @@ def membranes(
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    empty: EmptyOption = None,
+    start: StartOption = None,
     *,
     settings: Settings,
 ) -> None:
@@ -85,7 +100,8 @@ def membranes(
     if len(labels) != len(tomogram):
         raise ParameterError(f"{len(tomogram)} tomograms and {len(labels)} label volumes", "one label volume for each tomogram")
     volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
-    run_and_show(build_job("train-membranes", [*volumes, *_partners(volumes, labels, "labels")], out, settings), settings)
+    beside = [*(input_file(path, "empty", voxel_size, contrast) for path in empty or []), *_start(start, "membranes")]
+    run_and_show(build_job("train-membranes", [*volumes, *_partners(volumes, labels, "labels"), *beside], out, settings), settings)
 
 
 @app.command(cls=SectionedCommand)
@@ -115,6 +131,10 @@ def segmenter(
                              "one label volume for each tomogram, or particle lists")
     volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
     run_and_show(build_job("train-segmenter", [*volumes, *_partners(volumes, paths, role)], out, settings), settings)
+
+
+def _start(model: Optional[Path], method: str) -> list[InputFile]:
+    return [model_file(model, method, "start")] if model is not None else []
 
 
 def _partners(volumes: list[InputFile], paths: list[Path], role: str) -> list[InputFile]:

@@ -69,27 +69,42 @@ def _block(array: Any, start: Sequence[int], shape: Sequence[int], dtype: np.dty
     return block, (slice(0, 0),) * 3
 
 
-def open_student_volumes(job: Job, *, needs: Needs, resample_labels: bool = False) -> list[StudentVolume]:
+def open_student_volumes(
+    job: Job, *, needs: Needs, resample_labels: bool = False, takes_empty: bool = False
+) -> list[StudentVolume]:
     """Open the job's tomograms (role ``tomogram``) with the ``labels`` or ``particles`` of the same tilt series.
 
     One tomogram and one label file belong together whatever their names; a particle list may hold several tilt series. With
-    ``resample_labels`` labels of another size take the nearest label onto the tomogram's grid, and a warning says so. Raises
-    :class:`InputError` naming every file that does not fit.
+    ``resample_labels`` labels of another size take the nearest label onto the tomogram's grid, and a warning says so. With
+    ``takes_empty`` tomograms may hold nothing: those with the role ``empty``, with labels of zeros alone or with a list of no particle;
+    one at least must hold something. Raises :class:`InputError` naming every file that does not fit.
     """
-    tomograms = job.inputs_of("tomogram")
+    tomograms, empty = job.inputs_of("tomogram"), job.inputs_of("empty") if takes_empty else []
     if not tomograms:
         raise InputError("no tomogram to learn from", "at least one", "give tomograms with their labels")
     partners = _paired(tomograms, job.inputs_of(needs), needs) if needs != "nothing" else [()] * len(tomograms)
+    _check_names([*tomograms, *empty])
     volumes = [open_student_volume(item) for item in tomograms]
-    check_alike(volumes)
+    without = [open_student_volume(item) for item in empty]
+    check_alike([*volumes, *without])
     if needs == "labels":
         volumes = [_with_labels(volume, files[0], resample_labels) for volume, files in zip(volumes, partners)]
         if all(labelled_range(volume.labels) is None for volume in volumes):
             raise InputError(f"no voxel has a label in {', '.join(files[0].path for files in partners)}", "labels above 0",
                              "give the labels of these tomograms")
     if needs == "particles":
-        volumes = [_with_particles(volume, files, len(volumes) == 1) for volume, files in zip(volumes, partners)]
-    return volumes
+        volumes = [_with_particles(volume, files, len(volumes) == 1, takes_empty) for volume, files in zip(volumes, partners)]
+        if not any(volume.particles for volume in volumes):
+            raise InputError(f"no particle in {', '.join(item.path for files in partners for item in files)}", "at least one",
+                             "give the particles of these tomograms")
+    return [*volumes, *(_holding_nothing(volume, needs) for volume in without)]
+
+
+def _holding_nothing(volume: StudentVolume, needs: Needs) -> StudentVolume:
+    """The tomogram with labels of zeros, or with a list of no particle."""
+    if needs == "labels":
+        return replace(volume, labels=np.broadcast_to(np.int8(0), volume.header.shape))
+    return replace(volume, particles=ParticleTable.from_points([], voxel_size=volume.header.voxel_size, tilt_series_id=volume.name))
 
 
 def open_student_volume(item: InputFile) -> StudentVolume:
@@ -139,12 +154,17 @@ def _name(item: InputFile) -> str:
     return item.tilt_series_id or Path(item.path).stem
 
 
-def _paired(tomograms: list[InputFile], files: list[InputFile], needs: str) -> list[tuple[InputFile, ...]]:
-    """The files of each tomogram. Raises :class:`InputError` that lists all tomograms without any."""
+def _check_names(tomograms: Sequence[InputFile]) -> None:
     names = [_name(item) for item in tomograms]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:
         raise InputError(f"several tomograms are called {', '.join(doubled)}", "one name for each", "give each its tilt-series id")
+
+
+def _paired(tomograms: list[InputFile], files: list[InputFile], needs: str) -> list[tuple[InputFile, ...]]:
+    """The files of each tomogram. Raises :class:`InputError` that lists all tomograms without any."""
+    _check_names(tomograms)
+    names = [_name(item) for item in tomograms]
     if len(tomograms) == len(files) == 1:
         return [(files[0],)]
     shapes = {_name(item): read_header(item.path, item.voxel_size).shape for item in tomograms}
@@ -216,19 +236,28 @@ def _nearest(labels: Any, shape: tuple[int, ...], factors: Sequence[float]) -> n
     return result
 
 
-def _with_particles(volume: StudentVolume, files: Sequence[InputFile], alone: bool) -> StudentVolume:
+def _with_particles(volume: StudentVolume, files: Sequence[InputFile], alone: bool, takes_empty: bool) -> StudentVolume:
     tables = [_particles_of(volume, item, alone) for item in files]
     table = tables[0] if len(tables) == 1 else concatenate(tables)
-    if len(table) == 0:
+    if len(table) == 0 and not (takes_empty and all(_is_empty(item, volume) for item in files)):  # of another name is no list of nothing
         raise InputError(f"no particle of {volume.name} in {', '.join(item.path for item in files)}", "at least one")
     _check_inside(table, volume, files)
     return replace(volume, particles=table)
 
 
+def _is_empty(item: InputFile, volume: StudentVolume) -> bool:
+    """Whether a list holds no particle of any tilt series."""
+    return len(_read(item, volume)) == 0
+
+
+def _read(item: InputFile, volume: StudentVolume) -> ParticleTable:
+    return read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=_name(item), tomogram_shape=volume.header.shape,
+                          tomogram_voxel_size=volume.header.voxel_size)
+
+
 def _particles_of(volume: StudentVolume, item: InputFile, alone: bool) -> ParticleTable:
     """The list's particles of this tomogram in its voxels; a list that does not tell its voxel size counts in the tomogram's."""
-    table = read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=_name(item), tomogram_shape=volume.header.shape,
-                           tomogram_voxel_size=volume.header.voxel_size)
+    table = _read(item, volume)
     if volume.name in table.tilt_series_ids() or not (alone and len(table.tilt_series_ids()) <= 1):
         table = table.of_tomogram(volume.name)
     known = table if table.voxel_size_is_known else replace(table, voxel_size=volume.header.voxel_size)

@@ -187,7 +187,8 @@ class _Training:
     def _fingerprint(self) -> dict[str, Any]:
         """What must be equal for two runs to be one training."""
         settings = {name: value for name, value in self.parameters.model_dump().items() if name not in FREE_ON_RESUME}
-        return {"task": type(self.task).__name__, "seed": self.seed, "items": self.order.items, **settings}
+        origin = {"start": self.task.origin} if self.task.origin else {}
+        return {"task": type(self.task).__name__, "seed": self.seed, "items": self.order.items, **origin, **settings}
 
     def _check_same_training(self, recorded: Mapping[str, Any]) -> None:
         now = self._fingerprint()

@@ -74,6 +74,7 @@ class TrainingTask(ABC):
 
     networks: dict[str, nn.Module]
     selection: Selection = Selection()
+    origin: str = ""  # what the first weights come from when they are not drawn: a training goes on from the same one only
 
     @abstractmethod
     def items(self) -> int:

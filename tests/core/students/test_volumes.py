@@ -81,6 +81,39 @@ def test_empty_labels_and_mixed_voxel_sizes_are_refused(make):
         opened(make("a", "tomogram", tomogram()), make("b", "tomogram", tomogram(1), 10.5), needs="nothing")
 
 
+def test_tomograms_may_hold_nothing_when_another_holds_something(make):
+    full = [make("a", "tomogram", tomogram()), make("a", "labels", block_labels())]
+    void = [make("b", "tomogram", tomogram(1)), make("b", "labels", np.zeros(SHAPE, np.int8))]
+    none = make("c", "empty", tomogram(2))
+    _, second, third = opened(*full, *void, none, takes_empty=True)
+    assert (second.name, third.name) == ("b", "c")
+    assert not second.labels.any()
+    assert third.crop_labels((2, 2, 2), (3, 9, 4)).shape == (3, 9, 4)
+    assert not third.labels.any()
+    with pytest.raises(InputError, match="no voxel has a label"):
+        opened(*void, none, takes_empty=True)
+    with pytest.raises(InputError, match="called b"):
+        opened(*full, *void, none.model_copy(update={"tilt_series_id": "b"}), takes_empty=True)
+
+
+def test_a_list_of_nothing_is_taken_a_list_of_another_tomogram_is_not(make, tmp_path):
+    def listed(file, name, count=1):
+        points = np.full((count, 3), 2.0)
+        write_particles(ParticleTable.from_points(points, voxel_size=10.0, tilt_series_id=name), tmp_path / f"{file}.star")
+        return InputFile(path=str(tmp_path / f"{file}.star"), role="particles", tilt_series_id="a" if file == "a" else "b")
+
+    grey = [make(name, "tomogram", tomogram()) for name in "ab"]
+    full, void, foreign = listed("a", "a"), listed("nothing", "b", count=0), listed("foreign", "other")
+    assert [len(volume.particles) for volume in opened(*grey, full, void, needs="particles", takes_empty=True)] == [1, 0]
+    for item, takes_empty in ((foreign, True), (void, False)):
+        with pytest.raises(InputError, match="no particle of b"):
+            opened(*grey, full, item, needs="particles", takes_empty=takes_empty)
+    with pytest.raises(InputError, match="no particle in"):
+        opened(grey[1], void, needs="particles", takes_empty=True)
+    (_, empty) = opened(grey[0], full, make("c", "empty", tomogram()), needs="particles", takes_empty=True)
+    assert len(empty.particles) == 0
+
+
 def test_particles_come_at_the_tomograms_scale_and_those_outside_are_counted(make, tmp_path):
     tables = [ParticleTable.from_points([[5.5, 7.5, 9.5], [1.5, 1.5, 1.5]], voxel_size=5.0, tilt_series_id="a"),
               ParticleTable.from_points([[3.5, 3.5, 3.5]], voxel_size=5.0, tilt_series_id="b")]

@@ -36,8 +36,15 @@ class TrainMembranesParameters(TrainingParameters):
     z_start: int = parameter(0, "First slice that is labelled; slices before it are not taken as background.", label="First labelled slice",
                              unit="voxel", ge=0)
     z_end: int = parameter(
-        0, "First slice behind the labelled ones; 0 takes the slices between the first and the last one with a label.",
-        label="End of labelled slices", unit="voxel", ge=0)
+        0, "First slice behind the labelled ones; 0 takes the slices between the first and the last one with a label, and all of a "
+        "tomogram that holds none.", label="End of labelled slices", unit="voxel", ge=0)
+    unpainted: Literal["background", "painted_slices", "unknown"] = parameter(
+        "background", "What voxels without a label are: background; background in slices in which something is painted, the other slices "
+        "being unknown; or unknown everywhere, so that membrane (1) and some background (2) are painted. What is unknown, and labels below "
+        "0, counts for nothing; painted slices take no self-training.", label="Unpainted voxels")
+    empty_share: float = parameter(
+        0.2, "Largest share of the training slices that come from tomograms without any membrane, which teach what is none.",
+        label="Share of empty tomograms", expert=True, ge=0, lt=1)
     membrane_class: int = parameter(0, "Number of the membrane in the label volume; 0 takes every label above 0.", ge=0, le=32767)
     resample_labels: bool = parameter(
         False, "Bring labels of another shape or voxel size onto the tomogram's grid, the nearest label for each voxel.")

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from .params import TrainPickerParameters
 
 DEFAULT_DIAMETER = 250.0  # Angstrom, where neither the user nor the list tells
 SMALLEST_LABEL_PX = 5
+FEWEST_TO_KEEP = 5  # particles, of which one is kept to judge
 JITTER = 5  # a crop's centre lies up to its side over 5 from the particle, DeepETPicker 2.4
 Triple = tuple[int, int, int]
 
@@ -61,13 +62,19 @@ def _diameters(tables: Sequence[ParticleTable], numbers: list[int], parameters: 
 
 @dataclass(frozen=True)
 class LabelledVolume:
-    """A tomogram with the particles that teach: whole-voxel places, class positions from 1, and which are too doubtful to teach."""
+    """A tomogram with the particles that teach: whole-voxel places, class positions from 1, and which are too doubtful to teach; none
+    where the tomogram holds nothing."""
 
     volume: StudentVolume
     zyx: np.ndarray
     value: np.ndarray
     doubtful: np.ndarray
     z_range: tuple[int, int]
+
+    @property
+    def empty(self) -> bool:
+        """Whether the tomogram holds nothing, all of it being background."""
+        return len(self.zyx) == 0
 
 
 def labelled_volume(volume: StudentVolume, classes: ParticleClasses, parameters: TrainPickerParameters) -> LabelledVolume:
@@ -76,7 +83,7 @@ def labelled_volume(volume: StudentVolume, classes: ParticleClasses, parameters:
     assert table is not None
     z_range = labelled_slices(volume, max(classes.diameters), parameters)
     inside = in_slices(table.zyx, z_range)
-    if not inside.any():
+    if len(table) and not inside.any():
         raise InputError(f"no particle of {volume.name} lies in the labelled slices {z_range[0]}:{z_range[1]}",
                          f"particles span z {table.zyx[:, 0].min():.0f} to {table.zyx[:, 0].max():.0f}", "give other slices")
     table = table.select(inside)
@@ -85,13 +92,15 @@ def labelled_volume(volume: StudentVolume, classes: ParticleClasses, parameters:
 
 
 def labelled_slices(volume: StudentVolume, diameter: float, parameters: TrainPickerParameters) -> tuple[int, int]:
-    """The half-open range of slices in which a missing label means background."""
+    """The half-open range of slices in which labels count; all of a tomogram without particles, or of which a part is listed."""
     depth = volume.header.shape[0]
     if parameters.z_end:
         if not parameters.z_start < min(parameters.z_end, depth):
             raise ParameterError(f"labelled slices {parameters.z_start}:{parameters.z_end} of {volume.name}", f"a part of 0:{depth}")
         return parameters.z_start, min(parameters.z_end, depth)
     assert volume.particles is not None
+    if len(volume.particles) == 0 or parameters.unclicked == "unknown":
+        return min(parameters.z_start, depth - 1), depth
     reach = 0.5 * diameter / volume.header.voxel_size
     low, high = volume.particles.zyx[:, 0].min() - reach, volume.particles.zyx[:, 0].max() + reach
     return max(0, int(low), parameters.z_start), min(depth, int(np.ceil(high)) + 1)
@@ -111,18 +120,21 @@ def crop_start(centre: Sequence[float], side: int, shape: Sequence[int]) -> Trip
 
 
 class Crops:
-    """Crops of several tomograms: one for each particle and pass, and some of the background."""
+    """Crops of several tomograms: one for each particle and pass, some of the background, some of tomograms that hold nothing."""
 
     def __init__(self, volumes: Sequence[LabelledVolume], classes: ParticleClasses, parameters: TrainPickerParameters) -> None:
-        self._volumes, self._classes, self._parameters = list(volumes), classes, parameters
-        self._particles = [(number, place) for number, item in enumerate(volumes) for place in np.flatnonzero(~item.doubtful)]
+        self._volumes, self._empty = [item for item in volumes if not item.empty], [item for item in volumes if item.empty]
+        self._classes, self._parameters = classes, parameters
+        self._particles = [(number, place) for number, item in enumerate(self._volumes) for place in np.flatnonzero(~item.doubtful)]
         if not self._particles:
             raise InputError("no particle is left to learn from", "at least one", "lower ignored_share")
-        share = parameters.background_share
-        self._background = round(len(self._particles) * share / (1 - share))
+        # where the unclicked is unknown, a place drawn anywhere would teach nothing
+        self._background = 0 if parameters.unclicked == "unknown" else _beside(len(self._particles), parameters.background_share)
+        labelled = len(self._particles) + self._background
+        self._nothing = _beside(labelled, parameters.empty_share) if self._empty else 0
 
     def __len__(self) -> int:
-        return len(self._particles) + self._background
+        return len(self._particles) + self._background + self._nothing
 
     def draw(self, index: int, generator: np.random.Generator, augmented: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """Crop ``index``: grey values (1, n, n, n) and labels (1, n, n, n) int64, -1 where nothing is known."""
@@ -132,7 +144,8 @@ class Crops:
             item = self._volumes[number]
             centre = item.zyx[place] + generator.integers(-(side // JITTER), side // JITTER, 3, endpoint=True)
         else:
-            item = self._volumes[int(generator.integers(len(self._volumes)))]
+            some = self._volumes if index < len(self._particles) + self._background else self._empty
+            item = some[int(generator.integers(len(some)))]
             low, high = np.array([item.z_range[0], 0, 0]), np.array([item.z_range[1], *item.volume.header.shape[1:]])
             centre = generator.integers(low, high)
         start = crop_start(centre, side, item.volume.header.shape)
@@ -143,13 +156,50 @@ class Crops:
         return grey[None], labels[None].astype(np.int64)
 
     def _labels(self, item: LabelledVolume, start: Triple) -> np.ndarray:
-        side = self._parameters.patch_px
+        side, p = self._parameters.patch_px, self._parameters
         diameters = np.array(self._classes.labels_px)[item.value - 1]
         values = np.where(item.doubtful, -1, item.value)
         order = np.argsort(~item.doubtful, kind="stable")  # the doubtful first, so that certain ones win
-        labels = paint(start, (side,) * 3, item.zyx[order], values[order], self._parameters.label, diameters[order])
+        labels = paint(start, (side,) * 3, item.zyx[order], values[order], p.label, diameters[order])
+        if p.unclicked == "unknown" and not item.empty:
+            labels[(labels == 0) & ~self._surroundings(item, start)] = -1
         bounds = [item.z_range, *((0, size) for size in item.volume.header.shape[1:])]
         for axis, (first, last) in enumerate(bounds):
             outside = np.arange(start[axis], start[axis] + side)
             np.moveaxis(labels, axis, 0)[(outside < first) | (outside >= last)] = -1
         return labels
+
+    def _surroundings(self, item: LabelledVolume, start: Triple) -> np.ndarray:
+        """Voxels of a crop, bool, so near to a particle that the label of a neighbour that touches it cannot reach there."""
+        side, voxel_size = self._parameters.patch_px, item.volume.header.voxel_size
+        diameters, labels = np.array(self._classes.diameters) / voxel_size, np.array(self._classes.labels_px)
+        near = np.zeros((side,) * 3, dtype=bool)
+        for centre, value in zip(item.zyx[~item.doubtful], item.value[~item.doubtful]):
+            reach = max(float(((diameters[value - 1] + diameters - labels) / 2).min()), labels[value - 1] / 2 + 1)
+            z, y, x = (np.arange(side) + first - middle for first, middle in zip(start, centre))
+            near |= z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= reach**2
+        return near
+
+
+def kept_apart(
+    volumes: Sequence[LabelledVolume], share: float, generator: np.random.Generator
+) -> tuple[list[LabelledVolume], list[LabelledVolume]]:
+    """The tomograms with ``share`` of their particles doubtful, and with all the others doubtful, to judge what the first taught.
+
+    Of fewer than five particles none is kept: both are then the tomograms as they are.
+    """
+    places = [(number, place) for number, item in enumerate(volumes) for place in np.flatnonzero(~item.doubtful)]
+    count = max(1, round(share * len(places))) if share and len(places) >= FEWEST_TO_KEEP else 0
+    if count == 0:
+        return list(volumes), list(volumes)
+    kept = [np.zeros(len(item.zyx), dtype=bool) for item in volumes]
+    for index in generator.permutation(len(places))[:count]:
+        number, place = places[index]
+        kept[number][place] = True
+    teaching = [replace(item, doubtful=item.doubtful | own) for item, own in zip(volumes, kept)]
+    return teaching, [replace(item, doubtful=~own) for item, own in zip(volumes, kept)]
+
+
+def _beside(count: int, share: float) -> int:
+    """How many more make ``share`` of all."""
+    return round(count * share / (1 - share))

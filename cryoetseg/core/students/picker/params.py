@@ -40,6 +40,16 @@ class TrainPickerParameters(TrainingParameters):
     z_end: int = parameter(
         0, "End of the labelled slices, not included; 0 takes the slices that the listed particles reach. Voxels outside teach nothing.",
         label="Last labelled slice + 1", ge=0)
+    unclicked: Literal["background", "unknown"] = parameter(
+        "background", "What places without a particle of the list are: background, the list being complete in the labelled slices; or "
+        "unknown, so that a handful of clicks is enough beside a model to start from: only the surroundings of each particle, where no "
+        "other can begin, are background.", label="Places without a particle")
+    empty_share: float = parameter(
+        0.2, "Share of the crops taken from tomograms without any particle, where there are such; they teach what is none.",
+        label="Share of empty tomograms", expert=True, ge=0.0, lt=1.0)
+    held_out: float = parameter(
+        0.2, "Share of the particles kept from a training that starts from a model, to tell whether it became better.", expert=True,
+        ge=0.0, le=0.5)
     ignored_share: float = parameter(
         0.0, "Share of the particles, those with the lowest scores, that count neither as particle nor as background.",
         expert=True, ge=0.0, lt=1.0)

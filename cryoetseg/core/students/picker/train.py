@@ -4,6 +4,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -19,11 +20,13 @@ from ...runtime.params import parameters_from
 from ...runtime.seeds import numpy_generator
 from ...training.engine import TrainingOutcome, train
 from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
+from ..start import note_on_voxel_size, start_record
 from ..volumes import StudentVolume, check_alike, open_student_volumes
 from .apply import pick_volume
-from .data import Crops, LabelledVolume, ParticleClasses, labelled_volume, particle_classes
+from .data import Crops, LabelledVolume, ParticleClasses, kept_apart, labelled_volume, particle_classes
 from .model import NETWORK, PickerModel, build_network, picker_model
 from .params import PickDeepetParameters, TrainPickerParameters
+from .start import Start
 
 CERTAIN = 20.0  # logit of a voxel that must not move the loss
 FEWER_THAN_ALL = 0.6  # share of the slices below which a warning says that only these teach
@@ -34,7 +37,11 @@ class PickerTask(TrainingTask):
 
     selection = Selection("validation_loss", "min")
 
-    def __init__(self, crops: Crops, outputs: int, parameters: TrainPickerParameters, seed: int) -> None:
+    def __init__(
+        self, crops: Crops, outputs: int, parameters: TrainPickerParameters, seed: int, judged: Crops | None = None, origin: str = ""
+    ) -> None:
+        """``judged`` gives the crops of validation, by default some of those that are learned; ``origin``: see the base class."""
+        self.origin, self._judged = origin, judged or crops
         self._crops, self._outputs, self._parameters, self._seed = crops, outputs, parameters, seed
         self._dice = picker_dice(outputs)
         self.networks = {"picker": build_network(outputs, parameters.width, seed)}
@@ -61,22 +68,26 @@ class PickerTask(TrainingTask):
         if self._parameters.loss == "dice":
             return dice
         if self._outputs == 1:
-            return dice + F.binary_cross_entropy_with_logits(logits, target.float())
-        return dice + F.cross_entropy(logits, target[:, 0])
+            entropy = F.binary_cross_entropy_with_logits(logits, target.float(), reduction="none")
+        else:
+            entropy = F.cross_entropy(logits, target[:, 0], reduction="none")[:, None]
+        return dice + (entropy * known).sum() / known.sum().clamp_min(1)
 
     def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
         """The loss on the same unmirrored crops each time."""
-        count = min(self._parameters.validation_crops, len(self._crops))
-        if count == 0:
-            return {}
+        return {"validation_loss": self.judged_loss(networks["picker"])} if self._parameters.validation_crops else {}
+
+    @torch.no_grad()
+    def judged_loss(self, network: torch.nn.Module) -> float:
+        """Mean loss of crops that are always the same."""
         fixed = numpy_generator(self._seed, "validation crops")
-        chosen = fixed.permutation(len(self._crops))[:count]
-        device = next(networks["picker"].parameters()).device
+        chosen = fixed.permutation(len(self._judged))[:self._parameters.validation_crops]
+        device = next(network.parameters()).device
         losses = []
         for index in chosen:
-            grey, labels = (torch.from_numpy(part)[None].to(device) for part in self._crops.draw(int(index), fixed, augmented=False))
-            losses.append(float(self._loss(networks["picker"](grey), labels)))
-        return {"validation_loss": float(np.mean(losses))}
+            grey, labels = (torch.from_numpy(part)[None].to(device) for part in self._judged.draw(int(index), fixed, augmented=False))
+            losses.append(float(self._loss(network(grey), labels)))
+        return float(np.mean(losses))
 
 
 def _sure_background(logits: Tensor) -> Tensor:
@@ -88,26 +99,48 @@ def _sure_background(logits: Tensor) -> Tensor:
     return sure
 
 
+class TrainedPicker(NamedTuple):
+    """The picker, how its last round went, and what a user should know of the start."""
+
+    model: PickerModel
+    outcome: TrainingOutcome
+    notes: list[str]
+
+
 def train_picker(
     volumes: Sequence[StudentVolume], parameters: TrainPickerParameters, folder: str | Path, seed: int = 0, device: str = "auto",
-) -> tuple[PickerModel, TrainingOutcome]:
+    start: Start | None = None,
+) -> TrainedPicker:
     """Train on tomograms with particles; ``folder`` takes the checkpoints, from which an interrupted training goes on.
 
-    With several ``rounds`` the picker's picks in the labelled slices, as many as there were labels, teach the next one.
+    With several ``rounds`` the picker's picks in the labelled slices, as many as there were labels, teach the next one; a list that
+    is not complete cannot tell how many, and is learned in one. From ``start`` the picker takes its weights and stays as it is where the
+    training makes it no better on the particles that were held out. Raises :class:`ParameterError` for a start of other classes.
     """
     check_alike(volumes)
-    parameters = _sound_precision(parameters)
+    parameters = _sound_precision(parameters if start is None else parameters.model_copy(update={"width": start.model.width}))
     voxel_size = volumes[0].header.voxel_size
     classes = particle_classes([item.particles for item in volumes if item.particles is not None], voxel_size, parameters)
     labelled = [labelled_volume(volume, classes, parameters) for volume in volumes]
-    for number in range(parameters.rounds):
-        task = PickerTask(Crops(labelled, classes, parameters), classes.outputs, parameters, seed)
+    judged = None
+    if start is not None:
+        start.check_classes(classes)
+        labelled, apart = kept_apart(labelled, parameters.held_out, numpy_generator(seed, "held out"))
+        judged = Crops(apart, classes, parameters)
+    rounds = parameters.rounds if parameters.unclicked == "background" else 1
+    for number in range(rounds):
+        task = PickerTask(Crops(labelled, classes, parameters), classes.outputs, parameters, seed, judged, start.origin if start else "")
+        if start is not None and number == 0:
+            task.networks["picker"].load_state_dict(start.model.network.state_dict())
         outcome = train(task, parameters, Path(folder) / (f"round_{number + 1}" if number else "."), seed, device)
         outcome.load_best(task.networks)
         model = picker_model(task.networks["picker"], classes, voxel_size, parameters)
-        if number + 1 < parameters.rounds:
+        if number + 1 < rounds:
             labelled = [_relabelled(item, model, classes, device) for item in labelled]
-    return model, outcome
+    if start is None:
+        return TrainedPicker(model, outcome, [])
+    better, note = start.unless_worse(model, task.judged_loss)
+    return TrainedPicker(better, outcome, [*note_on_voxel_size(start.model.voxel_size, voxel_size), *note])
 
 
 def _sound_precision(parameters: TrainPickerParameters) -> TrainPickerParameters:
@@ -118,6 +151,8 @@ def _sound_precision(parameters: TrainPickerParameters) -> TrainPickerParameters
 
 def _relabelled(item: LabelledVolume, model: PickerModel, classes: ParticleClasses, device: str) -> LabelledVolume:
     """The picker's own best picks in the labelled slices, as many of them as there were labels that taught."""
+    if item.empty:
+        return item
     first, last = item.z_range
     part = replace(item.volume, data=item.volume.data[first:last])
     picks = pick_volume(part, model, PickDeepetParameters(count=int((~item.doubtful).sum())), choose_device(device)).table
@@ -127,24 +162,29 @@ def _relabelled(item: LabelledVolume, model: PickerModel, classes: ParticleClass
 
 
 def run(job: Job) -> MethodOutcome:
-    """Train on the job's tomograms (role ``tomogram``) and particle lists (role ``particles``); writes ``model`` and the curve."""
+    """Train on the job's tomograms (role ``tomogram``) and particle lists (role ``particles``), tomograms that hold nothing (role
+    ``empty``) beside them, from random weights or those of the model with the role ``start``; writes ``model`` and the curve."""
     parameters = parameters_from(TrainPickerParameters, job.parameters)
-    volumes = open_student_volumes(job, needs="particles")
+    volumes = open_student_volumes(job, needs="particles", takes_empty=True)
+    start = Start.load(job.input_of("start").path) if job.inputs_of("start") else None
     folder = Path(job.output_folder)
-    model, outcome = train_picker(volumes, parameters, folder / "training", job.seed, job.device)
-    save_model(folder / "model", model.network, _card(job, model, volumes, outcome))
+    trained = train_picker(volumes, parameters, folder / "training", job.seed, job.device, start)
+    model, outcome = trained.model, trained.outcome
+    save_model(folder / "model", model.network, _card(job, model, volumes, outcome, start))
     metrics = {**outcome.record(), "particles": sum(len(volume.particles or ()) for volume in volumes),
                "label_diameter_px": list(model.labels_px), "weights": sum(weight.numel() for weight in model.network.parameters())}
     last = Path(outcome.folder).relative_to(folder)
     return MethodOutcome(
         outputs=[Output(kind="model", path="model", voxel_size=model.voxel_size),
                  Output(kind="figure", path=str(last / "training_curve.png")), Output(kind="table", path=str(last / "metrics.csv"))],
-        metrics=metrics, warnings=_warnings(volumes, model, parameters))
+        metrics=metrics, warnings=[*_warnings(volumes, model, parameters), *trained.notes])
 
 
-def _card(job: Job, model: PickerModel, volumes: Sequence[StudentVolume], outcome: TrainingOutcome) -> ModelCard:
+def _card(
+    job: Job, model: PickerModel, volumes: Sequence[StudentVolume], outcome: TrainingOutcome, start: Start | None = None
+) -> ModelCard:
     record = {**outcome.record(), **model.record(), "tomograms": [volume.name for volume in volumes], "seed": job.seed,
-              "parameters": job.parameters}
+              "parameters": job.parameters, **({"start": start_record(start.card)} if start else {})}
     return ModelCard(
         method="picker", network=NETWORK, network_parameters={"outputs": model.outputs, "width": model.width},
         voxel_size=model.voxel_size, contrast="bright", normalisation="whole tomogram: mean 0, deviation 1",

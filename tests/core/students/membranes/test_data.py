@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from cryoetseg.core.runtime.errors import InputError, ParameterError
-from cryoetseg.core.students.membranes.data import LabelTargets, ProbabilityTargets, held_out_block, open_labelled
+from cryoetseg.core.students.membranes.data import LabelTargets, Paint, ProbabilityTargets, held_out_block, open_labelled
 from cryoetseg.core.students.membranes.params import TrainMembranesParameters
 from cryoetseg.core.students.volumes import volume_from_array
 
@@ -46,7 +46,7 @@ def test_the_held_out_block_holds_as_much_as_the_average():
 
 def test_the_ignored_band_lies_on_both_sides_of_a_border_and_at_no_unknown_slice():
     labels = labels_between(6, 26)
-    targets = LabelTargets(volume(labels), 6, 26, 0, 1)
+    targets = LabelTargets(volume(labels), np.arange(6, 26), Paint(0, "background"), 1)
     plane = targets.plane(6, (0, 0), (20, 24))
     ignored = plane.weights == 0
     expected = np.zeros((20, 24), bool)
@@ -67,6 +67,53 @@ def test_one_class_of_several_can_be_the_membrane():
     np.testing.assert_array_equal(tomogram.targets.plane(3, (0, 0), (20, 24)).labels, labels[3] == 7)
     with pytest.raises(InputError, match="no voxel of label 3"):
         open_labelled([volume(labels)], TrainMembranesParameters(membrane_class=3))
+
+
+def test_a_tomogram_without_membranes_is_background_in_all_its_slices():
+    full, void = volume(labels_between(6, 26)), volume(np.zeros((30, 20, 24), np.int8))
+    _, empty = open_labelled([full, void], TrainMembranesParameters(held_out=0, empty_share=0.5))
+    assert (empty.training[0], empty.training[-1], len(empty.training)) == (0, 29, 20)
+    target = empty.targets.plane(29, (0, 0), (20, 24))
+    assert not target.labels.any()
+    assert target.weights.all()
+    _, fewer = open_labelled([full, void], TrainMembranesParameters(held_out=0, empty_share=0.2))
+    assert len(fewer.training) == 5
+    with pytest.raises(InputError, match="no voxel of membrane"):
+        open_labelled([void], TrainMembranesParameters())
+
+
+def painted():
+    """Slices 4 and 20 painted: membrane 1, some background 2; slice 20 doubtful (-1) in one row."""
+    labels = np.zeros((30, 20, 24), np.int8)
+    labels[[4, 20], 8:12, 4:20], labels[[4, 20], 14:16, 4:20], labels[20, 18] = 1, 2, -1
+    return labels
+
+
+def test_slices_that_are_not_painted_count_for_nothing():
+    parameters = TrainMembranesParameters(unpainted="painted_slices", membrane_class=1, ignore_band_px=0)
+    (tomogram,) = open_labelled([volume(painted())], parameters)
+    np.testing.assert_array_equal(tomogram.training, [4, 20])
+    assert tomogram.targets.plane(4, (0, 0), (20, 24)).weights.all()
+    assert not tomogram.targets.plane(5, (0, 0), (20, 24)).weights.any()
+    np.testing.assert_array_equal(tomogram.targets.plane(20, (0, 0), (20, 24)).weights, painted()[20] >= 0)
+
+
+def test_voxels_that_are_not_painted_count_for_nothing_and_crops_lie_on_paint():
+    (tomogram,) = open_labelled([volume(painted())], TrainMembranesParameters(unpainted="unknown", ignore_band_px=1))
+    target = tomogram.targets.plane(20, (0, 0), (20, 24))
+    np.testing.assert_array_equal(target.weights, painted()[20] > 0)  # the border to what is unknown is no border
+    np.testing.assert_array_equal(target.labels, painted()[20] == 1)
+    assert (painted()[tuple(tomogram.elsewhere.T)] == 2).all()
+    assert (painted()[tuple(tomogram.centres.T)] == 1).all()
+    with pytest.raises(InputError, match="nothing is painted as background"):
+        open_labelled([volume(np.minimum(painted(), 1))], TrainMembranesParameters(unpainted="unknown"))
+
+
+def test_one_of_three_painted_slices_is_held_out():
+    labels = painted()
+    labels[12] = labels[4]
+    (tomogram,) = open_labelled([volume(labels)], TrainMembranesParameters(unpainted="painted_slices"))
+    assert (len(tomogram.held_out), len(tomogram.training)) == (1, 2)
 
 
 def test_self_training_counts_confident_voxels_only():

@@ -10,14 +10,16 @@ from cryoetseg.core.metrics.picking import precision_recall_f1
 from cryoetseg.core.models.card import ModelCard, save_model
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
-from cryoetseg.core.runtime.errors import InputError, WeightsError
+from cryoetseg.core.runtime.errors import InputError, ParameterError, WeightsError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.students.picker import apply as picking
+from cryoetseg.core.students.picker.data import Crops, labelled_volume, particle_classes
 from cryoetseg.core.students.picker.labels import template
 from cryoetseg.core.students.picker.model import PickerModel, build_network, load_picker
 from cryoetseg.core.students.picker.nms import Peaks
 from cryoetseg.core.students.picker.params import PickDeepetParameters, TrainPickerParameters
 from cryoetseg.core.students.picker.ranking import contrast_at, ranked
+from cryoetseg.core.students.picker.start import Start
 from cryoetseg.core.students.picker.train import PickerTask, run, train_picker
 from cryoetseg.core.students.volumes import volume_from_array
 from cryoetseg.core.volumes.io import write_volume
@@ -132,6 +134,65 @@ def test_unknown_voxels_do_not_move_the_loss():
         assert logits.grad[..., :12].abs().max() > 1e-6
 
 
+def test_what_is_not_clicked_gives_no_gradient():
+    class Answers(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.logits = nn.Parameter(torch.randn(1, 1, 16, 16, 16, generator=torch.Generator().manual_seed(0)))
+
+        def forward(self, volume):
+            return self.logits.expand(len(volume), -1, -1, -1, -1)
+
+    volume = student_volume(0)
+    p = TrainPickerParameters(**{**SHORT, "unclicked": "unknown"})
+    classes = particle_classes([volume.particles], 10.0, p)
+    task = PickerTask(Crops([labelled_volume(volume, classes, p)], classes, p), 1, p, 0)
+    item = task.item(3, np.random.default_rng(0))
+    network, batch = Answers(), {name: torch.from_numpy(np.ascontiguousarray(part))[None] for name, part in item.items()}
+    task.loss({"picker": network}, batch, None)[0].backward()
+    unknown, moved = item["labels"][0] < 0, network.logits.grad[0, 0].abs().numpy()
+    assert 0.2 < unknown.mean() < 0.98
+    assert moved[unknown].max() < 1e-8
+    assert moved[~unknown].min() > 0
+
+
+def started(folder, tmp_path, **settings):
+    p = TrainPickerParameters(**{**SHORT, "validation_crops": 8, **settings})
+    return train_picker([student_volume(5)], p, tmp_path, 0, "cpu", Start.load(folder))
+
+
+@pytest.fixture(scope="module")
+def start_folder(model, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("start") / "model"
+    card = ModelCard(method="picker", network="residual-unet3d", network_parameters={"outputs": 1, "width": 8}, voxel_size=10.0,
+                     normalisation="none", classes={1: "class 1"}, training=model.record())
+    save_model(folder, model.network, card)
+    return folder
+
+
+def test_a_picker_goes_on_from_a_start(start_folder, tmp_path):
+    made = started(start_folder, tmp_path, iterations=2, learning_rate=1e-5, width=16)
+    assert made.model.width == 8  # that of the start
+    first = dict(load_picker(start_folder).network.named_parameters())
+    with torch.no_grad():
+        assert max(float((weight - first[name]).abs().max()) for name, weight in made.model.network.named_parameters()) < 1e-3
+
+
+def test_a_picker_that_training_makes_worse_is_not_kept(start_folder, tmp_path):
+    made = started(start_folder, tmp_path, iterations=3, learning_rate=1.0, ema_decay=0)
+    assert "the start is kept" in made.notes[-1]
+    first = load_picker(start_folder).network.state_dict()
+    assert all(torch.equal(value, first[name]) for name, value in made.model.network.state_dict().items())
+
+
+def test_a_start_of_other_classes_is_refused(start_folder, tmp_path):
+    volume, centres = balls(0)
+    table = ParticleTable.from_points(centres, voxel_size=10.0, tilt_series_id="sample", class_id=1 + np.arange(len(centres)) % 2)
+    two = volume_from_array("sample", volume, 10.0, particles=table)
+    with pytest.raises(ParameterError, match="1 classes, for lists of 2"):
+        train_picker([two], TrainPickerParameters(**SHORT), tmp_path, 0, "cpu", Start.load(start_folder))
+
+
 def test_views_average_mirrored_probabilities():
     def left_half(tiles):
         logits = np.full((len(tiles), 1, *tiles.shape[1:]), -20.0, np.float32)
@@ -203,5 +264,5 @@ def test_bad_inputs_are_told(tmp_path):
 
 def test_self_training_learns_from_the_pickers_own_picks(tmp_path):
     p = TrainPickerParameters(**{**SHORT, "iterations": 4, "rounds": 2})
-    _, outcome = train_picker([student_volume(0)], p, tmp_path, 0, "cpu")
+    _, outcome, _ = train_picker([student_volume(0)], p, tmp_path, 0, "cpu")
     assert outcome.folder.name == "round_2"

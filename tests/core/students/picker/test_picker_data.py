@@ -5,7 +5,7 @@ import pytest
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.students.picker.augmentation import augment
-from cryoetseg.core.students.picker.data import Crops, crop_start, labelled_volume, particle_classes
+from cryoetseg.core.students.picker.data import Crops, crop_start, kept_apart, labelled_volume, particle_classes
 from cryoetseg.core.students.picker.params import TrainPickerParameters
 from cryoetseg.core.students.volumes import volume_from_array
 
@@ -72,6 +72,43 @@ def test_labelled_slices_default_to_those_the_particles_reach():
 
 def test_background_crops_are_the_share_asked_for():
     assert len(crops(student_volume(np.full((8, 3), 20.0)), background_share=0.2)) == 10
+
+
+def test_a_tomogram_without_particles_gives_background_alone():
+    volume, void = student_volume([[24, 20, 22], [10, 20, 22]]), student_volume(np.zeros((0, 3)))
+    p = TrainPickerParameters(patch_px=16, particle_diameter=80.0, augmentation="none", background_share=0.0, empty_share=0.5)
+    classes = particle_classes([volume.particles, void.particles], 10.0, p)
+    labelled = [labelled_volume(item, classes, p) for item in (volume, void)]
+    assert labelled[1].z_range == (0, SHAPE[0])
+    source = Crops(labelled, classes, p)
+    assert len(source) == 4
+    void.data[:] = 7
+    for index in (2, 3):
+        grey, labels = source.draw(index, np.random.default_rng(index))
+        assert len(np.unique(grey)) == 1
+        assert (labels == 0).all()
+
+
+def test_around_a_click_is_background_and_further_off_unknown():
+    source = crops(student_volume([[24, 20, 22]]), patch_px=32, unclicked="unknown", background_share=0.5, label="sphere")
+    assert len(source) == 1  # a crop anywhere would teach nothing
+    _, labels = source.draw(0, np.random.default_rng(0))
+    centre = np.argwhere(labels[0] == 1).mean(axis=0)
+    distance = np.linalg.norm(np.indices(labels[0].shape).transpose(1, 2, 3, 0) - centre, axis=-1)
+    assert (labels[0][distance <= 2] == 1).all()
+    assert (labels[0][(distance > 2) & (distance <= 5.5)] == 0).all()  # particles of 8 voxels, labels of 5: the next begins at 5.5
+    assert (labels[0][distance > 5.5] == -1).all()
+
+
+def test_some_particles_are_kept_apart_to_judge():
+    volume = student_volume(np.random.default_rng(0).uniform(5, 35, (10, 3)))
+    p = TrainPickerParameters(particle_diameter=80.0)
+    labelled = [labelled_volume(volume, particle_classes([volume.particles], 10.0, p), p)]
+    (teaching,), (judging,) = kept_apart(labelled, 0.3, np.random.default_rng(0))
+    assert (teaching.doubtful.sum(), judging.doubtful.sum()) == (3, 7)
+    assert (teaching.doubtful ^ judging.doubtful).all()
+    few = [labelled_volume(student_volume([[9, 9, 9]] * 4), particle_classes([volume.particles], 10.0, p), p)]
+    assert not kept_apart(few, 0.3, np.random.default_rng(0))[0][0].doubtful.any()
 
 
 def test_mirrors_and_the_half_turn_about_the_tilt_axis():
