@@ -18,6 +18,7 @@ from .params import PipelineParameters
 logger = logging.getLogger(__name__)
 STEPS = ("segment-slabs", "train-membranes", "train-picker", "segment-membranes", "pick-deepet")
 MEMBRANES, PICKER = STUDENTS = ("membranes", "picker")
+PSEUDO_LABELS = "pseudo_labels"  # folder
 
 
 @dataclass(frozen=True)
@@ -65,9 +66,7 @@ class Chain:
         own = {"z_start": first, "z_end": last, "particle_diameter": self._parameters.particle_diameter}
         name = tomogram.tilt_series_id
         logger.info("pseudo-labels: %s, slices %d to %d", name, first, last - 1)
-        result = self._run("segment-slabs", f"pseudo_labels/{name}", [tomogram], own)
-        return Labels(_only(result, "membrane_mask") if result.metrics.get("membrane_fraction", 1) else None,
-                      _only(result, "particles") if result.metrics.get("particles", 1) else None)
+        return labels_from(self._run("segment-slabs", f"{PSEUDO_LABELS}/{name}", [tomogram], own))
 
     def train(self, labels: Mapping[str, Labels], folder: str, only: str = "") -> Students:
         """Train the membrane U-Net and the picker on ``labels`` by tilt-series id (Uddin26 steps 7-8), below ``folder``; ``only`` one of
@@ -113,6 +112,12 @@ class Chain:
         parameters = parameters_from(parameters_model(method), chosen).model_dump(mode="json")
         return run_job(Job(method=method, parameters=parameters, inputs=list(inputs), output_folder=str(self.folder / folder),
                            seed=self._job.seed, device=self._job.device))
+
+
+def labels_from(result: Result) -> Labels:
+    """The pseudo-labels that a run of segment-slabs left."""
+    return Labels(_only(result, "membrane_mask") if result.metrics.get("membrane_fraction", 1) else None,
+                  _only(result, "particles") if result.metrics.get("particles", 1) else None)
 
 
 def checked_tomograms(job: Job) -> list[InputFile]:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from ...runtime.errors import JobError
-from ...runtime.job import Job
+from ...runtime.job import RESULT_FILE, Job, Result, read_result
 from ...runtime.params import parameters_from
 from .bounds import Truth, truths_of
-from .chain import STUDENTS, Chain, Students
+from .chain import PSEUDO_LABELS, STUDENTS, Chain, Students, labels_from
 from .params import PipelineParameters
 from .run import train_oracle
 
 LABELS, TRAINING, APPLICATION, REPORT = "labels", "training", "application", "report"
 PSEUDO, ORACLE = "pseudo", "oracle"  # what a training learns from
+FOLDERS = {PSEUDO: "students", ORACLE: "oracle"}
 
 
 def stages(job: Job) -> list[list[str]]:
@@ -39,17 +40,32 @@ def run_part(job: Job, part: str) -> None:
         source, _, student = name.partition("/")
         _train(chain, truths, source, student)
     elif kind == APPLICATION and name in tomograms:
-        chain.apply(_train(chain, truths, PSEUDO), tomograms[name], "found")
+        chain.apply(_trained(chain, PSEUDO), tomograms[name], "found")
         if _has_oracle(chain, parameters, truths) and name in truths:
-            chain.apply(_train(chain, truths, ORACLE), tomograms[name], "oracle")
+            chain.apply(_trained(chain, ORACLE), tomograms[name], "oracle")
     else:
         raise JobError(f"part '{part}' of a pipeline", ", ".join(part for stage in stages(job) for part in stage))
 
 
-def _train(chain: Chain, truths: dict[str, Truth], source: str, only: str = "") -> Students:
+def _train(chain: Chain, truths: dict[str, Truth], source: str, student: str) -> None:
     if source == ORACLE:
-        return train_oracle(chain, truths, only)
-    return chain.train(chain.pseudo_labels(), "students", only)
+        train_oracle(chain, truths, student)
+    else:
+        labels = {item.tilt_series_id: labels_from(_record(chain, PSEUDO_LABELS, item.tilt_series_id)) for item in chain.labelled}
+        chain.train(labels, FOLDERS[PSEUDO], student)
+
+
+def _trained(chain: Chain, source: str) -> Students:
+    """The students that the parts before have trained; None for one that had nothing to learn from."""
+    folders = [chain.folder / FOLDERS[source] / student for student in STUDENTS]
+    models = [folder / read_result(folder / RESULT_FILE).outputs_of("model")[0].path if (folder / RESULT_FILE).is_file() else None
+              for folder in folders]
+    return Students(*models)
+
+
+def _record(chain: Chain, *folders: str) -> Result:
+    """What a part before has left, read and not run again: many parts need it at the same time."""
+    return read_result(chain.folder.joinpath(*folders) / RESULT_FILE)
 
 
 def _has_oracle(chain: Chain, parameters: PipelineParameters, truths: dict[str, Truth]) -> bool:
