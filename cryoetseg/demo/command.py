@@ -5,6 +5,7 @@ baselines and writes ``DIR/report.html``. With ``--tomogram FILE`` the user's ow
 and counts.
 """
 
+import shlex
 from pathlib import Path
 from typing import List, Optional
 
@@ -17,7 +18,8 @@ from cryoetseg.core.report.summary import REPORT, Segmented, score_table, write_
 from cryoetseg.demo.project import PROJECT, Demo, open_window, run_demo
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
-OUT = typer.Option(Path("demo_output"), "--out", metavar="FOLDER", help="Folder of the report and of the Scipion project.")
+DEMO_FOLDER = Path("demo_output")
+OUT = typer.Option(DEMO_FOLDER, "--out", metavar="FOLDER", help="Folder of the report and of the Scipion project.")
 TOMOGRAM = typer.Option(None, "--tomogram", metavar="FILE", help="Your own tomogram instead of simulated ones.")
 VOXEL_SIZE = typer.Option(None, "--voxel-size", metavar="ANGSTROM", help="Voxel size, where the tomogram's header has none.")
 SLICES = typer.Option("", "--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included. Default: the middle.")
@@ -43,8 +45,15 @@ def demo(
     items = segmented(finished)
     name = REPORT if tomogram is None else f"{tomogram.stem}.html"
     scores = write_summary(items, out, "cryoetseg: segmentation without labels", name)
-    for line in [*score_lines(scores), "", f"report:  {out.absolute() / name}", f"project: {finished.project} (make gui opens it)"]:
+    for line in [*score_lines(scores), "", f"report:  {out.absolute() / name}", f"project: {finished.project}",
+                 f"window:  {window_command(finished.project.name, out)}"]:
         typer.echo(line)
+
+
+def window_command(project: str, out: Path) -> str:
+    """What to type in the checkout to open this project in Scipion's window, and no other."""
+    chosen = {"PROJECT": (project, PROJECT), "DEMO": (str(out), str(DEMO_FOLDER))}
+    return " ".join(["make gui", *(f"{name}={shlex.quote(value)}" for name, (value, default) in chosen.items() if value != default)])
 
 
 def segmented(finished: Demo) -> List[Segmented]:

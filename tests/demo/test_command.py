@@ -1,8 +1,13 @@
 """The demo's own part: what it takes from the project and how it prints the scores."""
 
+import shlex
+import shutil
+import subprocess
 from pathlib import Path
 
-from cryoetseg.demo.command import score_lines, segmented
+import pytest
+
+from cryoetseg.demo.command import score_lines, segmented, window_command
 from cryoetseg.demo.project import Demo, DemoRun
 
 
@@ -29,3 +34,12 @@ def test_scores_are_printed_as_a_table():
 
 def test_no_scores_are_explained():
     assert score_lines({}) == ["no scores, because nothing is known of this tomogram; look at the pictures"]
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize(("project", "out"), [("demo", "demo_output"), ("demo_my cell", "demo_output"), ("demo_171", "/data/it's here")])
+def test_the_command_told_at_the_end_opens_this_project(project, out):
+    command = shlex.split(window_command(project, Path(out)))
+    told = subprocess.run([*command, "--dry-run"], cwd=Path(__file__).parents[2], capture_output=True, text=True, check=True).stdout
+    window = next(line for line in told.splitlines() if "cryoetseg.demo" in line)
+    assert shlex.split(window)[-5:] == ["--out", out, "--gui", "--project", project]
