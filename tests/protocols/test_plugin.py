@@ -57,8 +57,23 @@ def test_menu_names_only_protocols_that_exist():
     named = set(re.findall(r'"value": "(\w+)"', conf))
     assert named == PROTOCOLS
     tree = json.loads(conf.split("=", 1)[1])
-    assert [section["text"] for section in tree] == ["Tomograms", "Particles", "CryoETSeg"]
-    assert tree[0]["children"][0]["text"] == "Segmentation"
+    assert [section["text"] for section in tree] == ["Imports", "Tomograms", "Particles", "CryoETSeg"]
+
+
+def test_protocols_stand_where_those_of_other_plugins_do():
+    """A section or group that the tomography plugin does not have would be one more in the menu beside the one meant."""
+    import tomo
+
+    def groups(folder):
+        lines = (folder / "protocols.conf").read_text().split("Tomography =", 1)[1].splitlines()
+        tree = json.loads("".join(line for line in lines if not line.startswith(";")))
+        return {section["text"]: {item["text"] for item in section["children"] if item["tag"] == "protocol_group"} for section in tree}
+
+    ours, others = groups(PACKAGE), groups(Path(tomo.__file__).parent)
+    del ours["CryoETSeg"]
+    assert ours == {"Imports": set(), "Tomograms": {"Denoise", "Segmentation"}, "Particles": {"Picking"}}
+    for section, names in ours.items():
+        assert names <= others[section]
 
 
 def test_the_core_is_complete_here():
