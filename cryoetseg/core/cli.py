@@ -19,8 +19,8 @@ from typer.core import TyperGroup
 from .runtime.errors import CryoetsegError, MemoryLimitError
 
 logger = logging.getLogger(__name__)
-COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "train", "voxuda", "dual", "generate", "export", "weights", "run",
-            "batch", "info")
+COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "train", "voxuda", "dual", "generate", "export", "data", "weights",
+            "run", "batch", "info")
 INTERRUPTED, TERMINATED, UNEXPECTED = 130, 143, 70
 
 

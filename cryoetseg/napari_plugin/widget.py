@@ -1,5 +1,7 @@
-"""The dock widget: a method, the tomogram it works on, its parameters, and the bar of its progress."""
-from __future__ import annotations
+"""The dock widget: a method, the tomogram it works on, its parameters, and the bar of its progress.
+
+magicgui evaluates the annotations of ``run`` where they stand, so they are no strings here.
+"""
 
 from pathlib import Path
 from typing import Any

@@ -1,0 +1,101 @@
+"""Fetching from the data portal: its own client against recorded answers of its service, in the interpreter that has the client."""
+import json
+import os
+import re
+import subprocess
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import mrcfile
+import numpy as np
+import pytest
+
+from cryoetseg.core.interchange.portal_fetch import fetch
+from cryoetseg.core.particles.formats import read_particles
+from cryoetseg.core.runtime.errors import InputError
+
+ROOT = Path(__file__).resolve().parents[3]
+POINTS = [{"type": "orientedPoint", "location": {"x": 1, "y": 2, "z": 3}, "xyz_rotation_matrix": np.eye(3).tolist()}]
+
+
+def answers(url, size):
+    """Rows of the service by its root field, with the field names of its schema."""
+    files = f"{url}/files"
+    return {
+        "datasets": [{"id": 10004, "title": "test dataset", "datasetPublications": "10.1/x"}],
+        "runs": [{"id": 1, "name": "Position_1"}, {"id": 2, "name": "Position_2"}],
+        "tomograms": [{"id": 7, "voxelSpacing": 7.84, "httpsMrcFile": f"{files}/Position_1.mrc", "fileSizeMrc": size,
+                       "processing": "denoised", "isVisualizationDefault": True}],
+        "annotations": [{"id": 100, "objectName": "cytosolic ribosome", "groundTruthStatus": True,
+                         "httpsMetadataPath": f"{files}/ribosome-1.0.json"}],
+        "annotationShapes": [{"id": 5, "shapeType": "OrientedPoint"}],
+        "annotationFiles": [{"id": 9, "format": "ndjson", "httpsPath": f"{files}/ribosome-1.0_orientedpoint.ndjson"}],
+    }
+
+
+@pytest.fixture
+def service(tmp_path):
+    """The portal's service on this machine: answers to queries, and files; its address."""
+    with mrcfile.new(tmp_path / "Position_1.mrc") as file:
+        file.set_data(np.arange(60, dtype=np.float32).reshape(3, 4, 5))
+        file.voxel_size = 7.84
+    (tmp_path / "ribosome-1.0.json").write_text(json.dumps({"annotation_object": {"name": "cytosolic ribosome"}}))
+    (tmp_path / "ribosome-1.0_orientedpoint.ndjson").write_text("\n".join(map(json.dumps, POINTS)))
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self):
+            query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["query"]
+            root, fields = re.search(r"\{\s*(\w+)[^{]*\{([^}]*)\}", re.sub(r"\(.*\)", "", query, flags=re.DOTALL)).groups()
+            rows = answers(f"http://127.0.0.1:{self.server.server_port}", (tmp_path / "Position_1.mrc").stat().st_size)[root]
+            self._answer(json.dumps({"data": {root: [{name: row.get(name) for name in fields.split()} for row in rows]}}).encode())
+
+        def do_GET(self):
+            self._answer((tmp_path / Path(self.path).name).read_bytes())
+
+        def _answer(self, body):
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Service)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/graphql"
+    server.shutdown()
+
+
+FETCH = ("import json, sys; from pathlib import Path; from cryoetseg.core.interchange.portal_fetch import fetch; "
+         "print(json.dumps(fetch(sys.argv[1], Path(sys.argv[2]), sys.argv[3])))")
+
+
+def test_a_run_is_fetched_with_voxel_size_licence_and_annotations(service, tmp_path):
+    python = os.environ.get("CRYOETSEG_COPICK_PYTHON", "")
+    if not python:
+        pytest.skip("CRYOETSEG_COPICK_PYTHON names no interpreter with cryoet-data-portal (copick brings it)")
+    out = tmp_path / "out"
+    for _ in range(2):  # the second time nothing is fetched
+        done = subprocess.run([python, "-c", FETCH, "portal:10004/Position_1", str(out), service], capture_output=True, text=True,
+                              check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout.splitlines()[-1])
+    assert (row["voxel_size"], row["processing"], row["licence"][:7]) == (7.84, "denoised", "CC0-1.0")
+    with mrcfile.open(out / "10004" / row["tomogram"]) as file:
+        assert file.data[2, 3, 4] == 59
+    table = read_particles(out / "10004" / row["annotations"][0]["path"])
+    assert (table.zyx.tolist(), table.voxel_size, table.tilt_series_ids()) == ([[3, 2, 1]], 7.84, ["Position_1"])
+    assert table.class_names == {1: "cytosolic ribosome"}
+    assert json.loads((out / "10004" / "portal.json").read_text())["title"] == "test dataset"
+    assert not list(out.rglob(".fetch_*"))
+
+
+def test_addresses_and_a_missing_client_are_told(tmp_path, monkeypatch):
+    with pytest.raises(InputError, match="portal:10004/Position_161"):
+        fetch("portal:Position_1", tmp_path)
+    monkeypatch.setitem(__import__("sys").modules, "cryoet_data_portal", None)
+    with pytest.raises(InputError, match="pip install cryoet-data-portal"):
+        fetch("portal:10004", tmp_path)
