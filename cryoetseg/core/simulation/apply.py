@@ -17,6 +17,7 @@ from ..runtime.seeds import numpy_generator
 from .imaging import bordered, noise_images, optics, signal_images
 from .library import Template, build_templates
 from .maps import load_templates
+from .membranes import Surface
 from .output import write_tomogram
 from .params import SimulationParameters
 from .projection import Geometry, project
@@ -48,13 +49,15 @@ def run(job: Job) -> MethodOutcome:
 
 def simulate(
     parameters: SimulationParameters, seed: int, templates: Sequence[Template] = (), device: str = "cpu",
+    surfaces: Sequence[Surface] = (),
 ) -> SimulatedTomogram:
-    """Simulate one tomogram. ``templates`` (user maps, see :mod:`.maps`) are added to the built-in library's selection.
+    """Simulate one tomogram. ``templates`` (user maps, see :mod:`.maps`) are added to the built-in library's selection, ``surfaces``
+    (:mod:`.traced`) to the membranes.
 
     The same parameters, seed and templates give the same tomogram.
     """
     library = build_templates(parameters.particles, parameters.voxel_size, templates)
-    scene = build_scene(parameters, library, seed)
+    scene = build_scene(parameters, library, seed, surfaces)
     return image_scene(scene, seed, choose_device(device))
 
 

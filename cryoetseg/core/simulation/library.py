@@ -52,6 +52,14 @@ class Template:
         return float(np.sqrt((self._mask_voxels**2).sum(axis=1).max(initial=0)) + 1) * self.spacing
 
     @cached_property
+    def gyration_diameter(self) -> float:
+        """Diameter in Angstrom of the ball that has the density's radius of gyration: 2 sqrt(5 / 3) Rg."""
+        solid = np.maximum(self.density, 0)
+        axes = np.arange(len(solid)) - (len(solid) - 1) / 2
+        second = sum(float(axes**2 @ solid.sum(axis=tuple(other for other in range(3) if other != axis))) for axis in range(3))
+        return float(2 * np.sqrt(5 / 3 * second / max(float(solid.sum()), 1e-12))) * self.spacing
+
+    @cached_property
     def half_extents(self) -> Array:
         """Half the sides (z, y, x) in Angstrom of the box about the centre that holds the mask."""
         return (np.abs(self._mask_voxels).max(axis=0, initial=0) + 1) * self.spacing

@@ -114,10 +114,15 @@ def sheet(centre: Array, rotation: Rotation, length: float, roughness: float, ha
         local = (points - centre).astype(np.float32) @ matrix
         plane = local.copy()
         plane[:, 0] = 0.0
-        height = local[:, 0] - roughness * length * waves(plane)
-        return np.abs(height) - half_gap if half_gap > 0 else height
+        return local[:, 0] - roughness * length * waves(plane)
 
-    return Surface("double sheet" if half_gap > 0 else "sheet", distance, half_gap > 0)
+    single = Surface("sheet", distance, False)
+    return paired(single, half_gap) if half_gap > 0 else single
+
+
+def paired(surface: Surface, half_gap: float) -> Surface:
+    """Two membranes at ``half_gap`` Angstrom on both sides of ``surface``; the gap between them is their lumen."""
+    return Surface(f"double {surface.kind}", lambda points: np.abs(surface.distance(points)) - half_gap, True)
 
 
 def draw_surfaces(parameters: SimulationParameters, rng: np.random.Generator) -> Iterator[Callable[[], Surface]]:
@@ -135,7 +140,11 @@ def draw_surfaces(parameters: SimulationParameters, rng: np.random.Generator) ->
         radius = np.exp(rng.uniform(np.log(p.vesicle_radius_min), np.log(largest)))  # small vesicles are the common ones
         # b / a = sqrt(1 - e2)
         shrink = np.sqrt(1 - rng.uniform(0.4, MAX_ECCENTRICITY, size=2) ** 2) if eccentric else np.ones(2)
-        return vesicle(anywhere(), radius * np.array([1.0, *shrink]), random_rotation(rng), p.membrane_roughness, rng)
+        ball = vesicle(anywhere(), radius * np.array([1.0, *shrink]), random_rotation(rng), p.membrane_roughness, rng)
+        return paired(ball, gap() / 2) if p.double_vesicle_fraction and rng.uniform() < p.double_vesicle_fraction else ball
+
+    def gap() -> float:
+        return rng.uniform(p.membrane_gap_min, p.membrane_gap_max)
 
     def flat(tilted: float) -> Rotation:
         """Turns z into the plane of the slab, within ``tilted`` degrees."""
@@ -149,8 +158,8 @@ def draw_surfaces(parameters: SimulationParameters, rng: np.random.Generator) ->
         return torus(anywhere(), radius * rng.uniform(1.8, 3), radius, random_rotation(rng), p.membrane_roughness, rng)
 
     def a_sheet() -> Surface:
-        gap = rng.uniform(60, 160) if rng.uniform() < p.double_sheet_fraction else 0.0
-        return sheet(anywhere(), flat(15), float(extent.max()), p.membrane_roughness / 2, gap, rng)
+        half_gap = gap() / 2 if rng.uniform() < p.double_sheet_fraction else 0.0
+        return sheet(anywhere(), flat(15), float(extent.max()), p.membrane_roughness / 2, half_gap, rng)
 
     yield from [a_sheet] * p.sheet_count + [a_tube] * p.tube_count + [a_torus] * p.torus_count
     yield from [lambda: ball(False)] * p.vesicle_count + [lambda: ball(True)] * p.ellipsoid_count

@@ -36,6 +36,9 @@ class SimulationParameters(Parameters):
     sample_thickness: float = parameter(
         0.0, "Thickness of the ice or lamella that holds the sample, centred in z; 0 takes nine tenths of the volume's height.",
         unit="A", ge=0.0)
+    field_share: float = parameter(
+        1.0, "Share of the field, seen along the beam, that holds sample; the rest is empty ice beside a straight edge of random "
+        "direction.", ge=0.05, le=1.0)
 
     # Membranes
     vesicle_count: int = parameter(4, "Number of spherical vesicles.", ge=0, le=1000)
@@ -44,6 +47,16 @@ class SimulationParameters(Parameters):
     torus_count: int = parameter(0, "Number of membrane tori.", ge=0, le=100)
     sheet_count: int = parameter(1, "Number of membrane sheets that cross the volume.", ge=0, le=100)
     double_sheet_fraction: float = parameter(0.5, "Probability that a sheet is a pair of parallel membranes.", expert=True, ge=0.0, le=1.0)
+    double_vesicle_fraction: float = parameter(
+        0.0, "Probability that a vesicle is wrapped in a second membrane, as mitochondria and autophagosomes are.", expert=True,
+        ge=0.0, le=1.0)
+    membrane_gap_min: float = parameter(
+        120.0, "Smallest distance between the middles of a pair of membranes.", unit="A", expert=True, ge=60.0, le=2000.0)
+    membrane_gap_max: float = parameter(
+        320.0, "Largest distance between the middles of a pair of membranes.", unit="A", expert=True, ge=60.0, le=2000.0)
+    lined_membranes: float = parameter(
+        0.0, "Share of the membranes that are lined with ribosomes on their outer side, as rough endoplasmic reticulum is.", expert=True,
+        ge=0.0, le=1.0)
     vesicle_radius_min: float = parameter(
         200.0, "Smallest radius of vesicles, to the middle of the bilayer.", unit="A", ge=80.0, le=10000.0)
     vesicle_radius_max: float = parameter(
@@ -76,6 +89,12 @@ class SimulationParameters(Parameters):
         0, "Number of gold beads. They are 12 times denser than protein and dominate the variance that the SNR refers to.", ge=0, le=1000)
     gold_radius_min: float = parameter(25.0, "Smallest radius of gold beads.", unit="A", expert=True, ge=5.0, le=500.0)
     gold_radius_max: float = parameter(50.0, "Largest radius of gold beads.", unit="A", expert=True, ge=5.0, le=500.0)
+    contamination_count: int = parameter(
+        0, "Number of ice crystals that lie on both faces of the sample and float in the empty ice beside it.", ge=0, le=1000)
+    contamination_size_min: float = parameter(200.0, "Smallest diameter of ice crystals.", unit="A", expert=True, ge=50.0, le=20000.0)
+    contamination_size_max: float = parameter(1500.0, "Largest diameter of ice crystals.", unit="A", expert=True, ge=50.0, le=20000.0)
+    carbon_edge: bool = parameter(
+        False, "A film of carbon with the round edge of its hole lies under part of the field.", expert=True)
 
     # Tilt series
     tilt_min: float = parameter(-60.0, "First tilt angle; the range may be asymmetric.", unit="degrees", ge=-89.0, le=0.0)
@@ -115,8 +134,9 @@ class SimulationParameters(Parameters):
         3500.0, "Inelastic mean free path in ice: higher tilts are thicker and noisier.", unit="A", expert=True, ge=500.0, le=20000.0)
 
     # Reconstruction
-    weighting: Literal["crowther", "ramp"] = parameter(
-        "crowther", "Weighting of the back-projection: a ramp that levels off where neighbouring tilts no longer overlap, or a plain ramp.")
+    weighting: Literal["crowther", "ramp", "sirt"] = parameter(
+        "crowther", "Weighting of the back-projection: a ramp that levels off where neighbouring tilts no longer overlap, a plain ramp, or "
+        "the filter that gives what ten rounds of SIRT give.")
     lowpass: float = parameter(
         0.2, "Frequency where the roll-off of the images starts; it reaches 0 at 0.5. The default gives the noise of binned tomograms.",
         unit="1/voxel", expert=True, ge=0.05, le=0.5)
@@ -128,7 +148,7 @@ class SimulationParameters(Parameters):
 
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> "SimulationParameters":
-        for stem in ("vesicle_radius", "tube_radius", "gold_radius", "defocus", "tilt"):
+        for stem in ("vesicle_radius", "tube_radius", "gold_radius", "membrane_gap", "contamination_size", "defocus", "tilt"):
             if getattr(self, stem + "_min") > getattr(self, stem + "_max"):
                 raise ValueError(f"{stem}_min is larger than {stem}_max")
         return self

@@ -14,6 +14,7 @@ from .projection import Geometry, back_project, back_projector
 from .tilt_series import TiltSeries
 
 Volume = NDArray[np.float32]
+SIRT_ROUNDS = 10
 
 
 @dataclass(frozen=True)
@@ -45,12 +46,15 @@ def weighting(width: int, thickness: float, step: float, kind: str) -> NDArray[n
     """Weights of a back-projection for the frequencies of an rfft over ``width`` pixels across the tilt axis.
 
     A ramp |k|; 'crowther' levels it off at k = 1 / (thickness * step), ``thickness`` in voxels and ``step`` in radians, beyond which
-    neighbouring tilts no longer overlap. The zero frequency keeps a quarter of the first one's weight, the mean of the ramp over
-    that bin.
+    neighbouring tilts no longer overlap. 'sirt' is what :data:`SIRT_ROUNDS` rounds of SIRT amount to: each round leaves the share
+    1 - first / |k| of the error at a frequency, ``first`` being the lowest one (Zeng 2012; IMOD's SIRT-like filter is of this kind).
+    The zero frequency keeps a quarter of the first one's weight, the mean of the ramp over that bin.
     """
     k = np.fft.rfftfreq(width)
     ramp = k.copy()
     ramp[0] = k[1] / 4
+    if kind == "sirt":
+        return ramp * (1 - (1 - np.minimum(k[1] / np.maximum(k, k[1]), 1)) ** SIRT_ROUNDS)
     return np.minimum(ramp, 1 / (thickness * step)) if kind == "crowther" else ramp
 
 

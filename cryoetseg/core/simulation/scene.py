@@ -10,12 +10,13 @@ from scipy.spatial.transform import Rotation
 
 from ..particles.angles import from_matrices
 from ..particles.table import ParticleTable
+from .contamination import Foreign
 from .library import Template
 from .membranes import Shell, Surface
 from .packing import Body
 from .params import SimulationParameters
 
-STRUCTURES = ("membrane", "actin", "microtubule", "gold")
+STRUCTURES = ("membrane", "actin", "microtubule", "gold", "contamination", "carbon")
 SMALLEST_LABEL = 4  # voxels: smaller macromolecules are density without a label
 SLAB_SHARE = 0.9
 
@@ -26,7 +27,8 @@ class Scene:
 
     ``density`` is relative to protein (1); ``classes`` holds class numbers (0 background, templates from 1 in their order, then
     :data:`STRUCTURES`); ``instances`` numbers particles from 1 in the order of :meth:`table`, then filaments and gold beads;
-    ``membranes`` is 1 in bilayers, also under membrane proteins; ``occupied`` is where nothing more may be placed.
+    ``membranes`` is 1 in bilayers, also under membrane proteins; ``occupied`` is where nothing more may be placed; ``columns`` (y, x) are
+    those of the field that hold sample.
     """
 
     parameters: SimulationParameters
@@ -36,6 +38,7 @@ class Scene:
     instances: NDArray[np.int32] = field(init=False)
     membranes: NDArray[np.int8] = field(init=False)
     occupied: NDArray[np.bool_] = field(init=False)
+    columns: NDArray[np.bool_] = field(init=False)
     particles: list[tuple[int, NDArray[np.float64], Rotation]] = field(default_factory=list)
     surfaces: list[tuple[Surface, Shell]] = field(default_factory=list)
 
@@ -47,6 +50,7 @@ class Scene:
         self.instances = np.zeros(shape, dtype=np.int32)
         self.membranes = np.zeros(shape, dtype=np.int8)
         self.occupied = np.zeros(shape, dtype=bool)
+        self.columns = np.ones(shape[1:], dtype=bool)
         self._next_structure = 0
 
     @property
@@ -96,6 +100,13 @@ class Scene:
         self.classes[box][mask] = self.class_of(kind)
         self._next_structure -= 1
         self.instances[box][mask] = self._next_structure
+
+    def add_foreign(self, kind: str, foreign: Foreign) -> None:
+        """Put what is no sample in the place of what was there and give the voxels that it fills its class."""
+        self.density[foreign.box] = np.where(foreign.mask, foreign.density, self.density[foreign.box])
+        self.occupied[foreign.box] |= foreign.mask
+        self.classes[foreign.box][foreign.mask] = self.class_of(kind)
+        self.membranes[foreign.box][foreign.mask] = 0
 
     def finish_numbering(self) -> None:
         """Give structures, numbered downwards from -1 while particles were still coming, the numbers behind the particles'."""

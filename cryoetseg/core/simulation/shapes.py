@@ -85,6 +85,11 @@ def union(*solids: Solid) -> Solid:
     return result
 
 
+def moved(solid: Solid, offset: Array) -> Solid:
+    """``solid`` moved by ``offset`` (3,)."""
+    return Solid(lambda p: solid.contains(p - offset), solid.radius + float(np.linalg.norm(offset)))
+
+
 def symmetric(solid: Solid, symmetry: str) -> Solid:
     """The union of all copies of ``solid`` under a point group."""
     matrices = symmetry_matrices(symmetry)

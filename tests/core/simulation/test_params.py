@@ -18,7 +18,7 @@ def test_help_of_snr_says_what_it_refers_to():
     assert "noise-free reconstruction over variance of the reconstructed noise" in field.help
 
 
-@pytest.mark.parametrize("bad", [{"voxel_size": 1.0}, {"snr": 0.0}, {"size_z": 2}, {"tilt_max": 95.0}, {"weighting": "sirt"},
+@pytest.mark.parametrize("bad", [{"voxel_size": 1.0}, {"snr": 0.0}, {"size_z": 2}, {"tilt_max": 95.0}, {"weighting": "fbp"},
                                  {"vesicle_radius_min": 900.0}, {"unknown": 1}])
 def test_values_out_of_bounds_are_refused(bad: dict):
     with pytest.raises(ParameterError):
