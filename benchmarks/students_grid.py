@@ -43,7 +43,7 @@ def cell(folder: Path, seed: int, snr: float, steps: dict[str, dict[str, object]
     """Scores on the unseen tomogram, scores on the training tomogram's labelled slices, seconds of the chain."""
     training = inputs_of(simulated(folder / "training", seed, snr), "training")
     unseen = inputs_of(simulated(folder / "unseen", seed + UNSEEN, snr), "unseen")
-    parameters = {"particle_diameter": DIAMETER, "steps": steps}
+    parameters = {"start": "pseudo-labels", "particle_diameter": DIAMETER, "steps": steps}
     job = Job(method="pipeline", parameters=parameters, inputs=[*training, *unseen], output_folder=str(folder / "chain"), seed=seed)
     result = run_job(job)
     scores = json.loads((folder / "chain" / "scores.json").read_text())

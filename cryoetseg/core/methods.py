@@ -29,6 +29,7 @@ METHODS = {
     "simulate-subtomograms": Method("simulation.params:SubtomogramParameters", "simulation.subtomograms:run"),
     "segment-slabs": Method("foundation.params:SegmentSlabsParameters", "foundation.apply:run", each="tomogram"),
     "train-backbone": Method("foundation.training_params:TrainBackboneParameters", "foundation.train:run"),
+    "train-general": Method("recipes.general.params:TrainGeneralParameters", "recipes.general.run:run"),
     "train-picker": Method("students.picker.params:TrainPickerParameters", "students.picker.train:run"),
     "pick-deepet": Method("students.picker.params:PickDeepetParameters", "students.picker.apply:run", each="tomogram"),
     "train-membranes": Method("students.membranes.params:TrainMembranesParameters", "students.membranes.train:run"),

@@ -5,11 +5,15 @@ from pyworkflow.object import Pointer
 from pyworkflow.protocol import Form, PointerParam
 from pyworkflow.utils import Message
 
+from cryoetseg.core.models.shelf import shipped_folder, shipped_names
 from cryoetseg.core.runtime.job import InputFile
 from cryoetseg.model_folder import modelErrors
 
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, listed
 
+GENERAL = "general"  # name of the shipped models that know all tomograms
+GENERAL_HELP = "Leave it empty for the general model that comes with the plugin, which needs no training and takes any voxel size. Or: "
+GENERAL_TEXT = "all tomograms, the general model of the plugin (simulated scenes taught it)"
 ALIKE_VOXEL_SIZE = 0.05  # larger differences make the core resample the tomogram to the model's voxel size
 
 
@@ -26,9 +30,11 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
     def _defineParams(self, form: Form) -> None:
         form.addSection(label=Message.LABEL_INPUT)
         self._addTomograms(form)
-        form.addParam("inModel", PointerParam, pointerClass="CryoEtSegModel", important=True, label="Model",
-                      help="A trained model, or one imported with *import model*, best trained on tomograms like these. Tomograms of "
-                           "another voxel size are resampled to the model's and the results brought back.")
+        general = self._hasGeneralModel()
+        form.addParam("inModel", PointerParam, pointerClass="CryoEtSegModel", important=True, label="Model", allowsNull=general,
+                      help=(GENERAL_HELP if general else "") +
+                      "A trained model, or one imported with *import model*, best trained on tomograms like these. Tomograms of another "
+                      "voxel size are resampled to the model's and the results brought back.")
         self._addParameters(form)
         self._addOwnParams(form)
         self._addGpu(form)
@@ -38,10 +44,24 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
         """Parameters that only this protocol has, beside those of the core."""
 
     def _getInputs(self, tsId: str) -> List[InputFile]:
-        return [self._tomogramFile(tsId), InputFile(path=self.inModel.get().getPath(), role="model")]
+        return [self._tomogramFile(tsId), InputFile(path=self._modelFolder(), role="model")]
+
+    def _hasGeneralModel(self) -> bool:
+        """Whether a general model for this protocol is shipped, so that none need be chosen."""
+        return GENERAL in shipped_names(self._modelMethod)
+
+    def _modelFolder(self) -> str:
+        """Folder of the chosen model, or of the shipped general one."""
+        model = self.inModel.get()
+        return str(shipped_folder(GENERAL, self._modelMethod)) if model is None else model.getPath()
+
+    def _modelText(self) -> str:
+        """What the model is, for summaries."""
+        model = self.inModel.get()
+        return GENERAL_TEXT if model is None else model.describe()
 
     def _sources(self) -> List[Pointer]:
-        return [self.inTomos, self.inModel]
+        return [self.inTomos] if self.inModel.get() is None else [self.inTomos, self.inModel]
 
     def _validateInputs(self) -> List[str]:
         model = self.inModel.get()
@@ -61,9 +81,9 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
 
     def _modelLine(self) -> str:
         """What was applied, for the summary."""
-        return f"Model: {self.inModel.get().describe()}."
+        return f"Model: {self._modelText()}."
 
     def _methodsOf(self, found: str) -> str:
         names = self._getFinishedIds()
         tomograms = counted(len(names), "tomogram", "")
-        return f"{found} in {tomograms} ({listed(names)}) by a network trained for {self.inModel.get().describe()}"
+        return f"{found} in {tomograms} ({listed(names)}) by a network trained for {self._modelText()}"

@@ -17,7 +17,7 @@ COORDINATES = "coordinates"
 
 
 class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
-    """Pick particles in tomograms with a model of *train DeepETPicker*.
+    """Pick particles in tomograms with the general model, or with one of *train DeepETPicker*.
 
     Output: coordinates with scores and classes (groups). *Analyze Results* shows them on the slices, and the scores with a threshold
     that can be moved and that writes a new set.
@@ -34,7 +34,7 @@ class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
                       help="Box of the output coordinates; 0 takes an even one of 1.5 times the diameter of the largest class.")
 
     def _registerResult(self, tsId: str, result: Result) -> None:
-        self._registerCoordinates(COORDINATES, tsId, result, readCard(self.inModel.get().getPath()).diameter)
+        self._registerCoordinates(COORDINATES, tsId, result, readCard(self._modelFolder()).diameter)
 
     def _createCoordinates(self, name: str, diameter: float) -> SetOfCoordinates3D:
         coordinates = super()._createCoordinates(name, diameter)

@@ -33,7 +33,7 @@ class ProtCryoEtSegSegmentClasses(ProtCryoEtSegApplyBase):
         if result.outputs_of("class_confidence"):
             self._registerMask(CONFIDENCES, tsId, result, "class_confidence")
         if result.outputs_of("particles"):
-            self._registerCoordinates(COORDINATES, tsId, result, readCard(self.inModel.get().getPath()).diameter)
+            self._registerCoordinates(COORDINATES, tsId, result, readCard(self._modelFolder()).diameter)
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         lines = [f"Class masks of {counted(len(results), 'tomogram')}.", self._modelLine()]

@@ -14,7 +14,7 @@ MEMBRANE_MASKS, PROBABILITIES = "membraneMasks", "probabilities"
 
 
 class ProtCryoEtSegSegmentMembranes(ProtCryoEtSegApplyBase):
-    """Segment the membranes of tomograms with a model of *train membranes*.
+    """Segment the membranes of tomograms with the general model, or with one of *train membranes*.
 
     Output: masks of the size of the tomograms, and the probability of membrane for each voxel. A mask at another threshold needs no new
     run: apply it to the probabilities.

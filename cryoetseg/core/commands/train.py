@@ -53,6 +53,34 @@ def backbone(
 
 
 @app.command(cls=SectionedCommand)
+@with_settings("train-general")
+def general(
+    out: FolderOption,
+    traced: Annotated[
+        Optional[list[Path]],
+        typer.Option("--traced", metavar="FILE", help="Label volume of real membranes whose shapes some scenes take; repeat for several.",
+                     show_default=False),
+    ] = None,
+    traced_voxel_size: Annotated[
+        Optional[list[float]],
+        typer.Option("--traced-voxel-size", metavar="A", help="Its voxel size in Angstrom; repeat in the order of --traced.",
+                     show_default=False),
+    ] = None,
+    *,
+    settings: Settings,
+) -> None:
+    """Train the general models, which the package ships, anew: simulate scenes of every kind, learn membranes and particles.
+
+    Writes OUT/membranes and OUT/particles, each usable as MODEL; the scenes stay in OUT/scenes. Some hours on two cores.
+    """
+    sizes = traced_voxel_size or []
+    if len(sizes) != len(traced or []):
+        raise ParameterError(f"{len(traced or [])} label volumes and {len(sizes)} voxel sizes", "one --traced-voxel-size for each --traced")
+    files = [input_file(path, "traced", voxel_size=size) for path, size in zip(traced or [], sizes)]
+    run_and_show(build_job("train-general", files, out, settings), settings)
+
+
+@app.command(cls=SectionedCommand)
 @with_settings("train-picker")
 def picker(
     tomogram: TrainingTomogramsOption,

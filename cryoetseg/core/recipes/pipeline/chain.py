@@ -6,9 +6,11 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ...methods import parameters_model, run_job
+from ...models.shelf import model_folder
 from ...runtime.errors import CryoetsegError, InputError, ParameterError
 from ...runtime.job import InputFile, Job, Result
 from ...runtime.params import parameters_from
@@ -16,6 +18,7 @@ from ...volumes.io import read_header
 from .params import PipelineParameters
 
 logger = logging.getLogger(__name__)
+GENERAL = "general"
 STEPS = ("segment-slabs", "train-membranes", "train-picker", "segment-membranes", "pick-deepet")
 MEMBRANES, PICKER = STUDENTS = ("membranes", "picker")
 PSEUDO_LABELS = "pseudo_labels"  # folder
@@ -56,8 +59,16 @@ class Chain:
         self.z_range = labelled_range(self.labelled, parameters)
         _check_steps(parameters.steps)
 
+    def students(self, labels: Mapping[str, Labels], only: str = "") -> Students:
+        """The networks that the tomograms go through: the shipped general ones, or students of the pseudo-labels ``labels``."""
+        if self._parameters.start == GENERAL:
+            return Students(model_folder(GENERAL, "membranes"), model_folder(GENERAL, "picker"))
+        return self.train(labels, "students", only, {} if self._parameters.start == "pseudo-labels" else {"rounds": 0})
+
     def pseudo_labels(self) -> dict[str, Labels]:
-        """Segment the slabs of the training tomograms (Uddin26 steps 1-6)."""
+        """Segment the slabs of the training tomograms (Uddin26 steps 1-6); nothing where the general models need none."""
+        if self._parameters.start == GENERAL:
+            return {}
         return {tomogram.tilt_series_id: self.label(tomogram) for tomogram in self.labelled}
 
     def label(self, tomogram: InputFile) -> Labels:
@@ -68,9 +79,14 @@ class Chain:
         logger.info("pseudo-labels: %s, slices %d to %d", name, first, last - 1)
         return labels_from(self._run("segment-slabs", f"{PSEUDO_LABELS}/{name}", [tomogram], own))
 
-    def train(self, labels: Mapping[str, Labels], folder: str, only: str = "") -> Students:
-        """Train the membrane U-Net and the picker on ``labels`` by tilt-series id (Uddin26 steps 7-8), below ``folder``; ``only`` one of
-        them where it is named ``membranes`` or ``picker``."""
+    def train(
+        self, labels: Mapping[str, Labels], folder: str, only: str = "", membranes_own: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Students:
+        """Train the membrane U-Net and the picker on ``labels`` by tilt-series id (Uddin26 steps 7-8), below ``folder``.
+
+        ``only`` one of them where it is named ``membranes`` or ``picker``; ``membranes_own`` are parameters of the U-Net's training that
+        the chain sets.
+        """
         first, last = self.z_range
         own = {"z_start": first, "z_end": last}
         masks = self._pairs({name: label.membranes for name, label in labels.items()}, "labels")
@@ -78,7 +94,7 @@ class Chain:
         membranes = picker = None
         if masks and only in ("", MEMBRANES):
             logger.info("student for membranes, %s", folder)
-            membranes = _only(self._run("train-membranes", f"{folder}/{MEMBRANES}", masks, own), "model")
+            membranes = _only(self._run("train-membranes", f"{folder}/{MEMBRANES}", masks, {**own, **membranes_own}), "model")
         if lists and only in ("", PICKER):
             logger.info("student for particles, %s", folder)
             diameter = {"particle_diameter": self._parameters.particle_diameter}

@@ -2,7 +2,7 @@
 
 Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
 """
-from typing import Any, Dict
+from typing import Any, Dict, Literal
 
 from ...runtime.params import Parameters, parameter
 
@@ -10,6 +10,10 @@ from ...runtime.params import Parameters, parameter
 class PipelineParameters(Parameters):
     """What the chain as a whole needs; everything else belongs to its steps."""
 
+    start: Literal["general", "pseudo-labels", "nothing"] = parameter(
+        "general", "Where the networks come from. general: the shipped models, which know all tomograms. pseudo-labels: students that "
+        "learn from the pseudo-labels of some slices of these tomograms and then from their own confident answers. nothing: the same "
+        "without that second lesson, the chain as published.", published="nothing")
     particle_diameter: float = parameter(250.0, "Diameter of the particles that are sought.", unit="A", gt=0, le=5000)
     training_tomograms: int = parameter(
         1, "So many of the tomograms, from the first on, give the pseudo-labels that the students learn from.", published=1, ge=1)

@@ -6,7 +6,7 @@ from ...runtime.errors import JobError
 from ...runtime.job import RESULT_FILE, Job, Result, read_result
 from ...runtime.params import parameters_from
 from .bounds import Truth, truths_of
-from .chain import PSEUDO_LABELS, STUDENTS, Chain, Students, labels_from
+from .chain import GENERAL, PSEUDO_LABELS, STUDENTS, Chain, Students, labels_from
 from .params import PipelineParameters
 from .run import train_oracle
 
@@ -16,16 +16,21 @@ FOLDERS = {PSEUDO: "students", ORACLE: "oracle"}
 
 
 def stages(job: Job) -> list[list[str]]:
-    """The parts by name, stage after stage: pseudo-labels a tomogram, each training, results a tomogram, the report."""
+    """The parts by name, stage after stage: pseudo-labels a tomogram, each training, results a tomogram, the report.
+
+    The general models need neither pseudo-labels nor a training.
+    """
     parameters = parameters_from(PipelineParameters, job.parameters)
     chain = Chain(job, parameters)
-    sources = [PSEUDO, *([ORACLE] if _has_oracle(chain, parameters, truths_of(job)) else [])]
-    return [
-        [f"{LABELS}/{tomogram.tilt_series_id}" for tomogram in chain.labelled],
+    taught = parameters.start != GENERAL
+    sources = [*([PSEUDO] if taught else []), *([ORACLE] if _has_oracle(chain, parameters, truths_of(job)) else [])]
+    found = [
+        [f"{LABELS}/{tomogram.tilt_series_id}" for tomogram in chain.labelled if taught],
         [f"{TRAINING}/{source}/{student}" for source in sources for student in STUDENTS],
         [f"{APPLICATION}/{tomogram.tilt_series_id}" for tomogram in chain.tomograms],
         [REPORT],
     ]
+    return [stage for stage in found if stage]
 
 
 def run_part(job: Job, part: str) -> None:
@@ -40,7 +45,8 @@ def run_part(job: Job, part: str) -> None:
         source, _, student = name.partition("/")
         _train(chain, truths, source, student)
     elif kind == APPLICATION and name in tomograms:
-        chain.apply(_trained(chain, PSEUDO), tomograms[name], "found")
+        students = chain.students({}) if parameters.start == GENERAL else _trained(chain, PSEUDO)
+        chain.apply(students, tomograms[name], "found")
         if _has_oracle(chain, parameters, truths) and name in truths:
             chain.apply(_trained(chain, ORACLE), tomograms[name], "oracle")
     else:
@@ -52,7 +58,7 @@ def _train(chain: Chain, truths: dict[str, Truth], source: str, student: str) ->
         train_oracle(chain, truths, student)
     else:
         labels = {item.tilt_series_id: labels_from(_record(chain, PSEUDO_LABELS, item.tilt_series_id)) for item in chain.labelled}
-        chain.train(labels, FOLDERS[PSEUDO], student)
+        chain.students(labels, student)
 
 
 def _trained(chain: Chain, source: str) -> Students:

@@ -18,6 +18,7 @@ from ...volumes.io import open_labels, open_volume
 from .bounds import RATIO, Truth, with_ratio
 from .chain import Found, Students
 
+GENERAL_SOURCE = "The general models that the package ships were used as they are: no tomogram of this run taught them."
 HEADLINES = ("membrane Dice", "particle F1")
 
 
@@ -33,11 +34,11 @@ class Finished(NamedTuple):
 
 def write_chain_report(
     folder: Path, items: Sequence[Finished], students: Students, failures: Mapping[str, str], particle_diameter: float,
-    z_range: tuple[int, int], results: Sequence[Result] = (),
+    z_range: tuple[int, int] | None, results: Sequence[Result] = (),
 ) -> Scores:
     """Write ``report.html`` and its pictures; returns the scores, mean over the tomograms whose truth is known.
 
-    ``particle_diameter`` in Angstrom, ``z_range`` the slices that gave the pseudo-labels.
+    ``particle_diameter`` in Angstrom, ``z_range`` the slices that gave the pseudo-labels, None without any.
     """
     means = with_ratio(mean_scores([item.scores for item in items if item.scores])) if any(item.scores for item in items) else {}
     sections = [_overview(means, z_range), *_training(students, folder)]
@@ -50,8 +51,9 @@ def write_chain_report(
     return means
 
 
-def _overview(means: Scores, z_range: tuple[int, int]) -> Section:
-    source = f"Pseudo-labels come from slices {z_range[0]} to {z_range[1] - 1} of the training tomograms; the students saw no other labels."
+def _overview(means: Scores, z_range: tuple[int, int] | None) -> Section:
+    source = GENERAL_SOURCE if z_range is None else (
+        f"Pseudo-labels come from slices {z_range[0]} to {z_range[1] - 1} of the training tomograms; the students saw no other labels.")
     if not means:
         return Section("Overview", f"{source} Nothing is known of these tomograms, so there are pictures and counts, but no scores.")
     ratios = means.get(RATIO, {})

@@ -18,6 +18,7 @@ from .report import Finished, write_chain_report
 
 SCORES = "scores.json"
 NAMES = {"membranes": "{}_membranes.mrc", "particles": "{}_particles.star"}
+ORACLE_TRAINING = {"rounds": 0, "iterations": 1000}  # exact labels need no second lesson, and as many steps as both lessons together
 KINDS = {"membranes": "membrane_mask", "particles": "particles"}
 
 
@@ -28,7 +29,7 @@ def run(job: Job) -> MethodOutcome:
     truths = truths_of(job)
     chain = Chain(job, parameters)
     labels = chain.pseudo_labels()
-    students = chain.train(labels, "students")
+    students = chain.students(labels)
     oracle = train_oracle(chain, truths) if parameters.oracle else Students(None, None)
     failures: dict[str, str] = {}
     items = [item for tomogram in chain.tomograms
@@ -37,7 +38,8 @@ def run(job: Job) -> MethodOutcome:
     records = [read_result(path) for path in sorted(chain.folder.glob(f"*/**/{RESULT_FILE}"))]
     write_json(chain.folder / SCORES, {item.tomogram.tilt_series_id: {"scores": item.scores, "labelled_scores": item.labelled_scores}
                                        for item in items})
-    means = write_chain_report(chain.folder, items, students, failures, parameters.particle_diameter, chain.z_range, records)
+    means = write_chain_report(chain.folder, items, students, failures, parameters.particle_diameter,
+                               chain.z_range if labels else None, records)
     if failures:
         raise JobError(f"{len(failures)} of {len(chain.tomograms)} tomograms failed: " + "; ".join(failures.values()),
                        advice="mend these and run the same command again; the others are finished and kept")
@@ -53,7 +55,7 @@ def train_oracle(chain: Chain, truths: dict[str, Truth], only: str = "") -> Stud
     if not all(name in truths for name in names):
         return Students(None, None)
     labels = {name: true_labels(truths[name], chain.z_range, chain.folder / "oracle" / "labels") for name in names}
-    return chain.train(labels, "oracle", only)
+    return chain.train(labels, "oracle", only, ORACLE_TRAINING)
 
 
 def _finish(

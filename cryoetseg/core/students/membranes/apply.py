@@ -18,7 +18,7 @@ from ...runtime.job import InputFile, Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
 from ...volumes.io import create_volume
 from ...volumes.resampling import resample_into
-from ...volumes.streaming import temporary_volume
+from ...volumes.streaming import release_pages, temporary_volume, z_slabs
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .components import without_small_components
@@ -87,6 +87,8 @@ def _segment_file(
             _probability_target(folder / probability, volume, parameters.write_probability) as probability_target:
         warnings, voxels = _segment(volume, model, parameters, mask_target, probability_target, device)
     outcome.warnings += warnings
+    if not voxels:
+        outcome.warnings.append(f"{volume.name}: no membrane was found: none may be there, or contrast or voxel size are wrong")
     outcome.metrics[volume.name] = {"membrane_fraction": voxels / float(np.prod(header.shape, dtype=np.int64))}
     written = [("membrane_mask", mask), ("membrane_probability", probability)][:1 + parameters.write_probability]
     outcome.outputs += [Output(kind=kind, path=path, voxel_size=header.voxel_size, tilt_series_id=volume.name) for kind, path in written]
@@ -106,20 +108,47 @@ def _segment(
     volume: StudentVolume, model: MembraneModel, parameters: SegmentMembranesParameters, mask: Any, probability: Any, device: torch.device,
 ) -> tuple[list[str], int]:
     """Fill ``mask`` and ``probability`` slice range by slice range; returns warnings and the number of membrane voxels."""
-    first, last = _slice_range(parameters, volume.header.shape[0])
-    scaled, warning = at_model_scale(volume, model.card.voxel_size)
-    if scaled is volume:
-        membrane_probability(volume, model, probability, (first, last), parameters, device)
-    else:
-        coarse = temporary_volume(scaled.header.shape, np.float32)
-        factor = volume.header.voxel_size / scaled.header.voxel_size
-        span = (int(first * factor), min(scaled.header.shape[0], int(np.ceil(last * factor)) + 1))
-        membrane_probability(scaled, model, coarse, span, parameters, device)
-        resample_into(coarse, scaled.header.voxel_size, volume.header.voxel_size, probability)
-        probability[:first], probability[last:] = 0, 0
+    warnings = averaged_probability(volume, model, probability, _slice_range(parameters, volume.header.shape[0]), parameters, device)
     smallest = int(np.ceil(parameters.smallest_component / volume.header.voxel_size**3))
     voxels = without_small_components(probability, parameters.threshold, smallest, mask)
-    return [*volume.warnings, *([warning] if warning else [])], voxels
+    return [*volume.warnings, *warnings], voxels
+
+
+def averaged_probability(
+    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SegmentMembranesParameters,
+    device: torch.device,
+) -> list[str]:
+    """Write the probability of membrane of a volume of any voxel size into ``target`` (z, y, x): the mean over the model's working
+    sizes in the slices ``span``, 0 elsewhere. Returns warnings."""
+    sizes, warnings = model.working_sizes(volume.header.voxel_size), []
+    for number, size in enumerate(sizes):
+        scaled, warning = at_model_scale(volume, size)
+        if len(sizes) == 1:
+            warnings += [warning] if warning else []
+            if scaled is volume:
+                membrane_probability(volume, model, target, span, parameters, device)
+                break
+        found = temporary_volume(scaled.header.shape, np.float16)
+        factor = volume.header.voxel_size / scaled.header.voxel_size
+        inside = (int(span[0] * factor), min(scaled.header.shape[0], int(np.ceil(span[1] * factor)) + 1))
+        membrane_probability(scaled, model, found, inside, parameters, device)
+        own = found
+        if scaled is not volume:
+            own = temporary_volume(tuple(target.shape), np.float16)
+            resample_into(found, scaled.header.voxel_size, volume.header.voxel_size, own)
+        _add_share(own, target, span, 1 / len(sizes), first=number == 0)
+    return warnings
+
+
+def _add_share(found: Any, target: Any, span: tuple[int, int], share: float, first: bool) -> None:
+    """Add ``share`` of ``found`` to ``target``, both (z, y, x), inside ``span``; the first share replaces what is there."""
+    for window in z_slabs(target.shape):
+        slab = np.float32(share) * np.asarray(found[window], dtype=np.float32)
+        planes = np.arange(window.start, window.stop)
+        slab[(planes < span[0]) | (planes >= span[1])] = 0
+        target[window] = slab if first else slab + target[window]
+        release_pages(found)
+        release_pages(target)
 
 
 def _slice_range(parameters: SegmentMembranesParameters, depth: int) -> tuple[int, int]:

@@ -26,6 +26,19 @@ class MembraneModel(NamedTuple):
         """Neighbouring slices the network sees."""
         return int(self.card.network_parameters["inputs"])
 
+    def working_sizes(self, voxel_size: float) -> list[float]:
+        """Voxel sizes (Angstrom) at which a tomogram of ``voxel_size`` is shown to the network, whose answers are averaged.
+
+        A model for one tomogram has one, its own. A general one has the range of voxel sizes at which it works as they are, and factors
+        of the tomogram's own voxel size that stay in this range; a tomogram outside is brought to the nearest end.
+        """
+        known = self.card.network_parameters
+        if "working_range" not in known:
+            return [self.card.voxel_size]
+        low, high = known["working_range"]
+        inside = [voxel_size / factor for factor in known["working_factors"] if low <= voxel_size / factor <= high]
+        return inside or [min(max(voxel_size, low), high)]
+
     @property
     def preparation(self) -> Preparation:
         """What was done to the grey values in training."""

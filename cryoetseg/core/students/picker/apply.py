@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,14 +11,18 @@ import torch
 
 from ...inference.network import network_function
 from ...inference.tiled import apply_tiled
+from ...models.card import read_card
 from ...models.residual_unet3d import DIVISOR
 from ...particles.formats import write_particles
 from ...particles.table import ParticleTable
 from ...runtime.device import choose_device
 from ...runtime.errors import JobError, ParameterError
-from ...runtime.job import Job, MethodOutcome, Output
+from ...runtime.job import Job, MethodOutcome, Output, model_folder
 from ...runtime.params import parameters_from
 from ...volumes.streaming import temporary_volume
+from ..centres.model import NETWORK as CENTRES
+from ..centres.model import load_centres
+from ..centres.picks import centre_picks
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .model import PickerModel, load_picker
@@ -130,11 +134,12 @@ def run(job: Job) -> MethodOutcome:
     tomograms = job.inputs_of("tomogram")
     if not tomograms:
         raise JobError("no input has the role 'tomogram'", "at least one tomogram")
-    model, device, folder = load_picker(job.input_of("model").path), choose_device(job.device), Path(job.output_folder)
-    outcome = MethodOutcome(metrics={"particles": 0, "particle_diameter": max(model.diameters)})
+    picker, folder = _open_picker(job.input_of("model").path, parameters, choose_device(job.device)), Path(job.output_folder)
+    outcome, diameters = MethodOutcome(metrics={"particles": 0}), []
     for item in tomograms:
         volume = open_student_volume(item)
-        table, warnings = pick_volume(volume, model, parameters, device)
+        table, warnings = picker(volume)
+        table = off_the_faces(table, volume.header.shape, parameters.border)
         for kind, suffix in (("particles", "star"), ("coords", "coords"))[:1 + parameters.coords]:
             name = f"{Path(item.path).stem}_particles.{suffix}"
             write_particles(table, folder / name)
@@ -142,7 +147,25 @@ def run(job: Job) -> MethodOutcome:
         outcome.metrics["particles"] += len(table)
         outcome.metrics[volume.name] = {"particles": len(table), "best_score": float(table.score.max(initial=0.0)),
                                         **{name: int((table.class_id == number).sum()) for number, name in table.class_names.items()}}
+        diameters += table.diameters.tolist()
         outcome.warnings += warnings
         if len(table) == 0:
-            outcome.warnings.append(f"{volume.name}: no pick: check contrast and voxel size, lower the smallest score, or train longer")
+            outcome.warnings.append(f"{volume.name}: no pick, nothing was found: check contrast and voxel size, lower the smallest score, "
+                                    "or train longer")
+    outcome.metrics["particle_diameter"] = max(diameters, default=0.0)
     return outcome
+
+
+def _open_picker(folder: str, parameters: PickDeepetParameters, device: torch.device) -> Callable[[StudentVolume], Picks]:
+    """What picks a tomogram with the model in ``folder``, of either kind of network."""
+    if read_card(model_folder(folder)).network == CENTRES:
+        centres = load_centres(folder)
+        return lambda volume: Picks(centre_picks(volume, centres, parameters, device), list(volume.warnings))
+    model = load_picker(folder)
+    return lambda volume: pick_volume(volume, model, parameters, device)
+
+
+def off_the_faces(table: ParticleTable, shape: Sequence[int], border: float) -> ParticleTable:
+    """Particles whose centres lie at least ``border`` Angstrom inside the faces of a tomogram of ``shape`` (z, y, x)."""
+    inside = np.minimum(table.zyx + 0.5, np.array(shape) - 0.5 - table.zyx).min(axis=1, initial=np.inf) * table.voxel_size
+    return table.select(inside >= border) if border else table

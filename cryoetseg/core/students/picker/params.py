@@ -88,14 +88,27 @@ class PickDeepetParameters(Parameters):
         label="Peaks", published="published")
     height_threshold: float = parameter(
         0.0, "Smallest height of a peak after pooling; 0 takes half of the height that one label all alone reaches, which is 0.3 to 0.8 by "
-        "its size.", label="Smallest height", ge=0.0, le=1.0, published=0.1)
+        "its size. For the general model the smallest probability, 0 takes 0.3.", label="Smallest height", ge=0.0, le=1.0, published=0.1)
     ranking: Literal["combined", "height"] = parameter(
         "combined", "Order and score of the picks: height is that of the peak; combined is the mean of two quantiles, of the height and of "
-        "the contrast at particle size, which orders the picks the network is sure of.", published="height")
+        "the contrast at particle size, which orders the picks the network is sure of; with the general model in voxels of 20 A and more "
+        "only.", published="height")
     count: int = parameter(0, "Number of best picks kept in each tomogram; 0 keeps all.", label="Number of picks", ge=0, le=10000000)
     distance: float = parameter(
-        0.0, "Picks are at least so far apart, over all classes; 0 takes half the smallest particle diameter and one voxel, as published.",
+        0.0, "Picks are at least so far apart, over all classes; 0 takes half the smallest particle diameter and one voxel, as published; "
+        "the general model half the larger one of the two.",
         label="Smallest distance", unit="A", ge=0.0, le=10000.0)
+    diameter_min: float = parameter(
+        0.0, "Picks with a smaller estimated diameter are left out; for models that estimate it, as the general one does.",
+        label="Smallest diameter", unit="A", ge=0.0, le=10000.0)
+    diameter_max: float = parameter(
+        0.0, "Picks with a larger estimated diameter are left out; 0 sets no limit.", label="Largest diameter", unit="A", ge=0.0,
+        le=10000.0)
+    membrane_proteins: Literal["keep", "drop", "only"] = parameter(
+        "keep", "What becomes of picks that a membrane holds, which the general model tells from free particles.")
+    border: float = parameter(
+        0.0, "Picks whose centre lies nearer to a face of the tomogram are left out.", label="Distance from the faces", unit="A", ge=0.0,
+        le=10000.0)
     cut: float = parameter(
         0.5, "Probability above which a voxel belongs to a particle, for published peaks.", expert=True, gt=0.0, lt=1.0, published=0.5)
     tile_px: int = parameter(

@@ -9,6 +9,8 @@ import pytest
 from cryoetseg.core.methods import run_job, run_part, stages_of
 from cryoetseg.core.particles.formats import read_particles
 from cryoetseg.core.recipes.pipeline.bounds import ORACLE, PSEUDO, RATIO, STUDENT
+from cryoetseg.core.recipes.pipeline.chain import Chain, Labels
+from cryoetseg.core.recipes.pipeline.params import PipelineParameters
 from cryoetseg.core.report.comparison import AS_MANY
 from cryoetseg.core.runtime.errors import JobError
 from cryoetseg.core.runtime.job import InputFile, Job, read_result
@@ -38,8 +40,8 @@ def job(tmp_path_factory):
     """Two tomograms; the truth is known of the first, which is the training tomogram."""
     folder = tmp_path_factory.mktemp("chain")
     inputs = [*simulated(folder, "first", 3), simulated(folder, "second", 4)[0]]
-    return Job(method="pipeline", parameters={"z_start": 12, "z_end": 20, "particle_diameter": 280.0, "steps": STEPS}, inputs=inputs,
-               output_folder=str(folder / "out"), seed=1)
+    return Job(method="pipeline", inputs=inputs, output_folder=str(folder / "out"), seed=1, parameters={
+        "start": "pseudo-labels", "z_start": 12, "z_end": 20, "particle_diameter": 280.0, "steps": STEPS})
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +117,34 @@ def test_a_part_does_its_own_steps_and_no_others(job, result):
         assert {path: path.stat().st_mtime_ns for path in kept} == kept
     with pytest.raises(JobError, match="part 'polishing' of a pipeline"):
         run_part(job, "polishing")
+
+
+def test_the_general_models_need_no_labels_and_no_training(job, tmp_path):
+    own = {"start": "general", "oracle": False, "steps": {"pick-deepet": {"height_threshold": 0.05}}}
+    result = run_job(job.model_copy(update={"parameters": own, "output_folder": str(tmp_path)}))
+    assert not (tmp_path / "pseudo_labels").exists()
+    assert not (tmp_path / "students").exists()
+    for name in ("first", "second"):
+        used = read_result(tmp_path / "found" / name / "membranes" / "result.json").job["inputs"]
+        assert [Path(item["path"]).name for item in used if item["role"] == "model"] == ["general-membranes"]
+        assert (tmp_path / f"{name}_membranes.mrc").is_file()
+        assert len(read_particles(tmp_path / f"{name}_particles.star")) > 0
+    assert {STUDENT, AS_MANY} <= result.metrics["scores"].keys()
+    assert "general models that the package ships" in (tmp_path / "report.html").read_text()
+    assert [len(stage) for stage in stages_of(job.model_copy(update={"parameters": own}))] == [2, 1]  # no labels, no training
+
+
+@pytest.mark.parametrize(("start", "rounds"), [("pseudo-labels", 1), ("nothing", 0)])
+def test_the_second_lesson_is_left_out_where_the_chain_is_as_published(job, tmp_path, monkeypatch, start, rounds):
+    asked = {}
+
+    def stop(job):
+        asked[job.method] = job.parameters
+        raise JobError("enough")
+
+    monkeypatch.setattr("cryoetseg.core.recipes.pipeline.chain.run_job", stop)
+    chain = Chain(job.model_copy(update={"output_folder": str(tmp_path)}), PipelineParameters(start=start, z_start=12, z_end=20))
+    mask = next(Path(item.path) for item in job.inputs_of("truth_mask"))
+    with pytest.raises(JobError, match="enough"):
+        chain.students({"first": Labels(mask, None)})
+    assert asked["train-membranes"]["rounds"] == rounds
