@@ -57,7 +57,7 @@ class Models:
     def mask(self, bright: np.ndarray, voxel_size: float) -> np.ndarray:
         return segment_membranes(bright, voxel_size, self.membranes, device="cpu").mask > 0
 
-    def picks(self, bright: np.ndarray, voxel_size: float, least: float = 0.5, **chosen: float) -> np.ndarray:
+    def picks(self, bright: np.ndarray, voxel_size: float, least: float = 0.0, **chosen: float) -> np.ndarray:
         volume = volume_from_array("tomogram", bright, voxel_size)
         return centre_picks(volume, self.particles, PickDeepetParameters(height_threshold=least, **chosen), CPU).zyx  # type: ignore[arg-type]
 
