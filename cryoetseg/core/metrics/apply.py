@@ -15,6 +15,7 @@ from ..runtime.seeds import numpy_generator
 from ..volumes.contrast import particles_bright
 from ..volumes.header import VolumeHeader
 from ..volumes.io import open_labels, read_volume
+from ..volumes.streaming import read_slabs
 from . import evaluate_picking
 from .params import EvaluatePickingParameters, EvaluateRestorationParameters, EvaluateSegmentationParameters
 from .resolution import fourier_shell_correlation, resolution_at
@@ -52,12 +53,13 @@ def evaluate_segmentation(job: Job, pairs: list[Pair]) -> MethodOutcome:
     parameters = parameters_from(EvaluateSegmentationParameters, job.parameters)
     if parameters.labels == "classes":
         return _evaluate_classes(job, pairs, parameters)
-    rows, blocks = [], []
+    rows, blocks, warnings = [], [], []
     for predicted, truth in pairs:
         window = _common_window(predicted, truth, parameters.z_start, parameters.z_end)
         mask = SlabView(open_labels(predicted.path).data, *window, threshold=parameters.threshold)
         true_mask = SlabView(open_labels(truth.path).data, *window, threshold=0)
         counts = slice_counts(mask, true_mask)
+        warnings += _oddities(truth)
         blocks.append(blocks_of_slices(counts))
         rows.append({"tomogram": predicted.tilt_series_id or Path(predicted.path).stem,
                      **overlap_from_counts(*(int(count) for count in counts.sum(axis=0)))._asdict(),
@@ -68,7 +70,16 @@ def evaluate_segmentation(job: Job, pairs: list[Pair]) -> MethodOutcome:
         interval = bootstrap_interval(units, lambda drawn: dice_from_counts(*drawn.sum(axis=0)), numpy_generator(job.seed, "bootstrap"),
                                       parameters.bootstrap_repeats, parameters.confidence)
         summary.update(dice_low=interval.low, dice_high=interval.high)
-    return write_scores(job, rows, summary)
+    outcome = write_scores(job, rows, summary)
+    return MethodOutcome(outputs=outcome.outputs, metrics=outcome.metrics, warnings=warnings)
+
+
+def _oddities(truth: InputFile) -> list[str]:
+    """What makes a true mask suspect: nothing marked, or values below zero."""
+    slabs = [(float(slab.min()), float(slab.max())) for slab in read_slabs(open_labels(truth.path).data)]
+    low, high = min(low for low, _ in slabs), max(high for _, high in slabs)
+    found = [f"the truth {truth.path} is empty: no voxel is above 0"] if high <= 0 else []
+    return found + ([f"the truth {truth.path} holds values down to {low:g}; only voxels above 0 count as marked"] if low < 0 else [])
 
 
 def _evaluate_classes(job: Job, pairs: list[Pair], parameters: EvaluateSegmentationParameters) -> MethodOutcome:

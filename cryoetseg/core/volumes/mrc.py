@@ -1,7 +1,7 @@
 """MRC2014 files (.mrc .rec .map .st .mrcs): tolerant and checked reading, strict writing.
 
 The header layout is mrcfile's. Its permissive mode hands out ``data = None`` for a quarter of damaged files (spec anchors E.2),
-hence the checks here, before any voxel is touched.
+hence the checks here, before any voxel is touched. What the headers of IMOD and of older programs mean is in :mod:`.mrc_habits`.
 """
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import mrcfile
 import numpy as np
@@ -20,10 +21,9 @@ from ..runtime.files import atomic_path
 from ..runtime.provenance import origin_of
 from .checks import check_file, check_shape, check_voxel_size, result_statistics
 from .header import Shape, Triple, VolumeHeader
+from .mrc_habits import HEADER_BYTES, ShiftedBytes, extended_header_end, kind_of_bytes, origin_sign
 from .streaming import reserve
 
-HEADER_BYTES = 1024
-IMOD_STAMP = 1146047817
 FORMAT = "mrc"
 STORED_AS = {"int8": "int8", "uint8": "uint16", "int16": "int16", "uint16": "uint16", "float16": "float16", "float32": "float32"}
 MODES = {0: "int8", 1: "int16", 2: "float32", 6: "uint16", 12: "float16"}
@@ -32,12 +32,16 @@ OTHER_MODES = {3: "complex int16", 4: "complex float32", 16: "RGB", 101: "4-bit"
 
 @dataclass(frozen=True)
 class _Layout:
-    """How voxels lie in the file: type with byte order, first byte, (sections, rows, columns), and the file axis of z, y and x."""
+    """How voxels lie in the file: type with byte order, first byte, (sections, rows, columns), and the file axis of z, y and x.
+
+    Bytes that are ``shifted`` are stored with 128 subtracted; their dtype is that of the values.
+    """
 
     dtype: np.dtype
     offset: int
     sizes: Shape
     axes: tuple[int, int, int]
+    shifted: bool = False
 
 
 def read_header(path: Path, voxel_size: float | None = None) -> VolumeHeader:
@@ -51,11 +55,11 @@ def read_header(path: Path, voxel_size: float | None = None) -> VolumeHeader:
                         (*warnings, *size.warnings))
 
 
-def open_data(path: Path) -> np.ndarray:
+def open_data(path: Path) -> Any:
     """Memory-map the voxels as (z, y, x), read-only, in the type and byte order of the file."""
     _, layout, _ = _parse(path)
-    stored = np.memmap(path, dtype=layout.dtype, mode="r", offset=layout.offset, shape=layout.sizes)
-    return stored.transpose(layout.axes)
+    stored = np.memmap(path, dtype=layout.dtype, mode="r", offset=layout.offset, shape=layout.sizes).transpose(layout.axes)
+    return ShiftedBytes(stored) if layout.shifted else stored
 
 
 def _parse(path: Path) -> tuple[np.ndarray, _Layout, list[str]]:
@@ -67,7 +71,10 @@ def _parse(path: Path) -> tuple[np.ndarray, _Layout, list[str]]:
                          "the file is truncated or not MRC: copy or make it again")
     warnings: list[str] = []
     raw = _in_right_byte_order(path, block, length, warnings)
-    layout = _Layout(_voxel_type(path, raw), HEADER_BYTES + int(raw["nsymbt"]), _sizes(path, raw), _axes(path, raw, warnings))
+    sizes = _sizes(path, raw)
+    offset = extended_header_end(path, raw, sizes, length, warnings)
+    dtype, shifted = _voxel_type(path, raw, offset, warnings)
+    layout = _Layout(dtype, offset, sizes, _axes(path, raw, warnings), shifted)
     _check_length(path, raw, layout, length, warnings)
     return raw, layout, warnings
 
@@ -92,24 +99,17 @@ def _fits(raw: np.ndarray, length: int) -> bool:
     return HEADER_BYTES + extended + sizes[0] * sizes[1] * sizes[2] * np.dtype(MODES[mode]).itemsize <= length
 
 
-def _voxel_type(path: Path, raw: np.ndarray) -> np.dtype:
+def _voxel_type(path: Path, raw: np.ndarray, offset: int, warnings: list[str]) -> tuple[np.dtype, bool]:
+    """Type of the values with byte order, and whether bytes are stored with 128 subtracted."""
     mode = int(raw["mode"])
     if mode not in MODES:
         raise InputError(f"{path}: mode: {mode} ({OTHER_MODES.get(mode, 'unknown')}) is not supported",
                          "0 (int8, uint8), 1 (int16), 2 (float32), 6 (uint16), 12 (float16)",
                          "convert the volume, for instance with newstack -mode 2; if it is no MRC file, give it its right suffix")
-    if mode == 0 and _bytes_are_unsigned(raw):
-        return np.dtype(np.uint8)
-    order = raw.dtype["nx"].byteorder
-    return np.dtype(MODES[mode]).newbyteorder(order)
-
-
-def _bytes_are_unsigned(raw: np.ndarray) -> bool:
-    """Mode 0 is signed in MRC2014; IMOD's flag says otherwise where its stamp is present, else a maximum above 127 does."""
-    stamp, flags = np.frombuffer(raw["extra2"].tobytes(), raw.dtype["nx"], count=2, offset=40)
-    if stamp == IMOD_STAMP:
-        return not flags & 1
-    return bool(raw["dmin"] >= 0 and 127 < raw["dmax"] <= 255)
+    if mode == 0:
+        kind = kind_of_bytes(path, raw, offset, warnings)
+        return np.dtype(np.int8 if kind == "signed" else np.uint8), kind == "shifted"
+    return np.dtype(MODES[mode]).newbyteorder(raw.dtype["nx"].byteorder), False
 
 
 def _sizes(path: Path, raw: np.ndarray) -> Shape:
@@ -120,6 +120,9 @@ def _sizes(path: Path, raw: np.ndarray) -> Shape:
     if volumes_end and int(raw["mz"]) != sizes[0]:
         raise InputError(f"{path}: ispg: {int(raw['ispg'])} with mz = {int(raw['mz'])} marks a stack of volumes (4D)",
                          "one volume", "split the stack into one file each")
+    if int(raw["ispg"]) == 0 and int(raw["mz"]) == 1 < sizes[0] and int(raw["mx"]) == sizes[2] > 1:
+        raise InputError(f"{path}: ispg: 0 with mz = 1 marks a stack of {sizes[0]} images", "one volume",
+                         "give the reconstructed tomogram, not its tilt series; if it is a volume, set mz to nz in its header")
     return sizes
 
 
@@ -137,9 +140,6 @@ def _axes(path: Path, raw: np.ndarray, warnings: list[str]) -> tuple[int, int, i
 
 def _check_length(path: Path, raw: np.ndarray, layout: _Layout, length: int, warnings: list[str]) -> None:
     """The file must hold what the header promises; a little more is tolerated when nothing else is odd."""
-    if layout.offset < HEADER_BYTES:
-        raise InputError(f"{path}: nsymbt: {int(raw['nsymbt'])} bytes of extended header", "0 or more",
-                         "the header is damaged: copy or make the file again")
     plane = layout.sizes[1] * layout.sizes[2] * layout.dtype.itemsize
     promised = layout.offset + layout.sizes[0] * plane
     if length < promised:
@@ -168,7 +168,8 @@ def _origin(raw: np.ndarray, voxel_size: float, axes: tuple[int, int, int]) -> T
     """MRC origin in Angstrom; where it is unset, the start indices of older programs give it."""
     stated = [float(raw["origin"][name]) for name in "zyx"]
     if np.isfinite(stated).all() and any(stated):
-        return stated[0], stated[1], stated[2]
+        sign = origin_sign(raw)
+        return sign * stated[0], sign * stated[1], sign * stated[2]
     starts = [int(raw[name]) for name in ("nzstart", "nystart", "nxstart")]
     z, y, x = (starts[axis] * voxel_size for axis in axes)
     return z, y, x

@@ -49,9 +49,51 @@ def read_header(path: Path, voxel_size: float | None = None) -> VolumeHeader:
 
 
 def open_data(path: Path, level: str = "") -> Any:
-    """One level, by default the finest, as a zarr array (z, y, x), whose chunks are read when it is sliced."""
+    """One level, by default the finest, as an array (z, y, x) whose chunks are read when it is sliced.
+
+    Slicing raises :class:`InputError` where a chunk is damaged. Chunks that are not there hold the fill value by the format's rule, and
+    so does a copy that broke off: how many is logged.
+    """
     node, levels = _parse(path)
-    return _array(path, node, next((item for item in levels if item.name == level), levels[0]))
+    array = _array(path, node, next((item for item in levels if item.name == level), levels[0]))
+    _tell_missing(path, array)
+    return _Chunks(path, array)
+
+
+def _tell_missing(path: Path, array: zarr.Array) -> None:
+    try:
+        missing = array.nchunks - array.nchunks_initialized
+    except Exception as error:  # chunk sizes of 0 and names that no chunk has
+        raise InputError(f"{path}: chunks: {type(error).__name__}: {error}", "an undamaged OME-Zarr image",
+                         "copy the whole folder again") from error
+    if missing:
+        logger.warning("%s: %d of %d chunks are not there and read as %s: check that the whole folder was copied", path, missing,
+                       array.nchunks, array.fill_value)
+
+
+class _Chunks:
+    """A zarr array whose damaged chunks are told by a typed error, at whatever time they are met."""
+
+    ndim = 3
+
+    def __init__(self, path: Path, array: zarr.Array) -> None:
+        self._path, self._array = path, array
+        self.shape, self.dtype = tuple(array.shape), np.dtype(array.dtype)
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __getitem__(self, window: Any) -> np.ndarray:
+        try:
+            return np.asarray(self._array[window])
+        except IndexError:
+            raise
+        except Exception as error:  # the codecs raise a dozen kinds, from RuntimeError to zlib.error
+            raise InputError(f"{self._path}: a chunk cannot be read: {type(error).__name__}: {error}", "an undamaged OME-Zarr image",
+                             "copy the whole folder again") from error
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:].astype(dtype or self.dtype, copy=False)
 
 
 def _has_size(level: _Level, voxel_size: float | None) -> bool:

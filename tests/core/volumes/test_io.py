@@ -192,6 +192,23 @@ def test_damaged_zarr_metadata(tmp_path, metadata):
         io.read_volume(path)
 
 
+def test_damaged_and_missing_zarr_chunks(tmp_path, caplog):
+    path = tmp_path / "v.zarr"
+    io.write_volume(path, asymmetric(), **GEOMETRY)
+    volume = io.open_volume(path)
+    chunk = next(file for file in (path / "0").rglob("0") if file.is_file())
+    content = chunk.read_bytes()
+    chunk.write_bytes(content[:len(content) // 2])
+    with pytest.raises(InputError, match="chunk cannot be read"):
+        io.read_volume(path)
+    with pytest.raises(InputError, match="chunk cannot be read"):  # met later, as when a disk fails
+        volume.data[1:2]
+    chunk.unlink()
+    with pytest.raises(InputError, match="every voxel"):
+        io.read_volume(path)
+    assert "1 of 1 chunks are not there" in caplog.text
+
+
 def test_zarr_of_format_3_with_other_units_and_global_scale(tmp_path):
     group = zarr.open_group(str(tmp_path / "v.zarr"), mode="w", zarr_format=3)
     array = group.create_array("fine", shape=(4, 5, 6), dtype="f4", chunks=(2, 2, 2))

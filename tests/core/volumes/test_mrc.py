@@ -142,7 +142,7 @@ def test_axis_order_of_the_file_is_undone(tmp_path):
 
 
 @pytest.mark.parametrize(("stamp", "flags", "dmax", "expected"), [
-    (1146047817, 0, 200, "uint8"), (1146047817, 1, 120, "int8"), (0, 0, 200, "uint8"), (0, 0, 100, "int8")])
+    (1146047817, 0, 200, "uint8"), (1146047817, 1, 120, "uint8"), (0, 0, 200, "uint8"), (0, 0, 100, "int8")])
 def test_sign_of_bytes(tmp_path, stamp, flags, dmax, expected):
     path = tmp_path / "v.mrc"
     small_file(path, "int8")
