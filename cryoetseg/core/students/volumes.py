@@ -12,15 +12,14 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable, concatenate
 from ..runtime.errors import InputError, ParameterError
 from ..runtime.job import InputFile, Job
+from ..volumes.cleaned import SIGNS, CleanedView, open_cleaned, told
 from ..volumes.header import Shape, VolumeHeader
-from ..volumes.io import open_labels, open_volume, read_header, read_labels
-from ..volumes.normalisation import mean_and_deviation
+from ..volumes.io import open_labels, read_header, read_labels
 from ..volumes.streaming import read_slabs, temporary_volume
 
 SAME_VOXEL_SIZE = 0.01  # largest relative difference between a tomogram and its labels
 ALIKE_VOXEL_SIZE = 0.02  # largest relative difference between the tomograms of one training
 SAME_BOX = 1.5  # voxels by which the boxes of labels and tomogram may differ when labels are resampled
-SIGNS = {"dark": -1.0, "bright": 1.0}
 Needs = Literal["labels", "particles", "nothing"]
 
 
@@ -28,7 +27,7 @@ Needs = Literal["labels", "particles", "nothing"]
 class StudentVolume:
     """One tomogram of a training.
 
-    ``data`` (z, y, x) as in the file, read when sliced; ``(data - mean) / deviation * sign`` is standardised with bright particles.
+    ``data`` (z, y, x) is cleaned, standardised and has bright particles; it is made when sliced (see :class:`.cleaned.CleanedView`).
     ``labels`` (z, y, x) whole numbers of the same shape; ``particles`` at the tomogram's voxel size. ``warnings`` say what was done
     to make the inputs fit.
     """
@@ -36,37 +35,38 @@ class StudentVolume:
     name: str
     data: Any
     header: VolumeHeader
-    mean: float
-    deviation: float
-    sign: float
     labels: Any = None
     particles: ParticleTable | None = None
     warnings: tuple[str, ...] = ()
 
     def crop(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> np.ndarray:
         """Standardised float32 voxels with bright particles from ``start_zyx`` on; outside the volume 0, which is its mean."""
-        block, inside = _block(self.data, start_zyx, shape_zyx, np.dtype(np.float32))
-        part = block[inside]
-        part -= np.float32(self.mean)
-        part *= np.float32(self.sign / self.deviation)
-        return block
+        return _block(self.data, start_zyx, shape_zyx, np.dtype(np.float32))
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether there is nothing to see."""
+        return isinstance(self.data, CleanedView) and not self.data.deviation > 0
+
+    def part(self, window: tuple[slice, ...]) -> Any:
+        """``data`` in a window, standardised as the whole and read when sliced."""
+        return self.data.part(window) if isinstance(self.data, CleanedView) else self.data[window]
 
     def crop_labels(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> np.ndarray:
         """Labels from ``start_zyx`` on in their own type; outside the volume 0. Raises :class:`InputError` without labels."""
         if self.labels is None:
             raise InputError(f"{self.name} has no labels", "a label volume for each tomogram")
-        return _block(self.labels, start_zyx, shape_zyx, self.labels.dtype)[0]
+        return _block(self.labels, start_zyx, shape_zyx, self.labels.dtype)
 
 
-def _block(array: Any, start: Sequence[int], shape: Sequence[int], dtype: np.dtype) -> tuple[np.ndarray, tuple[slice, ...]]:
-    """The voxels, zero outside, and where in the block the volume lies."""
+def _block(array: Any, start: Sequence[int], shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+    """The voxels, zero outside."""
     block = np.zeros(tuple(shape), dtype=dtype)
     spans = [(max(0, a), max(0, a, min(a + length, size))) for a, length, size in zip(start, shape, array.shape)]
     inside = tuple(slice(first - a, max(first, last) - a) for (first, last), a in zip(spans, start))
     if all(last > first for first, last in spans):
         block[inside] = array[tuple(slice(*span) for span in spans)]
-        return block, inside
-    return block, (slice(0, 0),) * 3
+    return block
 
 
 def open_student_volumes(
@@ -108,15 +108,14 @@ def _holding_nothing(volume: StudentVolume, needs: Needs) -> StudentVolume:
 
 
 def open_student_volume(item: InputFile) -> StudentVolume:
-    """One tomogram with its mean and standard deviation; raises :class:`InputError` when its voxel size is unknown."""
+    """One tomogram, cleaned; raises :class:`InputError` when its voxel size is unknown."""
     if item.contrast not in SIGNS:
         raise ParameterError(f"contrast = {item.contrast!r}", "dark, bright", "say how particles look in this volume")
-    volume = open_volume(item.path, item.voxel_size)
-    if not volume.header.voxel_size_is_known:
+    header = read_header(item.path, item.voxel_size)
+    if not header.voxel_size_is_known:
         raise InputError(f"{item.path}: the voxel size is unknown", "a tomogram with a voxel size", "give it with --voxel-size")
-    mean, deviation = mean_and_deviation(volume.data)
-    return StudentVolume(_name(item), volume.data, volume.header, mean, deviation, SIGNS[item.contrast],
-                         warnings=tuple(volume.header.warnings))
+    data, header = open_cleaned(item.path, item.contrast, item.voxel_size)
+    return StudentVolume(_name(item), data, header, warnings=(*header.warnings, *told(_name(item), data.grey)))
 
 
 def volume_from_array(
@@ -124,10 +123,9 @@ def volume_from_array(
 ) -> StudentVolume:
     """A student volume of arrays (z, y, x) in memory or mapped; ``particles`` at its ``voxel_size``, in Angstrom."""
     header = VolumeHeader(Path(name), tuple(array.shape), np.dtype(array.dtype), voxel_size, format="memory")
-    mean, deviation = mean_and_deviation(array)
     if labels is not None and labels.shape != array.shape:
         raise InputError(f"labels of shape {labels.shape} for {name} of shape {array.shape}", "equal shapes")
-    return StudentVolume(name, array, header, mean, deviation, SIGNS[contrast], labels, particles)
+    return StudentVolume(name, CleanedView(array, contrast), header, labels, particles)
 
 
 def check_alike(volumes: Sequence[StudentVolume]) -> None:

@@ -202,7 +202,7 @@ class FilledView:
         return self[:, :, :].astype(dtype or self.dtype, copy=False)
 
     def __getitem__(self, key: Any) -> np.ndarray:
-        ranges = [np.arange(size)[index] for size, index in zip(self.shape, _expanded(key, 3))]
+        ranges = [np.arange(size)[index] for size, index in zip(self.shape, expanded(key, 3))]
         extents = [(int(np.min(r)), int(np.max(r)) + 1) if np.size(r) else (0, 0) for r in ranges]
         outer = [(max(0, first - self.radius), min(size, last + self.radius)) for (first, last), size in zip(extents, self.shape)]
         window = np.array(self.base[tuple(slice(*o) for o in outer)], dtype=np.float32)
@@ -212,7 +212,8 @@ class FilledView:
         return window
 
 
-def _expanded(key: Any, ndim: int) -> tuple[Any, ...]:
+def expanded(key: Any, ndim: int) -> tuple[Any, ...]:
+    """An index as one part for each axis."""
     parts = key if isinstance(key, tuple) else (key,)
     if Ellipsis in parts:
         at = parts.index(Ellipsis)

@@ -166,7 +166,7 @@ def membrane_probability(
 
     Softmax values of overlapping tiles are averaged with cosine windows.
     """
-    if not volume.deviation > 0:
+    if volume.is_constant:
         raise InputError(f"{volume.name} is constant", "a tomogram")
     # slices beside the span are seen too; at the ends of the volume the last one is repeated
     reach = model.slices // 2

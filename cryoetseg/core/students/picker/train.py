@@ -154,7 +154,7 @@ def _relabelled(item: LabelledVolume, model: PickerModel, classes: ParticleClass
     if item.empty:
         return item
     first, last = item.z_range
-    part = replace(item.volume, data=item.volume.data[first:last])
+    part = replace(item.volume, data=item.volume.part((slice(first, last),)))
     picks = pick_volume(part, model, PickDeepetParameters(count=int((~item.doubtful).sum())), choose_device(device)).table
     zyx = np.rint(picks.shifted((first, 0, 0)).zyx).astype(np.int64)
     value = np.searchsorted(classes.numbers, picks.class_id) + 1

@@ -16,7 +16,7 @@ from ...volumes.io import create_volume
 from ...volumes.streaming import release_pages, temporary_volume
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume
-from .inference import ClassVolumes, segment_classes
+from .inference import STANDARD, ClassVolumes, segment_classes
 from .network import SegmenterModel, load_segmenter
 from .params import SegmentClassesParameters
 from .particles import find_particles
@@ -37,7 +37,7 @@ def run(job: Job) -> MethodOutcome:
 
 def _segment_file(item: InputFile, model: SegmenterModel, parameters: SegmentClassesParameters, job: Job, outcome: MethodOutcome) -> None:
     volume = open_student_volume(item)
-    if not volume.deviation > 0:
+    if volume.is_constant:
         raise InputError(f"{item.path} is constant", "a tomogram")
     folder, header = Path(job.output_folder), volume.header
     files = _files(volume.name, model, parameters)
@@ -66,7 +66,7 @@ def _segment(volume: StudentVolume, model: SegmenterModel, results: ClassVolumes
     """Fill ``results``; returns the particles at the tomogram's voxel size, voxels of each class, and a warning when it was resampled."""
     scaled, warning = at_model_scale(volume, model.card.voxel_size) if parameters.resample else (volume, "")
     own = results if scaled is volume else _temporary(scaled.header.shape, len(results.probabilities))
-    segment_classes(scaled.data, model.network, parameters, device, scaling=(scaled.mean, scaled.deviation, scaled.sign), into=own)
+    segment_classes(scaled.data, model.network, parameters, device, scaling=STANDARD, into=own)
     table = None
     if parameters.coordinates:
         table = find_particles(own.classes, own.confidence, model.object_voxels, parameters, scaled.header.voxel_size,

@@ -141,4 +141,4 @@ def split_block(volume: StudentVolume, share: float) -> tuple[StudentVolume, Stu
 
 def _part(volume: StudentVolume, axis: int, window: slice) -> StudentVolume:
     where = (slice(None),) * axis + (window,)
-    return replace(volume, data=volume.data[where], labels=volume.labels[where])
+    return replace(volume, data=volume.part(where), labels=volume.labels[where])

@@ -19,6 +19,7 @@ from .params import SegmentClassesParameters
 
 BAND_BYTES = 256 * 1024**2  # of class probabilities that are averaged at a time
 PERCENT = 100
+STANDARD = (0.0, 1.0, 1.0)  # scaling of a volume that is standardised already
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,101 @@
+"""A tomogram as every method reads it: invalid voxels at the valid mean, outliers clipped, standardised, particles bright."""
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from ..runtime.errors import InputError, ParameterError
+from .checks import expanded
+from .cleaning import GreyValues, examine, standardisation, unexamined
+from .header import VolumeHeader
+from .io import PathLike, open_labels, open_volume
+
+Cleaning = Literal["auto", "off"]
+LEAST_VALID = 0.01  # share of valid voxels below which there is nothing to work on
+TOLD_INVALID = 0.1  # share of invalid voxels that a user is told of
+SIGNS = {"dark": -1.0, "bright": 1.0}
+
+
+class CleanedView:
+    """A read-only float32 view (z, y, x) of a volume, made where it is sliced; nothing is copied.
+
+    Mean 0 and deviation 1 over the valid voxels, clipped at the median +- 5 robust deviations; invalid voxels are 0, so that no filter
+    and no network sees a step there. ``grey`` says what is invalid.
+    """
+
+    ndim = 3
+    dtype = np.dtype(np.float32)
+
+    def __init__(self, volume: Any, contrast: str = "bright", grey: GreyValues | None = None, corner: tuple[int, ...] = (0, 0, 0)) -> None:
+        if contrast not in SIGNS:
+            raise ParameterError(f"contrast = {contrast!r}", "dark, bright", "say how particles look in this volume")
+        self.volume, self.grey, self.sign, self._contrast = volume, grey or examine(volume), SIGNS[contrast], contrast
+        self.mean, self.deviation = standardisation(self.grey)
+        self._corner = corner  # of the volume in the one that was examined
+        self.shape: tuple[int, ...] = tuple(volume.shape)
+        self._mmap, self.mode = getattr(volume, "_mmap", None), getattr(volume, "mode", "c")  # lets release_pages reach the map
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return self[:, :, :].astype(dtype or self.dtype, copy=False)
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        block = np.array(self.volume[key], dtype=np.float32)
+        if not self.deviation > 0:
+            return np.zeros_like(block)
+        invalid = None if self.grey.invalid is None else ~self.valid(key)
+        np.clip(block, self.grey.low, self.grey.high, out=block)
+        block -= np.float32(self.mean)
+        block *= np.float32(self.sign / self.deviation)
+        if invalid is not None:
+            block[invalid] = 0
+        return block
+
+    def valid(self, key: Any) -> np.ndarray:
+        """Bool, of the shape that the view has at ``key``: voxels that show sample."""
+        parts = expanded(key, 3)
+        windows = [slice(part, part + 1 or None) if isinstance(part, (int, np.integer)) else part for part in parts]
+        whole = [slice(*part.indices(size)) for part, size in zip(windows, self.shape)]
+        if self.grey.invalid is None:
+            mask = np.ones([len(range(part.start, part.stop, part.step)) for part in whole], bool)
+        else:
+            outer = tuple(slice(part.start + first, part.stop + first) for part, first in zip(whole, self._corner))
+            mask = ~self.grey.invalid[outer][tuple(slice(None, None, part.step) for part in whole)]
+        return mask[tuple(0 if isinstance(part, (int, np.integer)) else slice(None) for part in parts)]
+
+    def part(self, window: tuple[slice, ...]) -> CleanedView:
+        """A window (slices of step 1, as many axes as are cut) as a view of its own with the grey values of the whole; nothing is read."""
+        spans = [part.indices(size) for part, size in zip(expanded(window, 3), self.shape)]
+        corner = tuple(own + first for own, (first, _, _) in zip(self._corner, spans))
+        return CleanedView(self.volume[tuple(slice(*span) for span in spans)], self._contrast, self.grey, corner)
+
+    def restored(self, values: np.ndarray) -> np.ndarray:
+        """Values on the view's scale, back on the scale and with the contrast of the file."""
+        return values * np.float32(self.sign * self.deviation) + np.float32(self.mean)
+
+
+def open_cleaned(path: PathLike, contrast: str, voxel_size: float | None = None, cleaning: Cleaning = "auto") -> tuple[CleanedView, VolumeHeader]:
+    """Open a tomogram as every method reads it, without holding it in memory; ``cleaning`` off takes every voxel as it is.
+
+    Raises :class:`InputError` as :func:`.io.open_volume` does; values that are no numbers are allowed where less than all is.
+    """
+    if cleaning == "off":
+        volume = open_volume(path, voxel_size)
+        return CleanedView(volume.data, contrast, unexamined(volume.data)), volume.header
+    volume = open_labels(path, voxel_size)
+    grey = examine(volume.data, f"grey values of {volume.header.path.name}")
+    if not grey.deviation > 0 or grey.invalid_share > 1 - LEAST_VALID:
+        raise InputError(f"{path}: data: {grey.invalid_share:.1%} of the voxels are constant or no numbers, the others have the value "
+                         f"{grey.median:g} +- {grey.deviation:.3g}", "a volume with contrast",
+                         "the reconstruction failed or the file was only allocated: make it again")
+    return CleanedView(volume.data, contrast, grey), volume.header
+
+
+def told(name: str, grey: GreyValues) -> list[str]:
+    """What a user should know of invalid voxels: a sentence when they are more than a tenth."""
+    if grey.invalid_share <= TOLD_INVALID:
+        return []
+    return [f"{name}: {grey.invalid_share:.0%} of the voxels show no sample (borders, empty corners, gold): nothing is sought there"]
