@@ -78,7 +78,22 @@ def _describe_volume(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
         "voxel_size_angstrom": header.voxel_size, "voxel_size_is_known": header.voxel_size_is_known,
         "origin_zyx_angstrom": list(header.origin), "mean": mean, "standard_deviation": deviation,
         "percentiles": {f"{percentile:g}": value for percentile, value in zip(PERCENTILES, values, strict=True)},
-        "warnings": list(header.warnings),
+        **_sample_of(volume.data), "warnings": list(header.warnings),
+    }  # fmt: skip
+
+
+def _sample_of(data: Any) -> dict[str, Any]:
+    """What is read as invalid, where the sample is and how its particles look, as far as the grey values tell."""
+    from ..volumes.asymmetry import contrast_of
+    from ..volumes.cleaning import examine
+    from ..volumes.sample import find_sample
+
+    grey = examine(data)
+    region = find_sample(grey)
+    return {
+        "invalid_fraction": grey.invalid_share, "fill_values": list(grey.fills), "gold_fraction": grey.gold_share,
+        "contrast": contrast_of(grey) or "not clear", "sample_z": f"{region.z_range[0]}:{region.z_range[1]}" if region else "not clear",
+        "sample_fraction": region.share if region else None,
     }  # fmt: skip
 
 

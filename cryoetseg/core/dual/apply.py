@@ -21,7 +21,7 @@ from ..runtime.params import parameters_from
 from ..volumes.io import Volume, create_volume, open_volume
 from ..volumes.resampling import resample_into, resampled_shape
 from ..volumes.streaming import temporary_volume
-from .data import VOXEL_TOLERANCE, StandardisedView
+from .data import VOXEL_TOLERANCE, StandardisedView, cleaning_of
 from .model import DualNetworks, load_dual
 from .networks import FilteredUNet
 from .noise import NoisyDensity
@@ -116,20 +116,22 @@ def convert_file(item: InputFile, path: Path, model_voxel_size: float, convert: 
     _check_large_enough(item, shape if alike else resampled_shape(shape, own, model_voxel_size))
     with create_volume(path, shape, "float32", own, volume.header.origin) as target:
         if alike:
-            convert(StandardisedView(volume.data, item.contrast), target)
+            view = StandardisedView(volume.data, item.contrast, cleaning_of(item))
+            convert(view, target)
+            view.blank(target, view.mean)
         else:
-            _convert_resampled(volume, item.contrast, model_voxel_size, convert, target)
+            _convert_resampled(volume, item, model_voxel_size, convert, target)
     return own
 
 
 def _convert_resampled(
-    volume: Volume, contrast: str, model_voxel_size: float, convert: Callable[[StandardisedView, Any], None], target: Any,
+    volume: Volume, item: InputFile, model_voxel_size: float, convert: Callable[[StandardisedView, Any], None], target: Any,
 ) -> None:
     own = volume.header.voxel_size
     shape = resampled_shape(tuple(volume.header.shape), own, model_voxel_size)
     source, converted = temporary_volume(shape, np.float32), temporary_volume(shape, np.float32)
     resample_into(volume.data, own, model_voxel_size, source)
-    convert(StandardisedView(source, contrast), converted)
+    convert(StandardisedView(source, item.contrast, cleaning_of(item)), converted)
     resample_into(converted, model_voxel_size, own, target)
 
 

@@ -16,36 +16,25 @@ from scipy.stats import skew
 
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile
-from ..volumes.contrast import particles_bright
+from ..volumes.cleaned import CleanedView, Cleaning
+from ..volumes.cleaning import examine, unexamined
 from ..volumes.io import open_volume, read_header, write_volume
-from ..volumes.normalisation import mean_and_deviation
 from ..volumes.resampling import resample
 
 logger = logging.getLogger(__name__)
 VOXEL_TOLERANCE = 0.01  # relative difference of voxel sizes that is not worth resampling
 SKEW_SAMPLE = 16  # voxels averaged along each axis before the sign of contrast is judged
 CLEAR_SKEW = 0.5
+DENSITY_ROLES = ("clean", "grand_model")
 
 
-class StandardisedView:
-    """A volume (z, y, x) that is turned to bright particles, mean 0 and deviation 1 where it is sliced; nothing is copied."""
+class StandardisedView(CleanedView):
+    """A volume (z, y, x) that is cleaned, turned to bright particles, mean 0 and deviation 1 where it is sliced; nothing is copied."""
 
-    def __init__(self, volume: Any, contrast: str) -> None:
-        self.shape, self.ndim, self.dtype = tuple(volume.shape), 3, np.dtype(np.float32)
-        self.volume, self.contrast = volume, contrast
-        self._mmap, self.mode = getattr(volume, "_mmap", None), getattr(volume, "mode", "c")  # lets release_pages reach the map
-        mean, deviation = mean_and_deviation(volume)
-        if not deviation > 0 or not np.isfinite(deviation):
+    def __init__(self, volume: Any, contrast: str, cleaning: Cleaning = "auto") -> None:
+        super().__init__(volume, contrast, examine(volume) if cleaning == "auto" else unexamined(volume))
+        if not self.deviation > 0 or not np.isfinite(self.deviation):
             raise InputError("a volume is constant or not finite", "volumes with contrast")
-        self.mean, self.deviation = (-mean if contrast == "dark" else mean), deviation
-
-    def __getitem__(self, window: Any) -> np.ndarray:
-        return (particles_bright(np.asarray(self.volume[window]), self.contrast) - np.float32(self.mean)) / np.float32(self.deviation)
-
-    def restored(self, values: np.ndarray) -> np.ndarray:
-        """Values on the view's scale, back on the scale and with the contrast of the file."""
-        bright = values * np.float32(self.deviation) + np.float32(self.mean)
-        return -bright if self.contrast == "dark" else bright
 
 
 @dataclass(frozen=True)
@@ -99,8 +88,13 @@ def open_domain(files: Sequence[InputFile], patch: int, voxel_size: float, folde
 
     Raises :class:`InputError` for an empty set, unknown voxel sizes, constant volumes and volumes smaller than a patch.
     """
-    views = [StandardisedView(_at_voxel_size(item, voxel_size, folder), item.contrast) for item in files]
+    views = [StandardisedView(_at_voxel_size(item, voxel_size, folder), item.contrast, cleaning_of(item)) for item in files]
     return Domain(views, patch, [Path(item.path).name for item in files])
+
+
+def cleaning_of(item: InputFile) -> Cleaning:
+    """Densities have backgrounds that are constant and no gold."""
+    return "off" if item.role in DENSITY_ROLES else "auto"
 
 
 def voxel_size_of(wanted: float, files: Sequence[InputFile]) -> float:

@@ -18,9 +18,9 @@ from ..runtime.errors import InputError
 from ..runtime.files import atomic_path
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
-from ..volumes.contrast import particles_bright
+from ..volumes.cleaned import checked_header, cleaned, open_cleaned, told
 from ..volumes.header import VolumeHeader
-from ..volumes.io import Volume, create_volume, open_volume
+from ..volumes.io import Volume, create_volume
 from ..volumes.streaming import release_pages, temporary_volume
 from ..volumes.views import ChangedView
 from .backbone import load_backbone
@@ -52,7 +52,9 @@ def run(job: Job) -> MethodOutcome:
     """Segment the slabs of the job's one tomogram and write the results into the output folder."""
     parameters = parameters_from(SegmentSlabsParameters, job.parameters)
     source = _only_tomogram(job)
-    volume = open_volume(source.path, source.voxel_size)
+    checked_header(source)
+    data, header = open_cleaned(source.path, source.contrast, source.voxel_size, parameters.cleaning)
+    volume = Volume(data, header)
     slabs = slab_indices(parameters, volume.header.shape[0])
     device = choose_device(job.device)
     backbone = load_backbone(parameters.backbone, parameters.weights_folder, device, empty_prompt=parameters.empty_prompt,
@@ -61,27 +63,32 @@ def run(job: Job) -> MethodOutcome:
     segmentation = segment_slabs(volume, source.contrast, slabs, parameters, backbone, job.seed)
     name = source.tilt_series_id or Path(source.path).stem
     outputs, particles = _write(Path(job.output_folder), name, volume.header, slabs, segmentation)
-    metrics = {"slabs": len(slabs), "particles": particles, "membrane_fraction": float(segmentation.membranes.mean())}
-    return MethodOutcome(outputs=outputs, metrics=metrics, warnings=[*volume.header.warnings, *_warnings(segmentation)])
+    metrics = {"slabs": len(slabs), "particles": particles, "membrane_fraction": float(segmentation.membranes.mean()),
+               "invalid_fraction": data.grey.invalid_share}
+    warnings = [*header.warnings, *told(name, data.grey), *_warnings(segmentation)]
+    return MethodOutcome(outputs=outputs, metrics=metrics, warnings=warnings)
 
 
 def segment_slabs(
     volume: Volume, contrast: str, slabs: Sequence[int], parameters: SegmentSlabsParameters, backbone: Backbone, seed: int = 0
 ) -> Segmentation:
-    """Segment ``slabs`` of a volume whose particles look as ``contrast`` says; a skipped slice takes part by what lies around it."""
+    """Segment ``slabs`` of a volume whose particles look as ``contrast`` says (bright in a cleaned one); a skipped slice takes part by
+    what lies around it. Nothing is found where no sample is shown."""
+    view = cleaned(volume.data, contrast, parameters.cleaning)
     frame = plan_frame(volume.header.shape[1:], parameters, backbone.input_size_px, backbone.tokens)
-    pictures = Pictures(volume.data, contrast, frame, backbone, parameters)
+    pictures = Pictures(view, frame, backbone, parameters)
     plan = CanvasPlan(pictures, frame, backbone, volume.header.voxel_size, parameters, seed)
     if parameters.separation == "slices":
         stack = _stacked(slab_canvases(plan, slabs), slabs, slabs, volume.header.shape, between=False)
         membranes, found = separate_slices(stack.canvases, slabs, plan.voxel_size, parameters)
         nearest = [round(index / parameters.z_step) for index in range(slabs[-1] - slabs[0] + 1)]
-        return Segmentation(membranes[nearest], replace(found, zyx=found.zyx * [parameters.z_step, 1, 1]), stack.shown)
+        found = replace(found, zyx=found.zyx * [parameters.z_step, 1, 1])
+        return Segmentation(*_where_valid(membranes[nearest], found, view.valid(slice(slabs[0], slabs[-1] + 1))), stack.shown)
     wider = _with_neighbours(slabs, volume.header, parameters) if gives_features(backbone) else slabs
     stack = _stacked(slab_canvases(plan, wider), wider, slabs, volume.header.shape)
-    grey = ChangedView(volume.data, lambda values: particles_bright(values, contrast), wider[0], wider[-1] + 1)
+    grey = view.part((slice(wider[0], wider[-1] + 1),))
     structure = ChangedView(stack.canvases, lambda values: WHITE - values)
-    membranes, particles = separate(structure, grey, stack.densities, plan.voxel_size, parameters)
+    membranes, particles = separate(structure, grey, stack.densities, plan.voxel_size, parameters, grey.valid(slice(None)))
     inside = slice(slabs[0] - wider[0], slabs[-1] + 1 - wider[0])
     return Segmentation(membranes[inside], _cropped(particles, inside), stack.shown)
 
@@ -131,6 +138,11 @@ def _with_neighbours(slabs: Sequence[int], header: VolumeHeader, parameters: Seg
 def _cropped(particles: Linked, inside: slice) -> Linked:
     kept = (particles.zyx[:, 0] >= inside.start) & (particles.zyx[:, 0] < inside.stop)
     return Linked(particles.zyx[kept] - [inside.start, 0, 0], particles.score[kept], particles.slabs[kept])
+
+
+def _where_valid(membranes: np.ndarray, particles: Linked, valid: np.ndarray) -> tuple[np.ndarray, Linked]:
+    kept = valid[tuple(np.rint(particles.zyx).astype(int).T)]
+    return membranes & valid, Linked(particles.zyx[kept], particles.score[kept], particles.slabs[kept])
 
 
 def _only_tomogram(job: Job) -> InputFile:

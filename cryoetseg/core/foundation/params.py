@@ -19,6 +19,12 @@ class SlabParameters(Parameters):
     z_step: int = parameter(
         1, "Distance between two slabs. The paper makes every slice of the range a slab.", unit="voxel", expert=True, ge=1
     )
+    cleaning: Literal["auto", "off"] = parameter(
+        "auto",
+        "Find borders, empty corners, gold and hot voxels, so that they decide nothing. The paper takes every voxel as it is: off.",
+        published="off",
+        expert=True,
+    )
     averaged_slices: int = parameter(
         1,
         "Slices averaged into one slab, an odd number. More raise the signal and blur along z.",

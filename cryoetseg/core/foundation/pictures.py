@@ -1,11 +1,9 @@
 """What a backbone is shown of a tomogram: prepared slabs, or stacks of neighbouring slices."""
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from ..volumes.contrast import particles_bright
+from ..volumes.cleaned import CleanedView
 from .door import Backbone
 from .frames import Frame
 from .params import SegmentSlabsParameters
@@ -13,18 +11,18 @@ from .slabs import check_slab, prepare_slab, read_slab, stretched
 
 
 class Pictures:
-    """Pictures of the windows of any slab of ``volume`` (z, y, x), whose particles look as ``contrast`` says."""
+    """Pictures of the windows of any slab of ``volume`` (z, y, x), cleaned and with bright particles."""
 
-    def __init__(self, volume: Any, contrast: str, frame: Frame, backbone: Backbone, parameters: SegmentSlabsParameters) -> None:
-        self._volume, self._contrast, self._frame = volume, contrast, frame
+    def __init__(self, volume: CleanedView, frame: Frame, backbone: Backbone, parameters: SegmentSlabsParameters) -> None:
+        self._volume, self._frame = volume, frame
         self._slices, self._parameters = backbone.slices, parameters
         self._kept: dict[int, np.ndarray] = {}
 
     def of_slab(self, z: int) -> np.ndarray:
         """Float32 pictures (windows, h, w), or (windows, slices, h, w) for a backbone that sees several slices."""
         if self._slices == 1:
-            slab = particles_bright(read_slab(self._volume, z, self._parameters), self._contrast)
-            return np.stack(self._frame.pictures(prepare_slab(slab, self._parameters)))
+            slab = read_slab(self._volume, z, self._parameters)
+            return np.stack(self._frame.pictures(prepare_slab(slab, self._parameters, self._valid(z))))
         reach = self._slices // 2
         stack = [self._stretched_slice(index) for index in range(z - reach, z + reach + 1)]
         return np.stack([np.stack(self._frame.pictures(image)) for image in stack], axis=1)
@@ -37,10 +35,15 @@ class Pictures:
         index = _reflected(index, self._volume.shape[0])
         if index not in self._kept:
             self._kept = {key: image for key, image in self._kept.items() if abs(key - index) <= self._slices}
-            slab = np.asarray(self._volume[index], np.float32)
+            slab = self._volume[index]
             check_slab(slab)
-            self._kept[index] = stretched(particles_bright(slab, self._contrast), self._parameters)
+            self._kept[index] = stretched(slab, self._parameters, self._valid(index))
         return self._kept[index]
+
+    def _valid(self, z: int) -> np.ndarray | None:
+        """Voxels (y, x) of a slice that show sample; None where all do."""
+        invalid = self._volume.grey.invalid
+        return self._volume.valid(z) if invalid is not None and invalid.any_in(z, z + 1) else None
 
 
 def _reflected(index: int, depth: int) -> int:

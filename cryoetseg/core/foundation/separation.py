@@ -43,48 +43,55 @@ class SheetMap:
 
 
 def separate(
-    structure: Any, picture: Any, density: Any, voxel_size: float, parameters: SegmentSlabsParameters
+    structure: Any, picture: Any, density: Any, voxel_size: float, parameters: SegmentSlabsParameters, valid: np.ndarray | None = None,
 ) -> tuple[np.ndarray, Linked]:
     """Membrane mask, bool (z, y, x), and particles.
 
     ``structure`` is the stack of canvases, ``picture`` the grey values, ``density`` what the backbone sees, all (z, y, x) and bright:
     arrays, or whatever gives arrays when it is sliced along z; they are read slab by slab. ``voxel_size`` in Angstrom. Long strong
     sheets are walls, off which particles are sought; then what lies inside particles is taken out of the weaker sheets, because a
-    row of particles answers to a sheet filter as well.
+    row of particles answers to a sheet filter as well. Where ``valid``, bool (z, y, x), is false, nothing is found and nothing counts.
     """
+    valid = None if valid is None or valid.all() else valid
     diameter_px = parameters.particle_diameter / voxel_size
     extent = parameters.membrane_extent / voxel_size
-    walls, membranes = _walls_and_membranes(structure, voxel_size, extent, parameters)
-    particles = find_particles(picture, density, walls, voxel_size, parameters)
+    walls, membranes = _walls_and_membranes(structure, voxel_size, extent, parameters, valid)
+    particles = find_particles(picture, density, walls, voxel_size, parameters, valid)
     membranes &= walls | ~bodies(particles.zyx, diameter_px, membranes.shape)
     return large_pieces(membranes, extent), particles
 
 
 def _walls_and_membranes(
-    structure: Any, voxel_size: float, extent_px: float, parameters: SegmentSlabsParameters
+    structure: Any, voxel_size: float, extent_px: float, parameters: SegmentSlabsParameters, valid: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Long strong sheets, and all that reach ``extent_px``; the map they are cut from is forgotten, because it is large."""
-    sheets = map_sheets(structure, voxel_size, parameters)
+    sheets = map_sheets(structure, voxel_size, parameters, valid)
     span = min(SPAN_DIAMETERS * parameters.particle_diameter / voxel_size, SPAN_SHARE * min(structure.shape[1:]))
     return sheets.pieces(WALL_FACTOR, span, parameters), sheets.pieces(1.0, extent_px, parameters)
 
 
-def map_sheets(structure: Any, voxel_size: float, parameters: SegmentSlabsParameters) -> SheetMap:
-    """Bright sheets of a structure map (z, y, x); nothing anywhere where the map is flat."""
+def map_sheets(structure: Any, voxel_size: float, parameters: SegmentSlabsParameters, valid: np.ndarray | None = None) -> SheetMap:
+    """Bright sheets of a structure map (z, y, x); nothing anywhere where the map is flat, and nothing where it is not ``valid``."""
     strength = sheet_response(structure, max(1.0, parameters.membrane_scale / voxel_size))
+    if valid is not None:
+        strength *= valid
     if not strength.any():
         return SheetMap(np.zeros(structure.shape, np.float32), np.zeros(structure.shape, bool))
     core = strength > CORE_SHARE * otsu(strength, positive=True)
     joined = strength  # takes its place
     ndimage.gaussian_filter(strength, max(SMALLEST_SMOOTHING_PX, parameters.membrane_smoothing / voxel_size), output=joined)
-    joined /= otsu(joined)
+    if valid is not None:
+        joined *= valid
+    joined /= otsu(joined, valid=valid)
     return SheetMap(joined, core)
 
 
-def otsu(volume: np.ndarray, positive: bool = False) -> float:
-    """Otsu's threshold of all values, or of the positive ones alone, from a histogram counted slab by slab."""
+def otsu(volume: np.ndarray, positive: bool = False, valid: np.ndarray | None = None) -> float:
+    """Otsu's threshold of all values, of the positive or of the ``valid`` ones alone, from a histogram counted slab by slab."""
 
     def values(window: slice) -> np.ndarray:
+        if valid is not None:
+            return volume[window][valid[window]]
         return volume[window][volume[window] > 0] if positive else volume[window]
 
     windows = [window for window in z_slabs(volume.shape) if values(window).size]
@@ -128,15 +135,19 @@ def large_pieces(mask: np.ndarray, extent_px: float) -> np.ndarray:
     return kept[labels]
 
 
-def find_particles(picture: Any, density: Any, walls: np.ndarray, voxel_size: float, parameters: SegmentSlabsParameters) -> Linked:
+def find_particles(
+    picture: Any, density: Any, walls: np.ndarray, voxel_size: float, parameters: SegmentSlabsParameters, valid: np.ndarray | None = None,
+) -> Linked:
     """Bodies of about the particle diameter off the ``walls``; the score is the mean of the contrasts in picture and density."""
     diameter_px = parameters.particle_diameter / voxel_size
-    evidence = contrast(picture, BLOB_SIGMA * diameter_px)
-    evidence += contrast(density, DENOISED_SIGMA * diameter_px)
+    evidence = contrast(picture, BLOB_SIGMA * diameter_px, valid)
+    evidence += contrast(density, DENOISED_SIGMA * diameter_px, valid)
     evidence /= 2
     peaks = np.concatenate([_peaks(evidence, window) for window in z_slabs(evidence.shape)])
     peaks &= evidence >= parameters.particle_threshold
     peaks &= ~walls
+    if valid is not None:
+        peaks &= valid
     zyx = np.argwhere(peaks)
     score = evidence[peaks]
     best = keep_best(zyx.astype(float), score, parameters.particle_spacing * diameter_px) if len(zyx) else np.zeros(0, int)
@@ -150,8 +161,9 @@ def _peaks(evidence: np.ndarray, window: slice) -> np.ndarray:
     return highest[window.start - first:window.stop - first] == evidence[window]
 
 
-def contrast(volume: Any, sigma_px: float) -> np.ndarray:
-    """Difference of two Gaussians of a volume (z, y, x), in standard deviations, float32; zeros where nothing varies."""
+def contrast(volume: Any, sigma_px: float, valid: np.ndarray | None = None) -> np.ndarray:
+    """Difference of two Gaussians of a volume (z, y, x), in standard deviations of its ``valid`` voxels, float32; zeros where nothing
+    varies."""
     sigma = max(1.0, sigma_px)
     wide = np.empty(volume.shape, np.float32)
     for window in z_slabs(volume.shape):
@@ -160,7 +172,7 @@ def contrast(volume: Any, sigma_px: float) -> np.ndarray:
     response = ndimage.gaussian_filter(wide, sigma)
     response -= ndimage.gaussian_filter(wide, BLOB_RATIO * sigma, output=wide)
     del wide  # the deviation needs its room
-    deviation = float(response.std())
+    deviation = float(response.std() if valid is None else response[valid].std(dtype=np.float64))
     if deviation > 0:
         response /= deviation
     else:

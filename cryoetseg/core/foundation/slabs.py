@@ -1,12 +1,14 @@
 """Preparing slabs: contrast stretch, local contrast and smoothing of single slices (Uddin26 1.2)."""
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import ndimage
 from skimage import exposure
 
 from ..runtime.errors import InputError, ParameterError
-from ..volumes.normalisation import stretch
+from ..volumes.normalisation import quantiles, scaled
 from .params import SlabParameters
 
 CLAHE_REGIONS = 8
@@ -26,21 +28,21 @@ def slab_indices(parameters: SlabParameters, depth: int) -> list[int]:
     return list(range(parameters.z_start, end, parameters.z_step))
 
 
-def read_slab(volume: np.ndarray, z: int, parameters: SlabParameters) -> np.ndarray:
+def read_slab(volume: Any, z: int, parameters: SlabParameters) -> np.ndarray:
     """Slice ``z`` of ``volume`` (z, y, x), or the mean of the slices around it, as float32 (y, x)."""
     reach = parameters.averaged_slices // 2
     first, last = max(0, z - reach), min(volume.shape[0], z + reach + 1)
     return np.asarray(volume[first:last], dtype=np.float32).mean(axis=0)
 
 
-def prepare_slab(image: np.ndarray, parameters: SlabParameters) -> np.ndarray:
+def prepare_slab(image: np.ndarray, parameters: SlabParameters, valid: np.ndarray | None = None) -> np.ndarray:
     """Stretch, even out and smooth one slice.
 
     ``image`` is (y, x) with bright particles. Returns float32 (y, x) in [0, 1] with particles as ``slab_contrast`` says;
     a constant slice gives zeros. Raises :class:`InputError` for values that are not finite or an array that is not 2D.
     """
     check_slab(image)
-    grey = stretched(image, parameters)
+    grey = stretched(image, parameters, valid)
     if parameters.slab_contrast == "dark":
         grey = 1.0 - grey
     if parameters.clahe:
@@ -50,13 +52,21 @@ def prepare_slab(image: np.ndarray, parameters: SlabParameters) -> np.ndarray:
     return minmax(grey)
 
 
-def stretched(image: np.ndarray, parameters: SlabParameters) -> np.ndarray:
-    """First stretch of a slice to [0, 1], by its own percentiles or extremes: no volume-wide scale (Uddin26 1.2)."""
+def stretched(image: np.ndarray, parameters: SlabParameters, valid: np.ndarray | None = None) -> np.ndarray:
+    """First stretch of a slice to [0, 1], by its own percentiles or extremes: no volume-wide scale (Uddin26 1.2).
+
+    ``valid`` (y, x): the voxels that tell the percentiles; the others lie in the middle of them. Zeros where nothing varies.
+    """
     if parameters.stretch == "minmax":
         return minmax(image)
-    if float(np.ptp(image)) == 0.0:
+    sample = image if valid is None else image[valid]
+    if not sample.size or float(np.ptp(sample)) == 0.0:
         return np.zeros(image.shape, np.float32)
-    return stretch(np.asarray(image, np.float32), parameters.stretch_low, parameters.stretch_high)
+    low, high = quantiles(sample, (parameters.stretch_low / 100, parameters.stretch_high / 100))
+    grey = np.clip(scaled(image, low, high - low), 0, 1)
+    if valid is not None:
+        grey[~valid] = np.float32(grey[valid].mean())
+    return grey
 
 
 def minmax(image: np.ndarray, top: float = 1.0) -> np.ndarray:

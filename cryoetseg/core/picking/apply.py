@@ -3,17 +3,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..particles.formats import write_particles
 from ..particles.table import ParticleTable
-from ..runtime.errors import InputError, JobError, ParameterError
+from ..runtime.errors import JobError, ParameterError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
-from ..volumes.contrast import particles_bright
-from ..volumes.io import open_volume
+from ..volumes.cleaned import checked_header, open_cleaned, told
 from ..volumes.normalisation import quantiles
 from ..volumes.views import ChangedView
 from .dog import difference_of_gaussians, sigma_for_diameter
@@ -30,36 +29,45 @@ def run(job: Job) -> MethodOutcome:
     tomograms = job.inputs_of("tomogram")
     if not tomograms:
         raise JobError("no input has the role 'tomogram'", "at least one tomogram")
-    outputs, metrics = [], {}
+    outputs, metrics, warnings = [], {}, []
     for item in tomograms:
-        table = pick(item, parameters)
+        table, invalid_share, told_of = pick(item, parameters)
+        warnings += told_of
         name = f"{Path(item.path).stem}_particles.star"
         write_particles(table, Path(job.output_folder) / name)
         outputs.append(Output(kind="particles", path=name, voxel_size=table.voxel_size, tilt_series_id=item.tilt_series_id))
-        metrics[Path(item.path).stem] = {"particles": len(table), "best_score": float(table.score.max(initial=-math.inf))}
+        metrics[Path(item.path).stem] = {"particles": len(table), "best_score": float(table.score.max(initial=-math.inf)),
+                                         "invalid_fraction": invalid_share}
     total = sum(entry["particles"] for entry in metrics.values())
-    return MethodOutcome(outputs=outputs, metrics={"particles": total, **metrics})
+    return MethodOutcome(outputs=outputs, metrics={"particles": total, **metrics}, warnings=warnings)
 
 
-def pick(tomogram: InputFile, parameters: DogParameters) -> ParticleTable:
+class Picked(NamedTuple):
+    """Picks of one tomogram, best first, the share of its voxels that show no sample, and what to tell the user."""
+
+    table: ParticleTable
+    invalid_share: float
+    warnings: list[str]
+
+
+def pick(tomogram: InputFile, parameters: DogParameters) -> Picked:
     """Picks of one tomogram, best first. Raises :class:`InputError` for a tomogram without voxel size or too coarse for the particle."""
-    volume = open_volume(tomogram.path, tomogram.voxel_size)
-    voxel_size = volume.header.voxel_size
-    if not volume.header.voxel_size_is_known:
-        raise InputError(f"{tomogram.path}: the voxel size is unknown", "a tomogram with a voxel size", "give it with --voxel-size")
+    voxel_size = checked_header(tomogram).voxel_size
     sigma = parameters.sigma or sigma_for_diameter(parameters.particle_diameter)
     if sigma < SMALLEST_SIGMA_PX * voxel_size:
         raise ParameterError(f"sigma {sigma:.1f} A is {sigma / voxel_size:.2f} voxels", f"at least {SMALLEST_SIGMA_PX} voxels",
                              "give a larger particle diameter or a finer tomogram")
     by_threshold = parameters.selection == "threshold"
-    bright = ChangedView(volume.data, lambda values: particles_bright(values, tomogram.contrast))
+    view, _ = open_cleaned(tomogram.path, tomogram.contrast, tomogram.voxel_size, parameters.cleaning)
+    bright = ChangedView(view, lambda values: values * np.float32(view.deviation))  # scores stay on the scale of the file
     picks = difference_of_gaussians(
         clipped(bright, parameters.clip), sigma / voxel_size, ratio=parameters.sigma_ratio,
         exclusion_px=(parameters.exclusion or 3 * sigma) / voxel_size, threshold=parameters.threshold if by_threshold else None,
-        count=None if by_threshold or parameters.count == 0 else parameters.count)
-    return ParticleTable.from_points(
-        picks.points, voxel_size=voxel_size, tilt_series_id=tomogram.tilt_series_id or Path(tomogram.path).stem, score=picks.scores,
-        diameters=parameters.particle_diameter)
+        count=None if by_threshold or parameters.count == 0 else parameters.count, wanted=view.valid_at)
+    name = tomogram.tilt_series_id or Path(tomogram.path).stem
+    table = ParticleTable.from_points(picks.points, voxel_size=voxel_size, tilt_series_id=name, score=picks.scores,
+                                      diameters=parameters.particle_diameter)
+    return Picked(table, view.grey.invalid_share, told(name, view.grey))
 
 
 def clipped(volume: Any, deviations: float) -> Any:

@@ -6,6 +6,7 @@ so three products with float32 matrices give the picks of ``gaussian_filter`` an
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -33,14 +34,20 @@ class Picks(NamedTuple):
 
 def difference_of_gaussians(
     volume: Any, sigma_px: float, *, exclusion_px: float, ratio: float = RATIO, count: int | None = None, threshold: float | None = None,
-    tile: int = TILE,
+    tile: int = TILE, wanted: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Picks:
     """Pick bright blobs of radius about sqrt(3) ``sigma_px`` in a (z, y, x) array or memory map, read tile by tile.
+
+    ``wanted`` tells of points (n, 3) which may be picks at all.
 
     At most ``count`` picks; with ``threshold`` t (0 to 20) only those above m + t (M - m) / 20, m and M being the weakest and the
     strongest pick. No two picks are nearer than ``exclusion_px``.
     """
-    peaks = exclude_neighbours(local_maxima(volume, sigma_px, ratio, tile), exclusion_px, None if threshold is not None else count)
+    maxima = local_maxima(volume, sigma_px, ratio, tile)
+    if wanted is not None:
+        allowed = wanted(maxima.points)
+        maxima = Picks(maxima.points[allowed], maxima.scores[allowed])
+    peaks = exclude_neighbours(maxima, exclusion_px, None if threshold is not None else count)
     if threshold is not None and len(peaks.scores):
         weakest, strongest = peaks.scores[-1], peaks.scores[0]
         kept = int((peaks.scores >= weakest + threshold * (strongest - weakest) / THRESHOLD_STEPS).sum())

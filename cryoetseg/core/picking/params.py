@@ -15,6 +15,9 @@ class DogParameters(Parameters):
         "strongly: 81 A for a ribosome of 280 A.", label="Particle diameter", unit="A", gt=0.0, le=10000.0)
     sigma: float = parameter(
         0.0, "Sigma of the inner Gaussian; 0 takes it from the particle diameter.", unit="A", expert=True, ge=0.0, le=5000.0, published=80)
+    cleaning: Literal["auto", "off"] = parameter(
+        "auto", "Find borders, empty corners, gold and hot voxels, so that they give no picks; off takes every voxel as it is.",
+        expert=True, published="off")
     clip: float = parameter(
         3.0, "Grey values further than so many deviations from the median are drawn in to there first, so that gold and ice do not "
         "outshine particles; 0 takes them as they are. The deviation is that of the quartiles.", label="Clip at",

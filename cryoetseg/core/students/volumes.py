@@ -12,7 +12,7 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable, concatenate
 from ..runtime.errors import InputError, ParameterError
 from ..runtime.job import InputFile, Job
-from ..volumes.cleaned import SIGNS, CleanedView, open_cleaned, told
+from ..volumes.cleaned import SIGNS, CleanedView, checked_header, open_cleaned, told
 from ..volumes.header import Shape, VolumeHeader
 from ..volumes.io import open_labels, read_header, read_labels
 from ..volumes.streaming import read_slabs, temporary_volume
@@ -47,6 +47,20 @@ class StudentVolume:
     def is_constant(self) -> bool:
         """Whether there is nothing to see."""
         return isinstance(self.data, CleanedView) and not self.data.deviation > 0
+
+    def valid_at(self, zyx: np.ndarray) -> np.ndarray:
+        """Bool (n,): whether there is sample at the points (n, 3), voxels (z, y, x)."""
+        return self.data.valid_at(zyx) if isinstance(self.data, CleanedView) else np.ones(len(zyx), bool)
+
+    def blank(self, target: Any) -> None:
+        """Zeros in ``target`` (z, y, x), a result, where the tomogram shows no sample."""
+        if isinstance(self.data, CleanedView):
+            self.data.blank(target)
+
+    @property
+    def invalid_share(self) -> float:
+        """Share of the voxels that show no sample."""
+        return self.data.grey.invalid_share if isinstance(self.data, CleanedView) else 0.0
 
     def part(self, window: tuple[slice, ...]) -> Any:
         """``data`` in a window, standardised as the whole and read when sliced."""
@@ -111,9 +125,7 @@ def open_student_volume(item: InputFile) -> StudentVolume:
     """One tomogram, cleaned; raises :class:`InputError` when its voxel size is unknown."""
     if item.contrast not in SIGNS:
         raise ParameterError(f"contrast = {item.contrast!r}", "dark, bright", "say how particles look in this volume")
-    header = read_header(item.path, item.voxel_size)
-    if not header.voxel_size_is_known:
-        raise InputError(f"{item.path}: the voxel size is unknown", "a tomogram with a voxel size", "give it with --voxel-size")
+    checked_header(item)
     data, header = open_cleaned(item.path, item.contrast, item.voxel_size)
     return StudentVolume(_name(item), data, header, warnings=(*header.warnings, *told(_name(item), data.grey)))
 

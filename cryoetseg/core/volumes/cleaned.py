@@ -6,15 +6,25 @@ from typing import Any, Literal
 import numpy as np
 
 from ..runtime.errors import InputError, ParameterError
+from ..runtime.job import InputFile
+from .asymmetry import check_contrast
 from .checks import expanded
 from .cleaning import GreyValues, examine, standardisation, unexamined
 from .header import VolumeHeader
-from .io import PathLike, open_labels, open_volume
+from .io import PathLike, open_labels, open_volume, read_header
+from .streaming import release_pages, z_slabs
 
 Cleaning = Literal["auto", "off"]
 LEAST_VALID = 0.01  # share of valid voxels below which there is nothing to work on
 TOLD_INVALID = 0.1  # share of invalid voxels that a user is told of
 SIGNS = {"dark": -1.0, "bright": 1.0}
+
+
+def cleaned(volume: Any, contrast: str, cleaning: Cleaning = "auto") -> CleanedView:
+    """A volume (z, y, x) that is open already as every method reads it, with bright particles; a cleaned one as it is."""
+    if isinstance(volume, CleanedView):
+        return volume
+    return CleanedView(volume, contrast, examine(volume) if cleaning == "auto" else unexamined(volume))
 
 
 class CleanedView:
@@ -30,7 +40,7 @@ class CleanedView:
     def __init__(self, volume: Any, contrast: str = "bright", grey: GreyValues | None = None, corner: tuple[int, ...] = (0, 0, 0)) -> None:
         if contrast not in SIGNS:
             raise ParameterError(f"contrast = {contrast!r}", "dark, bright", "say how particles look in this volume")
-        self.volume, self.grey, self.sign, self._contrast = volume, grey or examine(volume), SIGNS[contrast], contrast
+        self.volume, self.grey, self.sign, self.contrast = volume, grey or examine(volume), SIGNS[contrast], contrast
         self.mean, self.deviation = standardisation(self.grey)
         self._corner = corner  # of the volume in the one that was examined
         self.shape: tuple[int, ...] = tuple(volume.shape)
@@ -66,21 +76,41 @@ class CleanedView:
             mask = ~self.grey.invalid[outer][tuple(slice(None, None, part.step) for part in whole)]
         return mask[tuple(0 if isinstance(part, (int, np.integer)) else slice(None) for part in parts)]
 
+    def valid_at(self, zyx: np.ndarray) -> np.ndarray:
+        """Bool (n,): whether there is sample at the points (n, 3), voxels (z, y, x) of the view."""
+        if self.grey.invalid is None:
+            return np.ones(len(zyx), bool)
+        return ~self.grey.invalid.at(np.asarray(zyx, dtype=np.float64).reshape(-1, 3) + self._corner)
+
+    def blank(self, target: Any, value: float = 0) -> None:
+        """Set ``target``, a result (z, y, x) of the view's shape, to ``value`` where no sample is shown; streams."""
+        if self.grey.invalid is None:
+            return
+        for window in z_slabs(self.shape):
+            if self.grey.invalid.any_in(window.start + self._corner[0], window.stop + self._corner[0]):
+                values = np.array(target[window])
+                values[~self.valid(window)] = value
+                target[window] = values
+                release_pages(target)
+
     def part(self, window: tuple[slice, ...]) -> CleanedView:
         """A window (slices of step 1, as many axes as are cut) as a view of its own with the grey values of the whole; nothing is read."""
         spans = [part.indices(size) for part, size in zip(expanded(window, 3), self.shape)]
         corner = tuple(own + first for own, (first, _, _) in zip(self._corner, spans))
-        return CleanedView(self.volume[tuple(slice(*span) for span in spans)], self._contrast, self.grey, corner)
+        return CleanedView(self.volume[tuple(slice(*span) for span in spans)], self.contrast, self.grey, corner)
 
     def restored(self, values: np.ndarray) -> np.ndarray:
         """Values on the view's scale, back on the scale and with the contrast of the file."""
         return values * np.float32(self.sign * self.deviation) + np.float32(self.mean)
 
 
-def open_cleaned(path: PathLike, contrast: str, voxel_size: float | None = None, cleaning: Cleaning = "auto") -> tuple[CleanedView, VolumeHeader]:
+def open_cleaned(
+    path: PathLike, contrast: str, voxel_size: float | None = None, cleaning: Cleaning = "auto",
+) -> tuple[CleanedView, VolumeHeader]:
     """Open a tomogram as every method reads it, without holding it in memory; ``cleaning`` off takes every voxel as it is.
 
-    Raises :class:`InputError` as :func:`.io.open_volume` does; values that are no numbers are allowed where less than all is.
+    Raises :class:`InputError` as :func:`.io.open_volume` does, and where the grey values clearly contradict ``contrast``; values that
+    are no numbers are allowed.
     """
     if cleaning == "off":
         volume = open_volume(path, voxel_size)
@@ -91,7 +121,17 @@ def open_cleaned(path: PathLike, contrast: str, voxel_size: float | None = None,
         raise InputError(f"{path}: data: {grey.invalid_share:.1%} of the voxels are constant or no numbers, the others have the value "
                          f"{grey.median:g} +- {grey.deviation:.3g}", "a volume with contrast",
                          "the reconstruction failed or the file was only allocated: make it again")
+    if contrast in SIGNS:
+        check_contrast(str(path), grey, contrast)
     return CleanedView(volume.data, contrast, grey), volume.header
+
+
+def checked_header(item: InputFile) -> VolumeHeader:
+    """The header of a tomogram whose voxel size is known; raises :class:`InputError` for another, because lengths would mean nothing."""
+    header = read_header(item.path, item.voxel_size)
+    if not header.voxel_size_is_known:
+        raise InputError(f"{item.path}: the voxel size is unknown", "a tomogram with a voxel size", "give it with --voxel-size")
+    return header
 
 
 def told(name: str, grey: GreyValues) -> list[str]:

@@ -144,6 +144,12 @@ class PackedMask:
         bits = np.unpackbits(self._bits[z.start:z.stop, y.start:y.stop, first:-(-x.stop // 8)], axis=-1)
         return bits[..., x.start - 8 * first:x.stop - 8 * first].astype(bool)
 
+    def at(self, zyx: np.ndarray) -> np.ndarray:
+        """Bool (n,): whether the voxels nearest to the points (n, 3), (z, y, x), are set; points outside are not."""
+        inside = ((zyx > -0.5) & (zyx < np.array(self.shape) - 0.5)).all(axis=1)
+        z, y, x = np.rint(np.where(inside[:, None], zyx, 0)).astype(np.int64).T
+        return inside & ((self._bits[z, y, x // 8] >> (7 - x % 8)) & 1 == 1)
+
     def any_in(self, first: int, last: int) -> bool:
         """Whether any of the slices from ``first`` to before ``last`` has a set voxel."""
         return bool(self._used[first:last].any())

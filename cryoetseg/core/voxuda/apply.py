@@ -15,8 +15,9 @@ from ..runtime.errors import JobError, WeightsError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
+from ..volumes.cleaned import checked_header, open_cleaned, told
 from ..volumes.contrast import particles_bright
-from ..volumes.io import create_volume, open_volume, read_volume, write_volume
+from ..volumes.io import create_volume, read_volume, write_volume
 from ..volumes.normalisation import standardise
 from ..volumes.resampling import resample, resample_into, resample_to_shape, resampled_shape
 from ..volumes.streaming import temporary_volume
@@ -129,13 +130,13 @@ def _write(folder: Path, stem: str, mask: np.ndarray, probability: np.ndarray, v
 
 
 def _segment_tomogram(item: InputFile, model: VoxUdaModel, p: SegmentSubtomogramsParameters, folder: Path, outcome: MethodOutcome) -> None:
-    volume = open_volume(item.path, item.voxel_size)
-    header, stem = volume.header, Path(item.path).stem
-    if not header.voxel_size_is_known:
-        raise JobError(f"{item.path}: the voxel size is unknown", "a tomogram with a voxel size", "give the voxel size")
+    checked_header(item)
+    view, header = open_cleaned(item.path, item.contrast, item.voxel_size)
+    stem = Path(item.path).stem
     names = {"mask": f"{stem}_mask.mrc", "probability": f"{stem}_probability.mrc"}
     with create_volume(folder / names["probability"], header.shape, np.float16, header.voxel_size, header.origin) as probability:
-        probability_map(volume.data, header.voxel_size, model, probability, p, item.contrast)
+        probability_map(view, header.voxel_size, model, probability, p, "bright")
+        view.blank(probability)
         with create_volume(folder / names["mask"], header.shape, np.int8, header.voxel_size, header.origin) as mask:
             found = 0
             for plane in range(header.shape[0]):
@@ -145,7 +146,9 @@ def _segment_tomogram(item: InputFile, model: VoxUdaModel, p: SegmentSubtomogram
         (folder / names.pop("probability")).unlink()
     outcome.outputs += [Output(kind=kind, path=name, voxel_size=header.voxel_size, tilt_series_id=item.tilt_series_id or stem)
                         for kind, name in names.items()]
-    outcome.metrics[stem] = {"foreground_share": found / float(np.prod(header.shape, dtype=np.int64))}
+    outcome.metrics[stem] = {"foreground_share": found / float(np.prod(header.shape, dtype=np.int64)),
+                             "invalid_fraction": view.grey.invalid_share}
+    outcome.warnings += told(stem, view.grey)
 
 
 def probability_map(

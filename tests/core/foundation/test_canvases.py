@@ -9,6 +9,7 @@ from cryoetseg.core.foundation.frames import plan_frame
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.foundation.pictures import Pictures
 from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.volumes.cleaned import cleaned
 
 SIDE, TOKENS = 32, 16
 PARAMETERS = SegmentSlabsParameters(tile_px=SIDE, overlap_px=8, border_tokens=2, eigenvectors=4, eigenimages=4, gradient_iterations=20)
@@ -49,7 +50,7 @@ def volume():
 def plan(volume, backbone, seed=0, **changes):
     parameters = PARAMETERS.model_copy(update=changes)
     frame = plan_frame(volume.shape[1:], parameters, SIDE, TOKENS)
-    return CanvasPlan(Pictures(volume, "bright", frame, backbone, parameters), frame, backbone, 10.0, parameters, seed)
+    return CanvasPlan(Pictures(cleaned(volume, "bright", "off"), frame, backbone, parameters), frame, backbone, 10.0, parameters, seed)
 
 
 def likeness(canvas, slab):

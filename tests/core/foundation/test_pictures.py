@@ -7,6 +7,7 @@ from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.foundation.pictures import Pictures
 from cryoetseg.core.foundation.slabs import prepare_slab, stretched
 from cryoetseg.core.runtime.errors import InputError
+from cryoetseg.core.volumes.cleaned import cleaned
 
 PARAMETERS = SegmentSlabsParameters(tile_px=32, overlap_px=0, border_tokens=0)
 VOLUME = np.random.default_rng(0).normal(size=(6, 32, 32)).astype(np.float32)
@@ -25,7 +26,7 @@ class Eyes(Backbone):
 
 
 def pictures(slices, volume=VOLUME, contrast="bright", parameters=PARAMETERS):
-    return Pictures(volume, contrast, plan_frame(volume.shape[1:], parameters, 32, 16), Eyes(slices), parameters)
+    return Pictures(cleaned(volume, contrast, "off"), plan_frame(volume.shape[1:], parameters, 32, 16), Eyes(slices), parameters)
 
 
 def slice_of(index, volume=VOLUME):

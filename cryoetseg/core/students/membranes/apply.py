@@ -89,7 +89,8 @@ def _segment_file(
     outcome.warnings += warnings
     if not voxels:
         outcome.warnings.append(f"{volume.name}: no membrane was found: none may be there, or contrast or voxel size are wrong")
-    outcome.metrics[volume.name] = {"membrane_fraction": voxels / float(np.prod(header.shape, dtype=np.int64))}
+    outcome.metrics[volume.name] = {"membrane_fraction": voxels / float(np.prod(header.shape, dtype=np.int64)),
+                                    "invalid_fraction": volume.invalid_share}
     written = [("membrane_mask", mask), ("membrane_probability", probability)][:1 + parameters.write_probability]
     outcome.outputs += [Output(kind=kind, path=path, voxel_size=header.voxel_size, tilt_series_id=volume.name) for kind, path in written]
 
@@ -109,6 +110,7 @@ def _segment(
 ) -> tuple[list[str], int]:
     """Fill ``mask`` and ``probability`` slice range by slice range; returns warnings and the number of membrane voxels."""
     warnings = averaged_probability(volume, model, probability, _slice_range(parameters, volume.header.shape[0]), parameters, device)
+    volume.blank(probability)
     smallest = int(np.ceil(parameters.smallest_component / volume.header.voxel_size**3))
     voxels = without_small_components(probability, parameters.threshold, smallest, mask)
     return [*volume.warnings, *warnings], voxels

@@ -72,6 +72,8 @@ def pick_volume(volume: StudentVolume, model: PickerModel, parameters: PickDeepe
     smallest = smallest_heights(model, passes, parameters)
     peaks = find_peaks(probabilities, passes, float(smallest.min()), cut)
     peaks = peaks.of(peaks.score > smallest[peaks.class_id - 1])
+    factor = voxel_size / volume.header.voxel_size
+    peaks = peaks.of(volume.valid_at((peaks.zyx + 0.5) * factor - 0.5))
     peaks = suppress(peaks, parameters.distance / voxel_size or published_distance(diameters))
     if parameters.ranking == "combined":
         peaks = ranked(peaks, contrast_at(scaled, peaks.zyx, np.array(diameters)[peaks.class_id - 1]))
@@ -146,6 +148,7 @@ def run(job: Job) -> MethodOutcome:
             outcome.outputs.append(Output(kind=kind, path=name, voxel_size=table.voxel_size, tilt_series_id=item.tilt_series_id))
         outcome.metrics["particles"] += len(table)
         outcome.metrics[volume.name] = {"particles": len(table), "best_score": float(table.score.max(initial=0.0)),
+                                        "invalid_fraction": volume.invalid_share,
                                         **{name: int((table.class_id == number).sum()) for number, name in table.class_names.items()}}
         diameters += table.diameters.tolist()
         outcome.warnings += warnings

@@ -50,7 +50,7 @@ def _segment_file(item: InputFile, model: SegmenterModel, parameters: SegmentCla
         write_particles(table, folder / files[-1][1])
     outcome.warnings += [*volume.warnings, *([warning] if warning else [])]
     outcome.outputs += [Output(kind=kind, path=name, voxel_size=header.voxel_size, tilt_series_id=volume.name) for kind, name in files]
-    outcome.metrics[volume.name] = _numbers(counts, table, model)
+    outcome.metrics[volume.name] = {**_numbers(counts, table, model), "invalid_fraction": volume.invalid_share}
 
 
 def _files(name: str, model: SegmenterModel, parameters: SegmentClassesParameters) -> list[tuple[str, str]]:
@@ -67,6 +67,8 @@ def _segment(volume: StudentVolume, model: SegmenterModel, results: ClassVolumes
     scaled, warning = at_model_scale(volume, model.card.voxel_size) if parameters.resample else (volume, "")
     own = results if scaled is volume else _temporary(scaled.header.shape, len(results.probabilities))
     segment_classes(scaled.data, model.network, parameters, device, scaling=STANDARD, into=own)
+    if own is results:
+        _blank(volume, results)
     table = None
     if parameters.coordinates:
         table = find_particles(own.classes, own.confidence, model.object_voxels, parameters, scaled.header.voxel_size,
@@ -75,7 +77,14 @@ def _segment(volume: StudentVolume, model: SegmenterModel, results: ClassVolumes
     if own is not results:
         for source, target in zip(_all(own), _all(results)):
             nearest_into(source, target)
+        _blank(volume, results)
+        table = table.select(volume.valid_at(table.zyx)) if table is not None else None
     return table, _count(results.classes, model.classes), warning
+
+
+def _blank(volume: StudentVolume, results: ClassVolumes) -> None:
+    for target in _all(results):
+        volume.blank(target)
 
 
 def _temporary(shape: tuple[int, ...], probabilities: int) -> ClassVolumes:
