@@ -29,9 +29,12 @@ DENSITY_ROLES = ("clean", "grand_model")
 
 
 class StandardisedView(CleanedView):
-    """A volume (z, y, x) that is cleaned, turned to bright particles, mean 0 and deviation 1 where it is sliced; nothing is copied."""
+    """A volume (z, y, x) that is turned to bright particles, mean 0 and deviation 1 where it is sliced; nothing is copied.
 
-    def __init__(self, volume: Any, contrast: str, cleaning: Cleaning = "auto") -> None:
+    Tomograms are cleaned (``cleaning`` auto), densities are not: their background is constant.
+    """
+
+    def __init__(self, volume: Any, contrast: str, cleaning: Cleaning = "off") -> None:
         super().__init__(volume, contrast, examine(volume) if cleaning == "auto" else unexamined(volume))
         if not self.deviation > 0 or not np.isfinite(self.deviation):
             raise InputError("a volume is constant or not finite", "volumes with contrast")
