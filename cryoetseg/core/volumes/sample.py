@@ -11,7 +11,8 @@ from .cleaning import GreyValues
 FINE, WIDE = 1.0, 4.0  # averaged voxels: Gaussians whose difference is the band that structure fills
 NEIGHBOURHOOD = (1.0, 6.0, 6.0)  # averaged voxels (z, y, x) over which its power is averaged
 LEAST_FILLED = 0.3  # share of sample in a slice, of that in the fullest slices, from which on the slice belongs to it
-CLEAR_RATIO = 1.5  # between the power of sample and of ice, below which the two cannot be told apart
+FACE = 2  # averaged voxels at each face, where filters mirror the noise: they are taken for what lies next to them
+CLEAR_RATIO = 2.2  # between the power of sample and of ice, below which the two cannot be told apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +40,8 @@ def find_sample(grey: GreyValues) -> SampleRegion | None:
     band[~known] = 0
     weight = ndimage.gaussian_filter(known.astype(np.float32), NEIGHBOURHOOD)
     power = ndimage.gaussian_filter(band**2, NEIGHBOURHOOD) / np.maximum(weight, 1e-3)
+    inside = tuple(slice(FACE, -FACE) for _ in range(3))
+    power, known = (np.pad(values[inside], FACE, mode="edge") for values in (power, known))
     low, high = np.percentile(power[known], (5, 95)) if known.any() else (1.0, 1.0)
     if not high > CLEAR_RATIO * low:
         return None

@@ -53,10 +53,27 @@ def test_gold_does_not_outshine_particles(tmp_path):
         volume[tuple(slice(at - 1, at + 2) for at in gold)] += 12
     write_volume(tmp_path / "TS_1.mrc", -volume.astype(np.float32), 20.0)
     found = {}
-    for clip in (3.0, 0.0):
-        run(job(tmp_path / "TS_1.mrc", tmp_path / f"{clip}", count=3, clip=clip))
-        found[clip] = precision_recall_f1(read_particles(tmp_path / f"{clip}/TS_1_particles.star").zyx, CENTRES, 1.0).f1
-    assert found == {3.0: 1.0, 0.0: 0.0}
+    for clip, cleaning in ((3.0, "off"), (0.0, "off"), (0.0, "auto")):
+        folder = tmp_path / f"{clip}_{cleaning}"
+        run(job(tmp_path / "TS_1.mrc", folder, count=3, clip=clip, cleaning=cleaning))
+        found[clip, cleaning] = precision_recall_f1(read_particles(folder / "TS_1_particles.star").zyx, CENTRES, 1.0).f1
+    assert found == {(3.0, "off"): 1.0, (0.0, "off"): 0.0, (0.0, "auto"): 1.0}
+
+
+def test_borders_and_empty_corners_give_no_picks(tmp_path):
+    grid = np.stack(np.meshgrid(*map(np.arange, (36, 44, 44)), indexing="ij"), axis=-1)
+    volume = np.random.default_rng(0).normal(10, 0.05, grid.shape[:3])
+    volume -= sum(np.exp(-((grid - centre) ** 2).sum(-1) / 2 / 3.0**2) for centre in CENTRES)
+    padded = np.pad(volume, ((0, 0), (16, 16), (16, 16))).astype(np.float32)
+    write_volume(tmp_path / "TS_1.mrc", padded, 20.0)
+    found = {}
+    for cleaning in ("auto", "off"):
+        outcome = run(job(tmp_path / "TS_1.mrc", tmp_path / cleaning, count=3, cleaning=cleaning, clip=0))
+        zyx = read_particles(tmp_path / f"{cleaning}/TS_1_particles.star").zyx
+        found[cleaning] = precision_recall_f1(zyx, np.array(CENTRES) + np.array([0, 16, 16]), 1.0).f1
+        assert ("show no sample" in "".join(outcome.warnings)) == (cleaning == "auto")
+    assert found["auto"] == 1.0
+    assert found["off"] < 0.5
 
 
 def test_bad_jobs_are_refused(dark_tomogram, tmp_path):
