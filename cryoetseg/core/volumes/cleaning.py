@@ -17,7 +17,7 @@ from .normalisation import mean_and_deviation
 from .streaming import release_pages
 
 CLIPPED_DEVIATIONS = 5.0
-MOST_GOLD = 0.02  # share of the voxels above which what lies far out is structure
+MOST_GOLD = 0.02  # share of the voxels that are no fill above which what lies far out is structure
 SAMPLED_SLICES, SAMPLED_VOXELS = 32, 1 << 18  # slices of the first pass, and voxels of each that are kept
 NORMAL_QUARTER, NORMAL_PERCENTILES = 0.67449, 4.65270  # of a normal distribution: median of |x|, and percentile 99 - percentile 1
 FINE_LEVELS = 24  # grey levels within a deviation of the median that make neighbours differ
@@ -100,7 +100,7 @@ def examine(array: Any, description: str = "grey values") -> GreyValues:
     """Look through a volume (z, y, x), in memory or mapped, for its grey values and its invalid voxels.
 
     Invalid are constant squares of 5 x 5 voxels of a slice with what is connected to them and one voxel around, values that are no
-    numbers, and gold and hot voxels (at most 2 % of the volume) with two voxels around. Volumes free of noise, whose backgrounds are
+    numbers, and gold and hot voxels (at most 2 % of the others) with two voxels around. Volumes free of noise, whose backgrounds are
     constant as well, are taken as they are; a constant one has deviation 0.
     """
     centre = _first_pass(array)
@@ -188,7 +188,8 @@ class _Examination:
         for first, last, window, filled in self._windows():
             self._examine(first, last, window, filled)
         total = float(np.prod(self._array.shape, dtype=np.int64))
-        gold_share = self._golden.count / total if self._gold_counts else 0.0
+        sample = self._plain.count + self._golden.count
+        gold_share = self._golden.count / total if self._gold_counts and self._golden.count <= MOST_GOLD * sample else 0.0
         filled_share = 1 - (self._plain.count + self._golden.count) / total
         if gold_share > 0:
             self._filled.join(self._gold)

@@ -62,7 +62,7 @@ def test_gold_does_not_outshine_particles(tmp_path):
 
 def test_borders_and_empty_corners_give_no_picks(tmp_path):
     grid = np.stack(np.meshgrid(*map(np.arange, (36, 44, 44)), indexing="ij"), axis=-1)
-    volume = np.random.default_rng(0).normal(10, 0.05, grid.shape[:3])
+    volume = np.random.default_rng(0).normal(10, 0.4, grid.shape[:3])
     volume -= sum(np.exp(-((grid - centre) ** 2).sum(-1) / 2 / 3.0**2) for centre in CENTRES)
     padded = np.pad(volume, ((0, 0), (16, 16), (16, 16))).astype(np.float32)
     write_volume(tmp_path / "TS_1.mrc", padded, 20.0)
@@ -73,7 +73,7 @@ def test_borders_and_empty_corners_give_no_picks(tmp_path):
         found[cleaning] = precision_recall_f1(zyx, np.array(CENTRES) + np.array([0, 16, 16]), 1.0).f1
         assert ("show no sample" in "".join(outcome.warnings)) == (cleaning == "auto")
     assert found["auto"] == 1.0
-    assert found["off"] < 0.5
+    assert found["off"] < 0.5  # the padding's edge outshines all
 
 
 def test_bad_jobs_are_refused(dark_tomogram, tmp_path):

@@ -1,4 +1,6 @@
 """Training crops: where they lie, what is known in them, what augmentation does."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -45,8 +47,9 @@ def test_crops_jitter_around_the_particle_and_stay_inside():
 
 
 def test_grey_values_and_labels_are_of_the_same_place():
-    volume = student_volume([[24, 20, 22]])
-    volume.data[24, 20, 22] = 100
+    grey = np.zeros(SHAPE, np.float32)
+    grey[24, 20, 22] = 100
+    volume = replace(student_volume([[24, 20, 22]]), data=grey)
     grey, labels = crops(volume, label="sphere").draw(0, np.random.default_rng(3))
     np.testing.assert_allclose(np.argwhere(labels[0] == 1).mean(axis=0), np.argwhere(grey[0] == grey.max())[0])
 
