@@ -52,6 +52,10 @@ class StudentVolume:
         """Bool (n,): whether there is sample at the points (n, 3), voxels (z, y, x)."""
         return self.data.valid_at(zyx) if isinstance(self.data, CleanedView) else np.ones(len(zyx), bool)
 
+    def valid_plane(self, z: int) -> np.ndarray:
+        """Bool (y, x): voxels of a slice that show sample."""
+        return self.data.valid(z) if isinstance(self.data, CleanedView) else np.ones(self.header.shape[1:], bool)
+
     def blank(self, target: Any) -> None:
         """Zeros in ``target`` (z, y, x), a result, where the tomogram shows no sample."""
         if isinstance(self.data, CleanedView):

@@ -38,7 +38,9 @@ class SliceView:
         plain = cls(volume, preparation.smoothing_px, np.tile(np.array([0, 1], dtype=np.float32), (depth, 1)))
         by_slice = preparation.normalisation == "slice"  # Uddin26 1.9
         looked_at = np.arange(depth) if by_slice else np.unique(np.linspace(0, depth - 1, SAMPLED_SLICES).round().astype(int))
-        found = np.array([mean_and_deviation(plain.crop((int(z), 0, 0), (1, *plain.shape[1:]))) for z in looked_at])
+        if not by_slice:  # a padded slice says nothing of the others
+            looked_at = np.array([z for z in looked_at if volume.valid_plane(int(z)).any()] or looked_at)
+        found = np.array([mean_and_deviation(plain.sample_of(int(z))) for z in looked_at])
         means, deviations = found.T
         if not by_slice:
             means, deviations = np.full(depth, means.mean()), np.full(depth, np.sqrt((deviations**2).mean() + means.var()))
@@ -49,6 +51,12 @@ class SliceView:
     def shape(self) -> tuple[int, int, int]:
         """(z, y, x) of the volume."""
         return self.volume.header.shape
+
+    def sample_of(self, z: int) -> np.ndarray:
+        """Voxels (n,) of a slice that show sample; all of them where none does."""
+        plane = self.crop((z, 0, 0), (1, *self.shape[1:]))[0]
+        valid = self.volume.valid_plane(z)
+        return plane[valid] if valid.any() else plane.ravel()
 
     def crop(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> np.ndarray:
         """Float32 voxels from ``start_zyx`` on; the slices must lie inside the volume."""

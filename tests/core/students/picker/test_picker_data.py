@@ -78,14 +78,14 @@ def test_background_crops_are_the_share_asked_for():
 
 
 def test_a_tomogram_without_particles_gives_background_alone():
-    volume, void = student_volume([[24, 20, 22], [10, 20, 22]]), student_volume(np.zeros((0, 3)))
+    volume = student_volume([[24, 20, 22], [10, 20, 22]])
+    void = replace(student_volume(np.zeros((0, 3))), data=np.full(SHAPE, 7, np.float32))
     p = TrainPickerParameters(patch_px=16, particle_diameter=80.0, augmentation="none", background_share=0.0, empty_share=0.5)
     classes = particle_classes([volume.particles, void.particles], 10.0, p)
     labelled = [labelled_volume(item, classes, p) for item in (volume, void)]
     assert labelled[1].z_range == (0, SHAPE[0])
     source = Crops(labelled, classes, p)
     assert len(source) == 4
-    void.data[:] = 7
     for index in (2, 3):
         grey, labels = source.draw(index, np.random.default_rng(index))
         assert len(np.unique(grey)) == 1
