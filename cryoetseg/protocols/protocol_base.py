@@ -27,9 +27,9 @@ from cryoetseg.convert import tsIdsOf
 from cryoetseg.core.runtime.errors import CryoetsegError, JobError
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_job, read_result, write_job
 from cryoetseg.core.runtime.params import Parameters, parameters_from
+from cryoetseg.core.runtime.temporary import remove_parts
 
 from .form_builder import parametersOf
-from .leftovers import removeParts
 
 logger = logging.getLogger(__name__)
 CONTRASTS = ("dark", "bright")
@@ -77,7 +77,7 @@ class ProtCryoEtSegBase(EMProtocol):
 
     # --------------------------- steps -------------------------------------
     def _insertAllSteps(self) -> None:
-        removeParts(self._getExtraPath())
+        remove_parts(self._getExtraPath())
         self._forgetFailures()
         registered = []
         # sorted, because Continue compares the n-th step of now with the n-th of before

@@ -9,8 +9,10 @@ import numpy as np
 
 from ..particles.formats import write_particles
 from ..particles.table import ParticleTable
-from ..runtime.errors import InputError, JobError, ParameterError
+from ..runtime.errors import InputError, ParameterError
+from ..runtime.files import check_permit
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.names import file_stem, name_of, named_inputs
 from ..runtime.params import parameters_from
 from ..volumes.contrast import particles_bright
 from ..volumes.io import open_volume
@@ -27,18 +29,22 @@ SMALLEST_SIGMA_PX = 0.5  # below, a voxel is larger than the particle and the fi
 def run(job: Job) -> MethodOutcome:
     """Pick every input tomogram into ``<name>_particles.star``, scores in rlnAutopickFigureOfMerit."""
     parameters = parameters_from(DogParameters, job.parameters)
-    tomograms = job.inputs_of("tomogram")
-    if not tomograms:
-        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    tomograms = named_inputs(job, "tomogram")
     outputs, metrics = [], {}
     for item in tomograms:
+        check_permit(Path(job.output_folder) / _list_name(item))
+    for item in tomograms:
         table = pick(item, parameters)
-        name = f"{Path(item.path).stem}_particles.star"
+        name = _list_name(item)
         write_particles(table, Path(job.output_folder) / name)
         outputs.append(Output(kind="particles", path=name, voxel_size=table.voxel_size, tilt_series_id=item.tilt_series_id))
-        metrics[Path(item.path).stem] = {"particles": len(table), "best_score": float(table.score.max(initial=-math.inf))}
+        metrics[name_of(item)] = {"particles": len(table), "best_score": float(table.score.max(initial=-math.inf))}
     total = sum(entry["particles"] for entry in metrics.values())
     return MethodOutcome(outputs=outputs, metrics={"particles": total, **metrics})
+
+
+def _list_name(tomogram: InputFile) -> str:
+    return f"{file_stem(name_of(tomogram))}_particles.star"
 
 
 def pick(tomogram: InputFile, parameters: DogParameters) -> ParticleTable:
@@ -58,7 +64,7 @@ def pick(tomogram: InputFile, parameters: DogParameters) -> ParticleTable:
         exclusion_px=(parameters.exclusion or 3 * sigma) / voxel_size, threshold=parameters.threshold if by_threshold else None,
         count=None if by_threshold or parameters.count == 0 else parameters.count)
     return ParticleTable.from_points(
-        picks.points, voxel_size=voxel_size, tilt_series_id=tomogram.tilt_series_id or Path(tomogram.path).stem, score=picks.scores,
+        picks.points, voxel_size=voxel_size, tilt_series_id=name_of(tomogram), score=picks.scores,
         diameters=parameters.particle_diameter)
 
 

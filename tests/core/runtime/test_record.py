@@ -7,8 +7,9 @@ import sys
 import numpy as np
 import pytest
 
+from cryoetseg.core.runtime.checksums import sha256
 from cryoetseg.core.runtime.errors import InputError, ParameterError
-from cryoetseg.core.runtime.files import sha256, write_text
+from cryoetseg.core.runtime.files import write_text
 from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome, Output, read_job, read_result
 from cryoetseg.core.runtime.record import finished_result, peak_memory_bytes, recorded_run
 

@@ -15,8 +15,10 @@ from ...models.residual_unet3d import DIVISOR
 from ...particles.formats import write_particles
 from ...particles.table import ParticleTable
 from ...runtime.device import choose_device
-from ...runtime.errors import JobError, ParameterError
-from ...runtime.job import Job, MethodOutcome, Output
+from ...runtime.errors import ParameterError
+from ...runtime.files import check_permit
+from ...runtime.job import InputFile, Job, MethodOutcome, Output
+from ...runtime.names import file_stem, name_of, named_inputs
 from ...runtime.params import parameters_from
 from ...volumes.streaming import temporary_volume
 from ..scale import at_model_scale
@@ -127,16 +129,17 @@ def _probabilities(logits: np.ndarray, outputs: int) -> np.ndarray:
 def run(job: Job) -> MethodOutcome:
     """Pick the job's tomograms (role ``tomogram``) with one model (role ``model``) into ``<name>_particles.star``."""
     parameters = parameters_from(PickDeepetParameters, job.parameters)
-    tomograms = job.inputs_of("tomogram")
-    if not tomograms:
-        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    tomograms = named_inputs(job, "tomogram")
     model, device, folder = load_picker(job.input_of("model").path), choose_device(job.device), Path(job.output_folder)
     outcome = MethodOutcome(metrics={"particles": 0, "particle_diameter": max(model.diameters)})
+    files = (("particles", "star"), ("coords", "coords"))[:1 + parameters.coords]
+    for item, (_, suffix) in itertools.product(tomograms, files):
+        check_permit(folder / _list_name(item, suffix))
     for item in tomograms:
         volume = open_student_volume(item)
         table, warnings = pick_volume(volume, model, parameters, device)
-        for kind, suffix in (("particles", "star"), ("coords", "coords"))[:1 + parameters.coords]:
-            name = f"{Path(item.path).stem}_particles.{suffix}"
+        for kind, suffix in files:
+            name = _list_name(item, suffix)
             write_particles(table, folder / name)
             outcome.outputs.append(Output(kind=kind, path=name, voxel_size=table.voxel_size, tilt_series_id=item.tilt_series_id))
         outcome.metrics["particles"] += len(table)
@@ -146,3 +149,7 @@ def run(job: Job) -> MethodOutcome:
         if len(table) == 0:
             outcome.warnings.append(f"{volume.name}: no pick: check contrast and voxel size, lower the smallest score, or train longer")
     return outcome
+
+
+def _list_name(tomogram: InputFile, suffix: str) -> str:
+    return f"{file_stem(name_of(tomogram))}_particles.{suffix}"
