@@ -6,7 +6,8 @@ import errno
 OUT_OF_MEMORY = (
     "out of memory", "out_of_memory", "can't allocate memory", "cannot allocate memory", "failed to allocate", "not enough memory",
     "unable to allocate", "alloc_failed", "cublas_status_not_initialized", "cudnn_status_not_initialized",
-    "cusolver_status_not_initialized", "unable to find a valid cudnn algorithm", "unable to find an engine to execute", "insufficient resources",
+    "cusolver_status_not_initialized", "unable to find a valid cudnn algorithm",
+    "unable to find an engine to execute", "insufficient resources",
 )
 
 
