@@ -4,12 +4,14 @@ import pytest
 from pwem.objects import AtomStruct, SetOfVolumes, Transform, Volume
 from pyworkflow.object import Pointer
 from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
-from tomo.objects import SetOfCoordinates3D, TomoAcquisition, Tomogram
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
 
 from cryoetseg.convert import (
     Particle,
     anglesOf,
+    byTsId,
     coordinatesOf,
+    doubledTsIds,
     fileOf,
     groupName,
     inputFile,
@@ -23,9 +25,10 @@ from cryoetseg.convert import (
     tsIdsOf,
     writeParticles,
 )
-from cryoetseg.core.particles.formats import read_particles
+from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.runtime.errors import InputError
 from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.protocols.input_checks import checkIds
 
 PARTICLES = [Particle(3.25, 4.5, 5.75, 10.0, 20.0, 30.0, 0.5, 2), Particle(11.0, 12.0, 13.5, 0.0, 0.0, 0.0, 0.25, 1)]
 
@@ -196,6 +199,6 @@ def test_disabled_items_are_left_out_and_items_of_one_id_are_told(tmp_path):
     assert tsIdsOf(setOf(tmp_path, ["a", "b"], disabled=["b"])) == list(byTsId(setOf(tmp_path, ["a", "b"], disabled=["b"]))) == ["a"]
     joined = setOf(tmp_path, ["a", "b", "a"])
     assert doubledTsIds(joined) == ["a"]
-    (message,) = checkIds(Pointer(joined), "Tomograms")
+    (message,) = checkIds(Pointer(value=joined), "Tomograms")
     assert "several items have the tilt-series id a" in message
-    assert checkIds(Pointer(setOf(tmp_path, ["a", "b"])), "Tomograms") == []
+    assert checkIds(Pointer(value=setOf(tmp_path, ["c", "b", "d", "e"])), "Tomograms") == []
