@@ -11,7 +11,7 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable, concatenate
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job
-from ..runtime.names import distinct, name_of
+from ..runtime.names import distinct, meant, name_of
 from ..runtime.seeds import numpy_generator
 from ..volumes.contrast import particles_bright
 from ..volumes.io import open_volume
@@ -144,6 +144,7 @@ def _read(item: InputFile, sources: Sequence[Source]) -> list[tuple[np.ndarray, 
     named = table.tilt_series_ids()
     if len(named) == 1 and named[0] not in known and len(sources) == 1:
         table = replace(table, tilt_series_id=np.full(len(table), known[0], dtype=object))  # one list, one tomogram: they belong together
+    table = replace(table, tilt_series_id=np.array([meant(str(name), known) for name in table.tilt_series_id], dtype=object))
     table = table.select(np.isin(table.tilt_series_id, np.array(known, dtype=object)))
     if len(table) == 0:
         raise InputError(f"{item.path} names the tomograms {', '.join(named[:5]) or 'none'}", "those of the job: " + ", ".join(known[:5]),

@@ -10,6 +10,7 @@ import pandas as pd
 from ..runtime.errors import InputError, JobError, ParameterError
 from ..runtime.files import write_json, write_text
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.names import in_pairs, name_of, tell_apart
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
 from ..volumes.contrast import particles_bright
@@ -36,15 +37,20 @@ def run(job: Job) -> MethodOutcome:
 
 
 def input_pairs(job: Job) -> list[Pair]:
-    """Predictions with their truths: by tilt-series id where both name the same ones, else in order."""
+    """Predictions with their truths: by tilt series where the names tell all, else in order.
+
+    Raises :class:`InputError` where names say that they are of different tilt series.
+    """
     predicted, truth = job.inputs_of("predicted"), job.inputs_of("truth")
     if not predicted or len(predicted) != len(truth):
         raise JobError(f"{len(predicted)} inputs are 'predicted' and {len(truth)} are 'truth'", "as many of each, at least one")
-    by_name = {item.tilt_series_id: item for item in truth}
-    names = [item.tilt_series_id for item in predicted]
-    if len(by_name) == len(truth) and sorted(names) == sorted(by_name):
-        return [(item, by_name[item.tilt_series_id]) for item in predicted]
-    return list(zip(predicted, truth))
+    order = in_pairs([name_of(item) for item in predicted], [name_of(item) for item in truth])
+    pairs = [(item, truth[index]) for item, index in zip(predicted, order)]
+    for item, true in pairs:
+        if tell_apart(name_of(item), name_of(true)):
+            raise InputError(f"the prediction {name_of(item)} beside the truth {name_of(true)}", "prediction and truth of one tilt series",
+                             "rename a file that is called wrongly")
+    return pairs
 
 
 def evaluate_segmentation(job: Job, pairs: list[Pair]) -> MethodOutcome:
@@ -94,11 +100,18 @@ def _common_window(predicted: InputFile, truth: InputFile, z_start: int, z_end: 
     if first.shape != second.shape:
         raise InputError(f"{first.path.name} has the shape {first.shape}, {second.path.name} {second.shape} (z, y, x)", "equal shapes",
                          "resample one onto the other's grid first")
-    _check_voxel_sizes(first, second)
+    # a voxel size given for both must not hide that the files' own ones differ
+    _check_voxel_sizes(*(_own_or(given, item) for given, item in zip((first, second), (predicted, truth))))
     last = z_end or first.shape[0]
     if not 0 <= z_start < last <= first.shape[0]:
         raise ParameterError(f"z_start {z_start}, z_end {z_end}", f"0 <= z_start < z_end <= {first.shape[0]}, the volume's slices")
     return z_start, last
+
+
+def _own_or(given: VolumeHeader, item: InputFile) -> VolumeHeader:
+    """What the file itself says, where it says a voxel size."""
+    own = open_labels(item.path).header
+    return own if own.voxel_size_is_known else given
 
 
 def _check_voxel_sizes(first: VolumeHeader, second: VolumeHeader) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
-from typing import List, Sequence
+from typing import List, Sequence, Tuple
 
 from ..volumes.names import volume_stem
 from .errors import InputError
@@ -22,6 +22,8 @@ TOLD_BY_PROGRAMS = re.compile(
     r"(\.(tomostar|mrc|mrcs|rec|st|ali|map|mdoc|em|tif|tiff|zarr|ome|gz|bz2|star|csv|coords|tbl|json)|_\d+(\.\d+)?Apx|[_-](full[_-])?rec(on)?|"
     r"_(membranes|particles|classes|confidence|probability|denoised|filled|converted|labels|mask|picks|truth|aligned|ali|bin\d+))$",
     re.IGNORECASE)
+
+NUMBERED = re.compile(r"(?:^|[^a-z])(?:ts|tomo|tomogram|position|tilt|series|lamella)[_-]?(\d+(?:_\d+)?)", re.IGNORECASE)
 
 
 def name_of(item: InputFile) -> str:
@@ -89,6 +91,22 @@ def in_pairs(names: Sequence[str], offered: Sequence[str]) -> List[int]:
     if len(set(keys)) == len(keys) and set(keys) == set(wanted):
         return [keys.index(key) for key in wanted]
     return list(range(len(offered)))
+
+
+def meant(name: str, known: Sequence[str]) -> str:
+    """The one of ``known`` that ``name`` means; ``name`` itself where it is none of them or several."""
+    found = matching(name, known)
+    return found[0] if len(found) == 1 else name
+
+
+def tell_apart(first: str, second: str) -> bool:
+    """Whether two names speak of tilt series of different numbers, as TS_01 and TS_02_rec do; others may mean the same."""
+    numbers = [NUMBERED.findall(name) for name in (first, second)]
+    return all(numbers) and not {*map(_number, numbers[0])} & {*map(_number, numbers[1])}
+
+
+def _number(text: str) -> Tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text))
 
 
 def matching(name: str, offered: Sequence[str]) -> List[str]:
