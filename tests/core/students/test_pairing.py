@@ -20,7 +20,7 @@ def opened(tmp_path):
         for number, name in enumerate(tomograms):
             write_volume(tmp_path / f"{name}.mrc", np.random.default_rng(number).normal(size=(8, 8, 8)).astype(np.float32), 10.0)
             inputs.append(InputFile(path=str(tmp_path / f"{name}.mrc"), tilt_series_id=name))
-        for number, (file, inside, count) in enumerate(lists):
+        for file, inside, count in lists:
             table = ParticleTable.from_points(np.full((count, 3), 4.0), voxel_size=10.0, tilt_series_id=inside)
             write_particles(table, tmp_path / f"{file}.star")
             inputs.append(InputFile(path=str(tmp_path / f"{file}.star"), role="particles", tilt_series_id=file))
