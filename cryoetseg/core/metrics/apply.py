@@ -13,16 +13,15 @@ from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.names import in_pairs, name_of, tell_apart
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
-from ..volumes.contrast import particles_bright
 from ..volumes.header import VolumeHeader
-from ..volumes.io import open_labels, read_volume
+from ..volumes.io import open_labels, open_volume
 from . import evaluate_picking
 from .params import EvaluatePickingParameters, EvaluateRestorationParameters, EvaluateSegmentationParameters
 from .resolution import fourier_shell_correlation, resolution_at
-from .restoration import restoration_scores, standardised_pair
+from .restoration import scores_of_standardised, standardised_pair
 from .segmentation import class_scores, confusion_matrix, dice_from_counts, mean_slice_dice, overlap_from_counts, slice_counts, surface_dice
 from .uncertainty import blocks_of_slices, bootstrap_interval
-from .views import SlabView
+from .views import BrightView, SlabView
 
 VOXEL_SIZE_TOLERANCE = 0.01  # relative; headers round
 Rows = list[dict[str, Any]]
@@ -128,11 +127,11 @@ def evaluate_restoration(job: Job, pairs: list[Pair]) -> MethodOutcome:
     for number, (predicted, truth) in enumerate(pairs):
         first, last = _common_window(predicted, truth, parameters.z_start, parameters.z_end)
         name = predicted.tilt_series_id or Path(predicted.path).stem
-        volumes, headers = zip(*(read_volume(item.path, item.voxel_size) for item in (predicted, truth)))
-        restored, clean = standardised_pair(*(particles_bright(volume[first:last], item.contrast)
+        volumes = [open_volume(item.path, item.voxel_size) for item in (predicted, truth)]
+        restored, clean = standardised_pair(*(BrightView(volume.data, item.contrast, first, last)
                                               for volume, item in zip(volumes, (predicted, truth))))
-        scores = restoration_scores(restored, clean)
-        curve = fourier_shell_correlation(restored, clean, headers[1].voxel_size)
+        scores = scores_of_standardised(restored, clean)
+        curve = fourier_shell_correlation(restored, clean, volumes[1].header.voxel_size)
         rows.append({"tomogram": name, **scores._asdict(), "resolution": resolution_at(curve, parameters.shell_threshold)})
         outputs.append(_write_table(job, f"shell_correlation_{number + 1:03d}.csv", pd.DataFrame(curve._asdict())))
         if scores.pearson < 0:
