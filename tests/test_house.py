@@ -29,6 +29,7 @@ DRAWN_BY_SCIPION += [CORE / "training" / name for name in ("curve.py", "log.py")
 RUNTIME_READ_BY_SCIPION = ("errors", "params", "job", "files", "temporary", "checksums", "names")
 READ_BY_SCIPION = sorted(CORE.rglob("params.py")) + [CORE / "runtime" / f"{name}.py" for name in RUNTIME_READ_BY_SCIPION]
 READ_BY_SCIPION += [CORE / "models" / "shelf.py"]
+DRAWN_BY_SCIPION += [CORE / "volumes" / f"{name}.py" for name in ("streaming", "names")]
 MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
 
 
