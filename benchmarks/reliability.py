@@ -40,8 +40,8 @@ WRONG, UNTYPED, LOST, OUTSIDE = FAILURES = ("wrong with exit 0", "untyped", "los
 VOLUMES, PLANES, SIDE = 3, 24, 48
 BUSY, TYPED = 9, range(1, 10)  # exit codes of the engine's own errors
 NAMES = ["TS_01", "data_001", "001", "1.10", "1.1", "1e5", "_x", "#1", "a#b", "NA", "nan", "O'Neil", 'say "aye"', "data_7", "loop_",
-NAMES = ["TS_01", "data_001", "001", "1.10", "1.1", "1e5", "_x", "#1", "a#b", "NA", "nan", "data_7", "loop_", "_t", "50%", "a\nb", "\t",
-         "O'Neil", 'say "aye"',
+         "_t", "with space", "Größe µ", "$(touch x)", "a;b", "-rf", "..", ".hidden", "~", "%s", "50%", "*", "?", "n" * 200, "é" * 100,
+         "a\nb", "\t"]  # fmt: skip
 
 
 @dataclass
