@@ -45,9 +45,10 @@ def distinct(items: Sequence[InputFile]) -> List[InputFile]:
         chosen = [name if shared[file_stem(name)] == 1 else "_".join([*_folders(part, depth), name]) for name, part in zip(names, parts)]
         depth += 1
     stems = Counter(map(file_stem, chosen))
-    doubled = [item.path for item, name in zip(items, chosen) if stems[file_stem(name)] > 1]
+    doubled = [item for item, name in zip(items, chosen) if stems[file_stem(name)] > 1]
     if doubled:
-        raise InputError(f"inputs that cannot be told apart: {', '.join(doubled[:5])}", "each input once, each with a name of its own",
+        listed = ", ".join(item.path for item in doubled[:5])
+        raise InputError(f"inputs called {name_of(doubled[0])} that cannot be told apart: {listed}", "each input once, each with a name of its own",
                          "leave out what is given twice, or give each its tilt-series id")
     return [item.model_copy(update={"tilt_series_id": name}) for item, name in zip(items, chosen)]
 
