@@ -48,7 +48,7 @@ def distinct(items: Sequence[InputFile]) -> List[InputFile]:
     doubled = [item for item, name in zip(items, chosen) if stems[file_stem(name)] > 1]
     if doubled:
         listed = ", ".join(item.path for item in doubled[:5])
-        raise InputError(f"inputs called {name_of(doubled[0])} that cannot be told apart: {listed}", "each input once, each with its own name",
+        raise InputError(f"inputs called {name_of(doubled[0])} that cannot be told apart: {listed}", "each once, each with its own name",
                          "leave out what is given twice, or give each its tilt-series id")
     return [item.model_copy(update={"tilt_series_id": name}) for item, name in zip(items, chosen)]
 
