@@ -108,7 +108,7 @@ def main() -> None:
               InputFile(path=str(target / "list.star"), role="target", contrast="bright")]
     job = Job(method="voxuda-ablation", parameters=parameters.model_dump(), inputs=inputs, output_folder=str(arguments.out / "comparison"),
               seed=arguments.seed, device="auto")
-    result = illustrate(run_job(job))
+    result = run_job(job, illustrate)
     sys.stdout.write((arguments.out / "comparison" / "ablation.csv").read_text())
     sys.stdout.write(f"share of the gap closed: {result.metrics['gap_closed']}\n")
 

@@ -3,19 +3,18 @@
 Positions are voxels counted from 0 at voxel centres, as in the core; in Scipion that is the BOTTOM_LEFT_CORNER convention.
 """
 import math
+from collections import Counter
 from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Sequence
 
 import numpy as np
-from emtable import Table
 from pwem.objects import AtomStruct, Image, SetOfVolumes, Volume
 from pyworkflow.object import Pointer, String
 from scipy.spatial.transform import Rotation
 from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, TomoAcquisition, Tomogram, TomoMask
 
-from cryoetseg.core.runtime.errors import InputError
-from cryoetseg.core.runtime.files import atomic_path
 from cryoetseg.core.runtime.job import InputFile
+from cryoetseg.star_rows import quoted, rowsOf, writeRows
 
 TOMO_NAME, PIXEL_SIZE = "rlnTomoName", "rlnPixelSize"
 SCORE, CLASS, CLASS_NAME = "rlnAutopickFigureOfMerit", "rlnClassNumber", "rlnParticleName"
@@ -112,46 +111,22 @@ def _withAcquisition(tomogram: Tomogram) -> Tomogram:
 
 def readParticles(path: str) -> List[Particle]:
     """Read a RELION STAR file; raises :class:`InputError` when it holds no positions."""
-    return [_particle(row) for row in _rows(path)]
+    return [_particle(row) for row in rowsOf(path, POSITION)]
 
 
-def _rows(path: str) -> List[Any]:
-    try:
-        # as text, because the reader would guess a column's type from its first row and stumble over the others
-        table = Table(fileName=path, tableName="particles", guessType=False)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", "a RELION STAR file") from error
-    except Exception as error:  # the reader raises plain Exceptions
-        raise InputError(f"{path}: {error}", "a RELION STAR file with a block data_particles") from error
-    if not table.hasAllColumns(list(POSITION)):
-        raise InputError(f"{path} lacks one of the columns {', '.join(POSITION)}", "a RELION STAR file with positions in voxels")
-    return list(table)
-
-
-def _particle(row: Any) -> Particle:
-    x, y, z = (float(row.get(name)) for name in POSITION)
+def _particle(row: Dict[str, str]) -> Particle:
+    x, y, z = (float(row[name]) for name in POSITION)
     rot, tilt, psi = (float(row.get(name, 0.0)) for name in ANGLES)
-    return Particle(x, y, z, rot, tilt, psi, float(row.get(SCORE, 0.0)), int(float(row.get(CLASS, 0))), str(row.get(CLASS_NAME, "")))
+    return Particle(x, y, z, rot, tilt, psi, float(row.get(SCORE, 0.0)), int(float(row.get(CLASS, 0))), row.get(CLASS_NAME, ""))
 
 
 def writeParticles(path: str, tsId: str, samplingRate: float, particles: Iterable[Particle]) -> None:
     """Write particles of one tomogram, in voxels of ``samplingRate`` (Angstrom), as a RELION STAR file, atomically."""
     particles = list(particles)
     named = any(item.className for item in particles)
-    table = Table(columns=[TOMO_NAME, PIXEL_SIZE, *POSITION, *ANGLES, SCORE, CLASS, *([CLASS_NAME] if named else [])])
-    for item in particles:
-        name = [_quoted(item.className or f"class{item.classId}")] if named else []
-        table.addRow(_quoted(tsId), samplingRate, *item[:-1], *name)
-    with atomic_path(path) as part, open(part, "w", encoding="utf-8") as stream:
-        writer = Table.Writer(stream)
-        writer.writeTableName("particles")
-        writer.writeHeader(table.getColumns())  # also of a list without rows, which writeStar leaves out
-        for row in table:
-            writer.writeRow(row)
-
-
-def _quoted(text: str) -> str:
-    return f'"{text}"' if " " in text else text  # the writer does not quote
+    rows = [[*(repr(float(value)) for value in item[:7]), str(item.classId), repr(float(samplingRate)), quoted(tsId),
+             *([quoted(item.className or f"class{item.classId}")] if named else [])] for item in particles]
+    writeRows(path, [*POSITION, *ANGLES, SCORE, CLASS, PIXEL_SIZE, TOMO_NAME, *([CLASS_NAME] if named else [])], rows)
 
 
 def coordinatesOf(particles: Iterable[Particle], tomogram: Tomogram) -> Iterator[Coordinate3D]:
@@ -175,6 +150,8 @@ def particlesOf(coordinates: SetOfCoordinates3D, tomogram: Tomogram, samplingRat
     scale = coordinates.getSamplingRate() / samplingRate
     found = []
     for coordinate in coordinates.iterCoordinates(tomogram):
+        if not coordinate.isEnabled():
+            continue
         # Scipion keeps positions in voxels of the set, relative to an origin in Angstrom: take them in the set's own voxels first
         x, y, z = coordinate.getPosition(BOTTOM_LEFT_CORNER)
         angles = anglesOf(coordinate.getMatrix(convention=TR_RELION))
@@ -208,10 +185,19 @@ def anglesOf(matrix: np.ndarray) -> Sequence[float]:
 
 
 def tsIdsOf(setOfItems: Any) -> List[str]:
-    """Sorted tilt-series ids; empty for an empty set, where Scipion's own ``getTSIds`` fails for want of a table."""
-    return sorted(setOfItems.getTSIds()) if setOfItems is not None and setOfItems.getSize() else []
+    """Sorted tilt-series ids of the items that are not disabled; empty for an empty set, where Scipion's own ``getTSIds`` fails."""
+    if setOfItems is None or not setOfItems.getSize():
+        return []
+    attribute = Coordinate3D.TOMO_ID_ATTR if isinstance(setOfItems, SetOfCoordinates3D) else Tomogram.TS_ID_FIELD
+    return sorted(setOfItems.getUniqueValues(attribute, where="enabled=1"))
+
+
+def doubledTsIds(setOfVolumes: Any) -> List[str]:
+    """Tilt-series ids that several items of a set share, as in joined sets; only one of them could be worked on."""
+    counts = Counter(item.getTsId() for item in setOfVolumes.iterItems() if item.isEnabled()) if setOfVolumes.getSize() else Counter()
+    return sorted(str(tsId) for tsId, count in counts.items() if count > 1)
 
 
 def byTsId(setOfVolumes: Any) -> Dict[str, Tomogram]:
-    """Copies of a set's items by tilt-series id. Copies, because two walks of one set at a time end the outer one early."""
-    return {item.getTsId(): item.clone() for item in setOfVolumes.iterItems()} if setOfVolumes.getSize() else {}
+    """Copies of a set's enabled items by tilt-series id. Copies, because two walks of one set at a time end the outer one early."""
+    return {item.getTsId(): item.clone() for item in setOfVolumes.iterItems() if item.isEnabled()} if setOfVolumes.getSize() else {}

@@ -3,11 +3,11 @@ import glob
 import math
 import os
 import shutil
-from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Optional
 
+from .core.runtime.checksums import sha256
 from .core.runtime.errors import CryoetsegError, InputError, OutputError, WeightsError
-from .core.runtime.files import read_json, sha256
+from .core.runtime.files import atomic_folder, read_json
 from .core.runtime.job import MODEL_CARD
 
 WEIGHTS, CARD = "model.safetensors", MODEL_CARD  # the files of a model, as in cryoetseg.core.models.card
@@ -82,18 +82,9 @@ def copyModel(source: str, target: str) -> None:
     checkModel(source)
     if os.path.exists(target) and not _isReplaceable(target):
         raise OutputError(f"{target} exists and is not a model", "a new folder, or that of an earlier model", "choose another folder")
-    part = Path(target).with_name(f".{Path(target).name}.{os.getpid()}.part")
-    try:
-        part.mkdir(parents=True)
+    with atomic_folder(target) as part:
         for name in (WEIGHTS, CARD):
             shutil.copy2(os.path.join(source, name), part / name)
-        shutil.rmtree(target, ignore_errors=True)
-        os.replace(part, target)
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror or error}", "a folder that can be written, with free space",
-                          "choose another folder") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _isReplaceable(folder: str) -> bool:

@@ -26,8 +26,10 @@ SOURCES = sorted(CORE.rglob("*.py"))
 SCIPION_SIDE = sorted(path for path in PACKAGE.rglob("*.py") if CORE not in path.parents)
 DRAWN_BY_SCIPION = [CORE / "report" / name for name in ("figures.py", "generation.py", "restoration.py", "scatter.py", "slab_file.py")]
 DRAWN_BY_SCIPION += [CORE / "training" / name for name in ("curve.py", "log.py")]
-READ_BY_SCIPION = sorted(CORE.rglob("params.py")) + [CORE / "runtime" / f"{name}.py" for name in ("errors", "params", "job", "files")]
+RUNTIME_READ_BY_SCIPION = ("errors", "params", "job", "files", "temporary", "checksums", "names")
+READ_BY_SCIPION = sorted(CORE.rglob("params.py")) + [CORE / "runtime" / f"{name}.py" for name in RUNTIME_READ_BY_SCIPION]
 READ_BY_SCIPION += [CORE / "models" / "shelf.py"]
+DRAWN_BY_SCIPION += [CORE / "volumes" / f"{name}.py" for name in ("streaming", "names")]
 MODULES = {".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__"): path for path in SOURCES}
 
 

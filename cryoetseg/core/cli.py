@@ -16,12 +16,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from .runtime.errors import CryoetsegError, MemoryLimitError
+from .runtime.errors import CryoetsegError, MemoryLimitError, is_out_of_memory
 
 logger = logging.getLogger(__name__)
 COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "train", "voxuda", "dual", "generate", "export", "data", "weights",
             "run", "batch", "info")
-INTERRUPTED, TERMINATED, UNEXPECTED = 130, 143, 70
+INTERRUPTED, UNEXPECTED = 130, 70
 
 
 class CommandsOnDemand(TyperGroup):
@@ -80,14 +80,16 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    """Unwind the stack on SIGTERM, so that unfinished temporary files are removed."""
-    sys.exit(TERMINATED)
+    """Unwind the stack, so that unfinished temporary files are removed; the exit code is that of the signal, as in a shell."""
+    sys.exit(128 + number)
 
 
 def exit_code_of(application: typer.Typer, arguments: list[str], name: str) -> int:
     """Run a typer application; every error becomes one line on standard error and an exit code, the traceback on ``--verbose``."""
     verbose = "--verbose" in arguments
-    signal.signal(signal.SIGTERM, _terminate)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants a run to outlive its terminal
+            signal.signal(number, _terminate)
     try:
         code = application(args=arguments, prog_name=name, standalone_mode=False) or 0
         return _say_interrupted() if code == INTERRUPTED else code
@@ -104,7 +106,7 @@ def exit_code_of(application: typer.Typer, arguments: list[str], name: str) -> i
 
 
 def _explain_unexpected(error: Exception, verbose: bool) -> int:
-    if _is_out_of_memory(error):
+    if is_out_of_memory(error):
         limit = MemoryLimitError(
             f"out of memory: {_one_line(error)}",
             "a job that fits into memory",
@@ -113,11 +115,6 @@ def _explain_unexpected(error: Exception, verbose: bool) -> int:
         return _complain(error, str(limit), limit.exit_code, verbose)
     advice = "What to do: run again with --verbose and report what it prints."
     return _complain(error, f"unexpected {type(error).__name__}: {_one_line(error)}. {advice}", UNEXPECTED, verbose)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """torch tells by name (GPU) or by text (processor), and may not be imported here; everything else by MemoryError."""
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
 
 
 def _one_line(error: Exception) -> str:

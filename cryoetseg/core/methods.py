@@ -1,13 +1,17 @@
 """The methods by name: which parameters each takes and which function runs it. Nothing heavy is imported before it is needed."""
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from importlib import import_module
+from pathlib import Path
 from typing import NamedTuple
 
 from .runtime.errors import JobError
-from .runtime.job import Job, Result
-from .runtime.params import Parameters
-from .runtime.record import recorded_run
+from .runtime.job import Job, MethodOutcome, Result
+from .runtime.params import Parameters, named_files
+from .runtime.record import Finish, recorded_run
+
+Entry = Callable[[Job], MethodOutcome]
 
 
 class Method(NamedTuple):
@@ -77,9 +81,11 @@ def parameters_model(name: str) -> type[Parameters]:
     return _load(method(name).parameters)  # type: ignore[return-value]
 
 
-def run_job(job: Job) -> Result:
-    """Run a job, or return its stored result when it is already done."""
-    return recorded_run(job, _load(method(job.method).entry_point))  # type: ignore[arg-type]
+def run_job(job: Job, finish: Finish | None = None, *, overwrite: bool = False, published: Iterable[Path] = ()) -> Result:
+    """Run a job, or return its stored result when it is already done; the options are those of :func:`recorded_run`."""
+    files = named_files(parameters_model(job.method), job.parameters)
+    entry_point: Entry = _load(method(job.method).entry_point)  # type: ignore[assignment]
+    return recorded_run(job, entry_point, finish, overwrite=overwrite, files=files, published=published)
 
 
 def stages_of(job: Job) -> list[list[str]]:

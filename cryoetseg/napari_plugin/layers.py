@@ -12,7 +12,7 @@ import numpy as np
 from ..core.interchange.colours import class_colour
 from ..core.particles.formats import SUFFIXES, read_particles
 from ..core.particles.table import ParticleTable
-from ..core.runtime.files import sha256
+from ..core.runtime.checksums import sha256
 from ..core.runtime.job import RESULT_FILE, read_result
 from ..core.volumes.header import VolumeHeader
 from ..core.volumes.io import FORMATS, open_labels, read_header

@@ -20,19 +20,21 @@ from pyworkflow.protocol import (
     StringParam,
 )
 from pyworkflow.utils import cyanStr
-from tomo.objects import SetOfTomoMasks
 
 from cryoetseg._plugin import Plugin
 from cryoetseg.convert import tsIdsOf
 from cryoetseg.core.runtime.errors import CryoetsegError, JobError
+from cryoetseg.core.runtime.files import write_text
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_job, read_result, write_job
 from cryoetseg.core.runtime.params import Parameters, parameters_from
+from cryoetseg.core.runtime.temporary import remove_parts
 
 from .form_builder import parametersOf
-from .leftovers import removeParts
+from .input_checks import Writers, hasOtherContent
 
 logger = logging.getLogger(__name__)
 CONTRASTS = ("dark", "bright")
+FAILURE_FILE = "failure.txt"  # why the program failed on an item, beside its job
 
 
 class ProtCryoEtSegBase(EMProtocol):
@@ -49,7 +51,6 @@ class ProtCryoEtSegBase(EMProtocol):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.failedItems: List[str] = []
 
     @classmethod
     def isBase(cls) -> bool:
@@ -77,7 +78,7 @@ class ProtCryoEtSegBase(EMProtocol):
 
     # --------------------------- steps -------------------------------------
     def _insertAllSteps(self) -> None:
-        removeParts(self._getExtraPath())
+        remove_parts(self._getExtraPath())
         self._forgetFailures()
         registered = []
         # sorted, because Continue compares the n-th step of now with the n-th of before
@@ -93,9 +94,10 @@ class ProtCryoEtSegBase(EMProtocol):
             with self._lock:  # one walk of an input set at a time
                 self._writeInputs(tsId)
                 write_job(jobFile, self._makeJob(tsId))
+            self._forgetFailure(tsId)
             Plugin.runCore(self, jobFile)
         except Exception as error:  # whatever goes wrong with one item is told, and the others go on
-            self.failedItems.append(tsId)
+            self._noteFailure(tsId, error)
             logger.error(f"tsId = {tsId} failed; the reason is above, in run.stderr", exc_info=error)
         return [jobFile]
 
@@ -132,12 +134,22 @@ class ProtCryoEtSegBase(EMProtocol):
             self.setFailed(failed[0].getErrorMessage())
             self._store(self.status)
 
+    def _noteFailure(self, tsId: str, error: Exception) -> None:
+        """Failures lie beside the job, where the window that shows the summary and the next launch see them."""
+        os.makedirs(self._getItemFile(tsId), exist_ok=True)
+        write_text(self._getItemFile(tsId, FAILURE_FILE), f"{error}\n")
+
+    def _forgetFailure(self, tsId: str) -> None:
+        if os.path.exists(self._getItemFile(tsId, FAILURE_FILE)):
+            os.remove(self._getItemFile(tsId, FAILURE_FILE))
+
     def _forgetFailures(self) -> None:
         """Make Continue try again what failed: a step whose job file is gone counts as not done."""
         for tsId in self._getItemIds():
             jobFile = self._getItemFile(tsId, JOB_FILE)
             if os.path.exists(jobFile) and not self._hasResult(tsId):
                 os.remove(jobFile)
+            self._forgetFailure(tsId)
 
     # --------------------------- what a protocol says ----------------------
     def _getItemIds(self) -> List[str]:
@@ -173,7 +185,8 @@ class ProtCryoEtSegBase(EMProtocol):
         return self._getExtraPath(tsId, *names)
 
     def _hasResult(self, tsId: str) -> bool:
-        return os.path.exists(self._getItemFile(tsId, RESULT_FILE))
+        """Whether an item is finished; a record of before does not count when the program failed since."""
+        return os.path.exists(self._getItemFile(tsId, RESULT_FILE)) and not os.path.exists(self._getItemFile(tsId, FAILURE_FILE))
 
     def _readResult(self, tsId: str) -> Result:
         return read_result(self._getItemFile(tsId, RESULT_FILE))
@@ -250,7 +263,16 @@ class ProtCryoEtSegBase(EMProtocol):
             before, now = read_job(self._getItemFile(tsId, JOB_FILE)), self._makeJob(tsId)
         except JobError:
             return True
-        return (before.parameters, before.inputs, before.seed) != (now.parameters, now.inputs, now.seed)
+        return (before.parameters, before.inputs, before.seed) != (now.parameters, now.inputs, now.seed) or self._hasOtherData(tsId)
+
+    def _hasOtherData(self, tsId: str) -> bool:
+        """Whether an input file is not the one that was worked on, as after a restart of the run that made it."""
+        known = self._readResult(tsId).sha256 if self._hasResult(tsId) else {}
+        return hasOtherContent(known, [item.path for item in self._getInputs(tsId)], self._wantedLists(tsId))
+
+    def _wantedLists(self, tsId: str) -> Writers:
+        """The input files that :meth:`_writeInputs` makes, each with what writes it under another name."""
+        return {}
 
     def _summary(self) -> List[str]:
         if not (self.isFinished() or self.isFailed() or self.isAborted()):
@@ -270,26 +292,3 @@ class ProtCryoEtSegBase(EMProtocol):
 def evenBox(length: float, samplingRate: float) -> int:
     """Smallest even number of voxels that holds ``length`` Angstrom."""
     return 2 * max(1, -int(-length // (2 * samplingRate)))
-
-
-def checkTomograms(pointer: Pointer, label: str) -> List[str]:
-    """Messages about a set of tomograms that cannot be worked on."""
-    tomograms = pointer.get()
-    if tomograms is None:
-        return []
-    if isinstance(tomograms, SetOfTomoMasks):
-        # masks are a subclass of tomograms, so Scipion offers them in the picker
-        return [f"*{label}* holds masks. Allowed: tomograms. What to do: choose the tomograms that the masks belong to."]
-    return checkIds(pointer, label)
-
-
-def checkIds(pointer: Pointer, label: str) -> List[str]:
-    """Messages about a set that is empty or whose items lack a tilt-series id."""
-    items = pointer.get()
-    if items is None:
-        return []
-    if not items.getSize():
-        return [f"*{label}* is empty. Allowed: a set with at least one item."]
-    if not all(tsIdsOf(items)):
-        return [f"*{label}* holds items without tilt-series id. What to do: import them with a pattern that has {{TS}}."]
-    return []

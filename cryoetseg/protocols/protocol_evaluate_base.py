@@ -8,7 +8,8 @@ from pyworkflow.utils import Message
 from cryoetseg.core.runtime.job import Result
 
 from .form_builder import addFields
-from .protocol_base import ProtCryoEtSegBase, checkIds
+from .input_checks import checkIds
+from .protocol_base import ProtCryoEtSegBase
 from .protocol_tomograms_base import counted
 
 OUTPUT_PREFIX = "score"

@@ -2,6 +2,7 @@
 import csv
 import os
 import re
+from functools import partial
 from typing import Dict, List, Set
 
 from pyworkflow.object import Float
@@ -13,6 +14,7 @@ from cryoetseg.convert import Particle, byTsId, particlesOf, tsIdsOf, writeParti
 from cryoetseg.core.metrics.params import EvaluatePickingParameters
 from cryoetseg.core.runtime.job import InputFile
 
+from .input_checks import Writers
 from .protocol_evaluate_base import ProtCryoEtSegEvaluateBase, outputName
 from .protocol_tomograms_base import counted
 
@@ -61,12 +63,18 @@ class ProtCryoEtSegEvaluatePicking(ProtCryoEtSegEvaluateBase):
         return self._getItemFile(tsId, f"{role}.star")
 
     def _writeInputs(self, tsId: str) -> None:
+        for path, write in self._wantedLists(tsId).items():
+            write(path)
+
+    def _wantedLists(self, tsId: str) -> Writers:
+        return {self._getListFile(tsId, role): partial(self._writeList, tsId, role) for role in ("predicted", "truth")}
+
+    def _writeList(self, tsId: str, role: str, path: str) -> None:
         groups = self._getGroups()
-        for role, pointer in (("predicted", self.predicted), ("truth", self.truth)):
-            particles = self._particles(pointer.get(), tsId)
-            if role == "truth" and groups:
-                particles = [item for item in particles if item.classId in groups]
-            writeParticles(self._getListFile(tsId, role), tsId, self.truth.get().getSamplingRate(), particles)
+        particles = self._particles((self.predicted if role == "predicted" else self.truth).get(), tsId)
+        if role == "truth" and groups:
+            particles = [item for item in particles if item.classId in groups]
+        writeParticles(path, tsId, self.truth.get().getSamplingRate(), particles)
 
     def _particles(self, coordinates: SetOfCoordinates3D, tsId: str) -> List[Particle]:
         """The coordinates in one tomogram, in voxels of the truth."""

@@ -1,6 +1,7 @@
 """Coordinates as files that other programs read."""
 import os
-from typing import Dict, List
+from functools import partial
+from typing import Any, Dict, List
 
 from pyworkflow.protocol import Form, PointerParam
 from pyworkflow.utils import Message
@@ -11,7 +12,8 @@ from cryoetseg.core.particles.params import ExportParticlesParameters
 from cryoetseg.core.runtime.job import InputFile, Result
 
 from .form_builder import addFields
-from .protocol_base import ProtCryoEtSegBase, checkIds
+from .input_checks import Writers, checkIds
+from .protocol_base import ProtCryoEtSegBase
 from .protocol_tomograms_base import counted
 
 EXPORTED = "coordinates"  # the one item of a run, and the folder of its files
@@ -50,9 +52,15 @@ class ProtCryoEtSegExportCoordinates(ProtCryoEtSegBase):
         return files
 
     def _writeInputs(self, tsId: str) -> None:
-        for name, tomogram in self._tomograms().items():
-            particles = particlesOf(self.inCoordinates.get(), tomogram, tomogram.getSamplingRate())
-            writeParticles(self._listFile(name), name, tomogram.getSamplingRate(), particles)
+        for path, write in self._wantedLists(tsId).items():
+            write(path)
+
+    def _wantedLists(self, tsId: str) -> Writers:
+        return {self._listFile(name): partial(self._writeList, name, tomogram) for name, tomogram in self._tomograms().items()}
+
+    def _writeList(self, name: str, tomogram: Any, path: str) -> None:
+        particles = particlesOf(self.inCoordinates.get(), tomogram, tomogram.getSamplingRate())
+        writeParticles(path, name, tomogram.getSamplingRate(), particles)
 
     def _tomograms(self) -> Dict[str, object]:
         """The tomograms that coordinates lie in, by tilt-series id in order."""

@@ -8,7 +8,7 @@ from pyworkflow.protocol.params import GE
 from pyworkflow.utils import Message
 from tomo.objects import Coordinate3D, SetOfCoordinates3D
 
-from .protocol_base import checkIds
+from .input_checks import checkIds
 
 SELECTED = "selected"
 

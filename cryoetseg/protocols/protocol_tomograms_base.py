@@ -9,7 +9,8 @@ from cryoetseg.convert import byTsId, coordinatesOf, inputFile, maskLike, readPa
 from cryoetseg.core.runtime.job import InputFile, Result
 
 from .form_builder import addFields
-from .protocol_base import CONTRASTS, ProtCryoEtSegBase, checkTomograms, evenBox
+from .input_checks import checkTomograms
+from .protocol_base import CONTRASTS, ProtCryoEtSegBase, evenBox
 
 BOX_PER_DIAMETER = 1.5
 

@@ -1,5 +1,6 @@
 """What the trainings share: one job of all labelled tomograms, which goes on where it stopped, and a model as output."""
 import os
+from functools import partial
 from typing import Any, Dict, List
 
 from pyworkflow.object import Pointer
@@ -14,6 +15,7 @@ from cryoetseg.model_folder import metricTables
 from cryoetseg.objects import CryoEtSegModel
 
 from .form_builder import addGroups, addPreset, fieldsByBase
+from .input_checks import Writers
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, listed, tellingWarnings
 from .training_labels import TrainingLabels
 
@@ -96,7 +98,12 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
             before, now = read_job(self._getItemFile(tsId, JOB_FILE)), self._makeJob(tsId)
         except JobError:
             return True
-        return (_shaping(before), before.inputs, before.seed) != (_shaping(now), now.inputs, now.seed)
+        return (_shaping(before), before.inputs, before.seed) != (_shaping(now), now.inputs, now.seed) or self._hasOtherData(tsId)
+
+    def _wantedLists(self, tsId: str) -> Writers:
+        labels, folder = self._labels(), self._getItemFile(TRAINING)
+        tomograms = [self._tomograms()[name] for name in self.getTrainingIds()]
+        return {labels.inputFile(tomogram, folder).path: partial(labels.writeTo, tomogram) for tomogram in tomograms if labels.isWritten}
 
     # --------------------------- outputs -----------------------------------
     def _registerResult(self, tsId: str, result: Result) -> None:

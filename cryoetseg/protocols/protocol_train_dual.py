@@ -9,7 +9,8 @@ from cryoetseg.convert import byTsId, inputFile, tsIdsOf
 from cryoetseg.core.dual.params import TrainDualParameters, TrainWedgeParameters
 from cryoetseg.core.runtime.job import InputFile
 
-from .protocol_base import CONTRASTS, checkTomograms
+from .input_checks import Writers, checkTomograms
+from .protocol_base import CONTRASTS
 from .protocol_train_base import ProtCryoEtSegTrainBase
 
 
@@ -39,6 +40,9 @@ class ProtCryoEtSegTrainWedge(ProtCryoEtSegTrainBase):
 
     def _writeInputs(self, tsId: str) -> None:
         """All inputs are files already."""
+
+    def _wantedLists(self, tsId: str) -> Writers:
+        return {}
 
     def _sources(self) -> List[Pointer]:
         return [self.inTomos]

@@ -13,6 +13,7 @@ from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Re
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
 
 from .form_builder import addGroups, addPreset, fieldsByBase
+from .input_checks import Writers
 from .protocol_base import CONTRASTS
 from .protocol_tomograms_base import tellingWarnings
 from .protocol_train_base import LOOP_GROUP, MODEL, ProtCryoEtSegTrainBase
@@ -88,6 +89,9 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
             method=SIMULATE_VOXUDA_SOURCE, parameters=parameters, inputs=templates, output_folder=self._getItemFile(SOURCE),
             seed=self._getSeed(SOURCE), device="cpu"))
         Plugin.runCore(self, self._getItemFile(SOURCE, JOB_FILE))
+
+    def _wantedLists(self, tsId: str) -> Writers:
+        return {}
 
     def _getInputs(self, tsId: str) -> List[InputFile]:
         files = subtomogramFiles(self.inTarget.get(), "target", CONTRASTS[self.contrast.get()])

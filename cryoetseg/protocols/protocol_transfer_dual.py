@@ -13,8 +13,8 @@ from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.objects import CryoEtSegModel
 
 from .form_builder import addGroups, addPreset, fieldsByBase
+from .input_checks import checkIds, checkTomograms
 from .protocol_apply_base import ProtCryoEtSegApplyBase
-from .protocol_base import checkIds, checkTomograms
 from .protocol_tomograms_base import counted, tellingWarnings
 
 MODEL, CLASS_MASKS, COORDINATES = "model", "classMasks", "coordinates"

@@ -8,7 +8,7 @@ from tomo.objects import Tomogram
 from cryoetseg.convert import byTsId, inputFile, particlesOf, tsIdsOf, writeParticles
 from cryoetseg.core.runtime.job import InputFile
 
-from .protocol_base import checkIds
+from .input_checks import checkIds
 
 SAME_VOXEL_SIZE = 0.01  # largest relative difference between a tomogram and its mask, as in the core
 SHOWN = 5  # bad tomograms that are named
@@ -18,6 +18,7 @@ class TrainingLabels:
     """What a training needs of its labels: ids, checks, and files for the job."""
 
     role = ""
+    isWritten = False  # whether files for the job are made from the set
 
     def __init__(self, pointer: Pointer, label: str) -> None:
         self.pointer, self.label = pointer, label
@@ -40,6 +41,10 @@ class TrainingLabels:
 
     def write(self, tomogram: Tomogram, folder: str) -> None:
         """Write the labels of one tomogram where they do not exist as a file yet."""
+
+    def writeTo(self, tomogram: Tomogram, path: str) -> None:
+        """Write the labels of one tomogram under this name; only where :attr:`isWritten`."""
+        raise NotImplementedError
 
 
 class MaskLabels(TrainingLabels):
@@ -78,6 +83,7 @@ class CoordinateLabels(TrainingLabels):
     """Positions; their groups are the classes, and 1 where the picker knew no groups."""
 
     role = "particles"
+    isWritten = True
 
     def __init__(self, pointer: Pointer, label: str) -> None:
         super().__init__(pointer, label)
@@ -112,7 +118,11 @@ class CoordinateLabels(TrainingLabels):
 
     def write(self, tomogram: Tomogram, folder: str) -> None:
         """The coordinates in voxels of the tomogram, as a STAR file."""
-        writeParticles(self._path(tomogram, folder), tomogram.getTsId(), tomogram.getSamplingRate(), self._particles(tomogram))
+        self.writeTo(tomogram, self._path(tomogram, folder))
+
+    def writeTo(self, tomogram: Tomogram, path: str) -> None:
+        """The same under any name."""
+        writeParticles(path, tomogram.getTsId(), tomogram.getSamplingRate(), self._particles(tomogram))
 
     def _path(self, tomogram: Tomogram, folder: str) -> str:
         return os.path.join(folder, f"{tomogram.getTsId()}_labels.star")

@@ -7,8 +7,8 @@ import pytest
 
 from cryoetseg.core.interchange.colours import class_colour
 from cryoetseg.core.particles.formats import read_particles
+from cryoetseg.core.runtime.checksums import sha256
 from cryoetseg.core.runtime.errors import JobError
-from cryoetseg.core.runtime.files import sha256
 from cryoetseg.core.volumes.io import read_labels
 from cryoetseg.napari_plugin.layers import OURS, open_paths, reader
 from cryoetseg.napari_plugin.running import job_of, run_job

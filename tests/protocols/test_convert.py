@@ -4,12 +4,14 @@ import pytest
 from pwem.objects import AtomStruct, SetOfVolumes, Transform, Volume
 from pyworkflow.object import Pointer
 from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
-from tomo.objects import SetOfCoordinates3D, TomoAcquisition, Tomogram
+from tomo.objects import SetOfCoordinates3D, SetOfTomograms, TomoAcquisition, Tomogram
 
 from cryoetseg.convert import (
     Particle,
     anglesOf,
+    byTsId,
     coordinatesOf,
+    doubledTsIds,
     fileOf,
     groupName,
     inputFile,
@@ -23,9 +25,10 @@ from cryoetseg.convert import (
     tsIdsOf,
     writeParticles,
 )
-from cryoetseg.core.particles.formats import read_particles
+from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.runtime.errors import InputError
 from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.protocols.input_checks import checkIds
 
 PARTICLES = [Particle(3.25, 4.5, 5.75, 10.0, 20.0, 30.0, 0.5, 2), Particle(11.0, 12.0, 13.5, 0.0, 0.0, 0.0, 0.25, 1)]
 
@@ -159,3 +162,43 @@ def test_ids_of_nothing_and_of_an_empty_set(tmp_path):
 
     assert tsIdsOf(None) == []
     assert tsIdsOf(SetOfTomograms.create(str(tmp_path))) == []
+
+
+NAMES = ["data_7", "_t", "#1", "a#b", "O'Neil", 'say "aye"', "TS 1", "001", "1e5", "loop_", "NA", "_x #2", "$a", ";", "'"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lists_of_any_tilt_series_keep_all_their_rows(tmp_path, name):
+    path = str(tmp_path / "list.star")
+    writeParticles(path, name, 10.0, PARTICLES)
+    assert [item[:8] for item in readParticles(path)] == [item[:8] for item in PARTICLES]
+    assert read_particles(path).tilt_series_ids() == [name]
+    write_particles(read_particles(path), path)
+    assert [item[:3] for item in readParticles(path)] == [pytest.approx(item[:3]) for item in PARTICLES]
+
+
+def test_a_row_that_lost_a_value_is_told(tmp_path):
+    path = tmp_path / "list.star"
+    path.write_text("data_particles\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n1 2 3\n1.5 2.5\n")
+    with pytest.raises(InputError, match="2 values in a block of 3 columns"):
+        readParticles(str(path))
+
+
+def setOf(folder, ids, disabled=()):
+    tomograms = SetOfTomograms.create(str(folder), suffix=f"{len(ids)}{len(disabled)}")
+    tomograms.setSamplingRate(10.0)
+    for name in ids:
+        tomogram = newTomogram(f"{name}.mrc", name, 10.0)
+        tomogram.setEnabled(name not in disabled)
+        tomograms.append(tomogram)
+    tomograms.write()
+    return tomograms
+
+
+def test_disabled_items_are_left_out_and_items_of_one_id_are_told(tmp_path):
+    assert tsIdsOf(setOf(tmp_path, ["a", "b"], disabled=["b"])) == list(byTsId(setOf(tmp_path, ["a", "b"], disabled=["b"]))) == ["a"]
+    joined = setOf(tmp_path, ["a", "b", "a"])
+    assert doubledTsIds(joined) == ["a"]
+    (message,) = checkIds(Pointer(value=joined), "Tomograms")
+    assert "several items have the tilt-series id a" in message
+    assert checkIds(Pointer(value=setOf(tmp_path, ["c", "b", "d", "e"])), "Tomograms") == []

@@ -14,8 +14,8 @@ from scipion_environment import launch_here, log_of, run_here
 from tomo.constants import BOTTOM_LEFT_CORNER
 
 from cryoetseg.core.runtime.job import read_job
+from cryoetseg.core.runtime.temporary import remove_parts
 from cryoetseg.protocols import ProtCryoEtSegPickDog
-from cryoetseg.protocols.leftovers import removeParts
 from cryoetseg.viewers.slice_stack import entriesOfCoordinates
 
 DOG = {"particleDiameter": 250.0, "count": 15}
@@ -134,5 +134,5 @@ def test_half_written_files_of_a_killed_core_go_at_the_next_launch(tmp_path):
     names = {f".sim.{ended.pid}.part.mrc": False, f".sim.{os.getpid()}.part.mrc": True, "sim.part.mrc": True, ".hidden": True}
     for name in names:
         (folder / name).write_text("half")
-    removeParts(str(tmp_path / "extra [1]"))
+    remove_parts(str(tmp_path / "extra [1]"))
     assert {name: (folder / name).exists() for name in names} == names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -11,7 +12,7 @@ from ..runtime.files import link_or_copy
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, TomogramArgument, VoxelSizeOption, with_settings
-from .running import build_job, input_file, model_file, run_and_show
+from .running import Published, build_job, destination, input_file, input_files, model_file, run_and_show
 
 app = command_group("Unpaired translation between tomograms and clean density (DUAL): train once, then denoise, simulate, convert.")
 MANY = ("--noisy", "--clean", "--grand-model", "--labels", "--tomogram", "--restored")
@@ -73,8 +74,8 @@ def train(
     settings: Settings,
 ) -> None:
     """Learn from noisy tomograms and clean volumes that need not show the same samples; an interrupted training goes on."""
-    inputs = [input_file(path, "noisy", voxel_size, contrast) for path in noisy]
-    inputs += [input_file(path, "clean", clean_voxel_size, clean_contrast) for path in clean]
+    inputs = input_files(noisy, "noisy", voxel_size, contrast)
+    inputs += input_files(clean, "clean", clean_voxel_size, clean_contrast)
     run_and_show(build_job("train-dual", inputs, out, settings), settings)
 
 
@@ -85,7 +86,7 @@ def train_wedge(
     settings: Settings,
 ) -> None:
     """Learn to fill the missing wedge from the tomograms alone, for "dual wedge"."""
-    inputs = [input_file(path, "noisy", voxel_size, contrast) for path in noisy]
+    inputs = input_files(noisy, "noisy", voxel_size, contrast)
     run_and_show(build_job("train-dual-wedge", inputs, out, settings), settings)
 
 
@@ -152,9 +153,9 @@ def transfer(
     settings: Settings,
 ) -> None:
     """Train a segmenter of classes on synthetic tomograms, whose classes are known, and segment the real ones with it."""
-    inputs = [model_file(model, "dual"), *(input_file(path, "grand_model", contrast="bright") for path in grand_model)]
-    inputs += [input_file(path, "labels") for path in labels]
-    inputs += [input_file(path, "tomogram", voxel_size, contrast) for path in tomogram]
+    inputs = [model_file(model, "dual"), *input_files(grand_model, "grand_model", contrast="bright")]
+    inputs += input_files(labels, "labels")
+    inputs += input_files(tomogram, "tomogram", voxel_size, contrast)
     run_and_show(build_job("transfer-dual", inputs, out, settings), settings)
 
 
@@ -180,17 +181,22 @@ def evaluate(
     """Compare DUAL with Gaussian, anisotropic diffusion, non-local means and others' results where the truth is known."""
     inputs = [model_file(model, "dual"), input_file(tomogram, "tomogram", voxel_size, contrast)]
     inputs.append(input_file(grand_model, "grand_model", voxel_size, "bright"))
-    inputs += [input_file(path, "restored", voxel_size, contrast) for path in restored or []]
+    inputs += input_files(restored or [], "restored", voxel_size, contrast)
     inputs += [input_file(particles, "particles")] if particles else []
     run_and_show(build_job("compare-denoisers", inputs, out, settings), settings)
 
 
 def _apply(method: str, model: Path, volume: InputFile, out: Path, settings: Settings, **parameters: Any) -> None:
     """Run one of the methods that make a volume; with a file name the volume appears under it, beside the folder of its record."""
-    folder = out.with_suffix("") if out.suffix else out
-    result = run_and_show(build_job(method, [model_file(model, "dual"), volume], folder, settings, **parameters), settings)
-    if out.suffix:
-        _publish(folder / result.outputs_of("tomogram")[0].path, out)
+    folder, file = destination(out, _volume_formats())
+    job = build_job(method, [model_file(model, "dual"), volume], folder, settings, **parameters)
+    run_and_show(job, settings, None if file is None else Published(file, "tomogram", _publish))
+
+
+def _volume_formats() -> Container[str]:
+    from ..volumes.io import FORMATS
+
+    return FORMATS
 
 
 def _publish(source: Path, target: Path) -> None:

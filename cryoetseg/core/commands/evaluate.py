@@ -20,6 +20,9 @@ KeepOption = Annotated[
     Optional[Path],
     typer.Option("--out", metavar="FOLDER", help="Folder that keeps result.json, tables and figures.", show_default="nothing is kept"),
 ]
+SeriesOption = Annotated[
+    str, typer.Option("--tilt-series-id", metavar="ID", help="The tilt series of both lists, whatever they say.", show_default="as listed")
+]
 
 
 @app.command(cls=SectionedCommand)
@@ -43,11 +46,12 @@ def picking(
     truth: TruthArgument,
     out: KeepOption = None,
     voxel_size: VoxelSizeOption = None,
+    tilt_series_id: SeriesOption = "",
     *,
     settings: Settings,
 ) -> None:
     """Precision, recall and F1 of particle positions, matched one to one."""
-    _evaluate("evaluate-picking", predicted, truth, out, voxel_size, settings)
+    _evaluate("evaluate-picking", predicted, truth, out, voxel_size, settings, tilt_series_id)
 
 
 @app.command(cls=SectionedCommand)
@@ -64,8 +68,11 @@ def restoration(
     _evaluate("evaluate-restoration", predicted, truth, out, voxel_size, settings)
 
 
-def _evaluate(method: str, predicted: Path, truth: Path, out: Optional[Path], voxel_size: Optional[float], settings: Settings) -> None:
+def _evaluate(method: str, predicted: Path, truth: Path, out: Optional[Path], voxel_size: Optional[float], settings: Settings,
+              series: str = "") -> None:  # fmt: skip
     inputs = [input_file(predicted, "predicted", voxel_size), input_file(truth, "truth", voxel_size)]
+    if series:
+        inputs = [item.model_copy(update={"tilt_series_id": series}) for item in inputs]
     if out is not None:
         run_and_show(build_job(method, inputs, out, settings), settings)
         return

@@ -41,6 +41,11 @@ VoxelSizeOption = Annotated[
         show_default="from the header",
     ),
 ]
+TiltSeriesIdOption = Annotated[
+    Optional[list[str]],
+    typer.Option("--tilt-series-id", metavar="ID", help="Name of the tomogram's tilt series; repeat for several, in their order.",
+                 show_default="the file's name"),
+]  # fmt: skip
 ContrastOption = Annotated[
     str, typer.Option("--contrast", metavar="dark|bright", help="How particles and membranes look in the tomogram; microscopes give dark.")
 ]
@@ -55,6 +60,7 @@ class Settings:
     device: Optional[str]
     as_json: bool
     verbose: bool
+    overwrite: bool = False
 
 
 def with_settings(method: str | type[Parameters] = "", without: Iterable[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -184,6 +190,12 @@ def _common_options() -> list[inspect.Parameter]:
             Optional[str],
             None,
             typer.Option(metavar="auto|cpu|cuda|cuda:N|mps", help="Where to compute.", show_default="auto, or the job file's"),
+        ),
+        (
+            "overwrite",
+            bool,
+            False,
+            typer.Option("--overwrite", help="Replace files that lie where results go and that no run of this program made there."),
         ),
         ("as_json", bool, False, typer.Option("--json", help="Print the result as JSON on standard output, for scripts.")),
         ("verbose", bool, False, typer.Option("--verbose", help="Print everything, and the traceback of an error.")),

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, FolderOption, Settings, TomogramArgument, TomogramsArgument, VoxelSizeOption, with_settings
-from .running import build_job, input_file, model_file, run_and_show
+from .options import (
+    ContrastOption,
+    FolderOption,
+    Settings,
+    TiltSeriesIdOption,
+    TomogramArgument,
+    TomogramsArgument,
+    VoxelSizeOption,
+    with_settings,
+)
+from .running import Published, build_job, destination, input_files, model_file, run_and_show
 
 app = command_group("Pick particles.")
 
@@ -26,15 +36,14 @@ def dog(
     ],
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Pick particles with a difference of Gaussians: fast, no training, all sizes near one diameter."""
-    folder = out.with_suffix("") if out.suffix else out
-    job = build_job("pick-dog", [input_file(tomogram, voxel_size=voxel_size, contrast=contrast)], folder, settings)
-    result = run_and_show(job, settings)
-    if out.suffix:
-        _convert(folder / result.outputs_of("particles")[0].path, out)
+    folder, file = destination(out, _list_formats())
+    job = build_job("pick-dog", input_files([tomogram], voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id), folder, settings)
+    run_and_show(job, settings, None if file is None else Published(file, "particles", _convert))
 
 
 @app.command(cls=SectionedCommand)
@@ -47,12 +56,19 @@ def deepet(
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Pick particles with a trained DeepETPicker. Writes NAME_particles.star for each tomogram, with scores."""
-    inputs = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms]
+    inputs = input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
     run_and_show(build_job("pick-deepet", [model_file(model, "picker"), *inputs], out, settings), settings)
+
+
+def _list_formats() -> Container[str]:
+    from ..particles.formats import SUFFIXES
+
+    return SUFFIXES
 
 
 def _convert(source: Path, target: Path) -> None:

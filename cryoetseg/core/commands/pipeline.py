@@ -11,8 +11,8 @@ from ..runtime.errors import ParameterError
 from ..runtime.files import read_json
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, FolderOption, Settings, VoxelSizeOption, with_settings, z_range
-from .running import build_job, input_file, run_and_show
+from .options import ContrastOption, FolderOption, Settings, TiltSeriesIdOption, VoxelSizeOption, with_settings, z_range
+from .running import build_job, input_files, run_and_show
 
 app = command_group()
 METHOD = "pipeline"
@@ -50,6 +50,7 @@ def pipeline(
     steps: StepsOption = None,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
@@ -58,16 +59,17 @@ def pipeline(
     Writes NAME_membranes.mrc and NAME_particles.star for each tomogram, report.html and result.json. Interrupted, it goes on where
     it was when the same command is given again.
     """
-    inputs = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms]
-    inputs += _truths(tomograms, truth_mask, "truth_mask") + _truths(tomograms, truth_particles, "truth_particles")
+    inputs = input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
+    inputs += [*_truths(inputs, truth_mask, "truth_mask"), *_truths(inputs, truth_particles, "truth_particles")]
     own: dict[str, Any] = {} if not z else dict(zip(("z_start", "z_end"), z_range(z)))
     job = build_job(METHOD, inputs, out, settings, **own, **({} if steps is None else {"steps": read_json(steps)}))
     run_and_show(job, settings)
 
 
-def _truths(tomograms: list[Path], files: Optional[list[Path]], role: str) -> list[InputFile]:
+def _truths(tomograms: list[InputFile], files: Optional[list[Path]], role: str) -> list[InputFile]:
     if not files:
         return []
     if len(files) > len(tomograms):
         raise ParameterError(f"{len(files)} files for --{role.replace('_', '-')}, {len(tomograms)} tomograms", "at most one for each")
-    return [InputFile(path=str(file.absolute()), role=role, tilt_series_id=tomogram.stem) for tomogram, file in zip(tomograms, files)]
+    return [InputFile(path=str(file.absolute()), role=role, tilt_series_id=tomogram.tilt_series_id)
+            for tomogram, file in zip(tomograms, files)]

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 import typer
 
 from ..methods import run_job
 from ..models.shelf import model_folder
-from ..runtime.job import RESULT_FILE, InputFile, Job, Result
+from ..runtime.errors import ParameterError
+from ..runtime.job import RESULT_FILE, InputFile, Job, Output, Result
+from ..runtime.names import distinct
 from ..volumes.names import volume_stem
 from .addresses import Known, known
 from .options import Settings, checked_contrast, checked_parameters
 
 logger = logging.getLogger(__name__)
 _planning: ContextVar[bool] = ContextVar("planning", default=False)
+PUBLISHED = "published"  # kind of an output that lies where the user said, outside of the folder of the record
 
 
 def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] = None, contrast: str = "dark") -> InputFile:
@@ -28,6 +32,20 @@ def input_file(path: Path, role: str = "tomogram", voxel_size: Optional[float] =
     what = known(path) or Known(volume_stem(path))
     return InputFile(path=str(path.absolute()), role=role, voxel_size=voxel_size or what.voxel_size, tilt_series_id=what.tilt_series_id,
                      contrast=checked_contrast(contrast))
+
+
+def input_files(paths: Sequence[Path], role: str = "tomogram", voxel_size: Optional[float] = None, contrast: str = "dark",
+                ids: Optional[Sequence[str]] = None) -> list[InputFile]:  # fmt: skip
+    """Several inputs of one role, whose names differ: by ``ids``, else by their files' names, with folders where these are equal."""
+    items = [input_file(path, role, voxel_size, contrast) for path in paths]
+    if ids and len(ids) != len(items):
+        raise ParameterError(f"{len(ids)} times --tilt-series-id for {len(items)} files", "one for each, in their order, or none")
+    return distinct([item.model_copy(update={"tilt_series_id": name}) for item, name in zip(items, ids)] if ids else items)
+
+
+def destination(out: Path, formats: Container[str]) -> tuple[Path, Optional[Path]]:
+    """Folder of the results, and the file that ``--out`` names: one with a suffix among ``formats``; any other name is a folder's."""
+    return (out.with_suffix(""), out) if out.suffix.lower() in formats else (out, None)
 
 
 def model_file(model: Path, method: str, role: str = "model") -> InputFile:
@@ -64,20 +82,41 @@ def planning() -> Iterator[None]:
         _planning.reset(token)
 
 
-def run_and_show(job: Job, settings: Settings) -> Result:
+class Published(NamedTuple):
+    """A result under a name that the user gave: the first output of ``kind``, written to ``target`` by ``write(source, target)``."""
+
+    target: Path
+    kind: str
+    write: Callable[[Path, Path], None]
+
+    def added_to(self, result: Result) -> Result:
+        """Write the file unless it is there already, and note it in the result."""
+        folder = Path(result.job["output_folder"])
+        name = os.path.relpath(self.target.absolute(), folder)
+        known = [output.path for output in result.outputs_of(PUBLISHED)]
+        if name not in known or not self.target.exists():
+            self.write(folder / result.outputs_of(self.kind)[0].path, self.target)
+        return result if name in known else result.model_copy(update={"outputs": [*result.outputs, Output(kind=PUBLISHED, path=name)]})
+
+
+def run_and_show(job: Job, settings: Settings, published: Optional[Published] = None) -> Result:
     """Run a job (or find it done), draw its figures, print what it made."""
     if _planning.get():
         raise Planned(job)
-    result = run_illustrated(job)
+    result = run_illustrated(job, settings.overwrite, published)
     show(result, settings.as_json)
     return result
 
 
-def run_illustrated(job: Job) -> Result:
-    """Run a job (or find it done) and draw the figures that belong to its kind of result."""
+def run_illustrated(job: Job, overwrite: bool = False, published: Optional[Published] = None) -> Result:
+    """Run a job (or find it done) and draw the figures that belong to its kind of result; the record is written after all of it."""
     from ..report.illustrate import illustrate
 
-    return illustrate(run_job(job))
+    def finish(result: Result) -> Result:
+        illustrated = illustrate(result)
+        return illustrated if published is None else published.added_to(illustrated)
+
+    return run_job(job, finish, overwrite=overwrite, published=[] if published is None else [published.target])
 
 
 def show(result: Result, as_json: bool) -> None:

@@ -8,8 +8,18 @@ from typing import Annotated
 import typer
 
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, FolderOption, Settings, TomogramArgument, TomogramsArgument, VoxelSizeOption, with_settings, z_range
-from .running import build_job, input_file, model_file, run_and_show
+from .options import (
+    ContrastOption,
+    FolderOption,
+    Settings,
+    TiltSeriesIdOption,
+    TomogramArgument,
+    TomogramsArgument,
+    VoxelSizeOption,
+    with_settings,
+    z_range,
+)
+from .running import build_job, input_files, model_file, run_and_show
 
 app = command_group("Segment membranes and particle candidates in a tomogram, without labels.")
 METHOD = "segment-slabs"
@@ -23,6 +33,7 @@ def slabs(
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
@@ -31,7 +42,8 @@ def slabs(
     Writes NAME_membranes.mrc (int8, size and voxel size of the tomogram), NAME_particles.star (RELION), figures and result.json.
     """
     start, stop = z_range(z)
-    job = build_job(METHOD, [input_file(tomogram, voxel_size=voxel_size, contrast=contrast)], out, settings, z_start=start, z_end=stop)
+    inputs = input_files([tomogram], voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
+    job = build_job(METHOD, inputs, out, settings, z_start=start, z_end=stop)
     run_and_show(job, settings)
 
 
@@ -48,12 +60,13 @@ def membranes(
     ] = "",
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Segment membranes with a trained student. Writes NAME_membranes.mrc (int8), NAME_membranes_probability.mrc and figures."""
     start, stop = z_range(z) if z else (0, 0)
-    inputs = [model_file(model, "membranes"), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
+    inputs = [model_file(model, "membranes"), *input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)]
     run_and_show(build_job("segment-membranes", inputs, out, settings, z_start=start, z_end=stop), settings)
 
 
@@ -67,9 +80,10 @@ def classes(
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Segment classes with a trained network. Writes NAME_classes.mrc (int8), NAME_confidence.mrc (percent) and NAME_particles.star."""
-    inputs = [model_file(model, "segmenter"), *(input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms)]
+    inputs = [model_file(model, "segmenter"), *input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)]
     run_and_show(build_job("segment-classes", inputs, out, settings), settings)

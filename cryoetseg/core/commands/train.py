@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Optional
 
@@ -9,10 +10,11 @@ import typer
 
 from ..runtime.errors import ParameterError
 from ..runtime.job import InputFile
+from ..runtime.names import in_pairs
 from ..runtime.params import parameters_from
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, FolderOption, Settings, TrainingTomogramsOption, VoxelSizeOption, with_settings
-from .running import build_job, input_file, model_file, run_and_show
+from .options import ContrastOption, FolderOption, Settings, TiltSeriesIdOption, TrainingTomogramsOption, VoxelSizeOption, with_settings
+from .running import build_job, input_file, input_files, model_file, run_and_show
 
 EmptyOption = Annotated[
     Optional[list[Path]],
@@ -24,6 +26,7 @@ StartOption = Annotated[
                  show_default="random weights"),
 ]
 
+logger = logging.getLogger(__name__)
 app = command_group("Train a network; an interrupted training goes on from its last checkpoint.")
 
 
@@ -47,7 +50,7 @@ def backbone(
 
     Without tomograms it follows the recipe of the shipped cryoet-tiny: simulated cells over a range of voxel sizes, defocus and noise.
     """
-    inputs = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomograms or []]
+    inputs = input_files(tomograms or [], voxel_size=voxel_size, contrast=contrast)
     job = build_job("train-backbone", inputs or _simulated(out.absolute() / "scenes", scenes, settings), out, settings)
     run_and_show(job, settings)
 
@@ -98,12 +101,13 @@ def picker(
     contrast: ContrastOption = "dark",
     empty: EmptyOption = None,
     start: StartOption = None,
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Train DeepETPicker on coordinates: your picks, another program's, or those of "segment slabs". Writes OUT/model."""
-    volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
-    beside = [*(input_file(path, "empty", voxel_size, contrast) for path in empty or []), *_start(start, "picker")]
+    volumes = input_files(tomogram, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
+    beside = [*input_files(empty or [], "empty", voxel_size, contrast), *_start(start, "picker")]
     run_and_show(build_job("train-picker", [*volumes, *_partners(volumes, particles, "particles"), *beside], out, settings), settings)
 
 
@@ -121,14 +125,15 @@ def membranes(
     contrast: ContrastOption = "dark",
     empty: EmptyOption = None,
     start: StartOption = None,
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Train the membrane student on masks of any origin, for example those of "segment slabs". Writes OUT/model."""
     if len(labels) != len(tomogram):
         raise ParameterError(f"{len(tomogram)} tomograms and {len(labels)} label volumes", "one label volume for each tomogram")
-    volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
-    beside = [*(input_file(path, "empty", voxel_size, contrast) for path in empty or []), *_start(start, "membranes")]
+    volumes = input_files(tomogram, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
+    beside = [*input_files(empty or [], "empty", voxel_size, contrast), *_start(start, "membranes")]
     run_and_show(build_job("train-membranes", [*volumes, *_partners(volumes, labels, "labels"), *beside], out, settings), settings)
 
 
@@ -149,6 +154,7 @@ def segmenter(
     ] = None,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
+    tilt_series_id: TiltSeriesIdOption = None,
     *,
     settings: Settings,
 ) -> None:
@@ -157,7 +163,7 @@ def segmenter(
     if bool(labels) == bool(particles) or (labels and len(labels) != len(tomogram)):
         raise ParameterError(f"{len(tomogram)} tomograms, {len(labels or [])} label volumes and {len(particles or [])} particle lists",
                              "one label volume for each tomogram, or particle lists")
-    volumes = [input_file(path, voxel_size=voxel_size, contrast=contrast) for path in tomogram]
+    volumes = input_files(tomogram, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
     run_and_show(build_job("train-segmenter", [*volumes, *_partners(volumes, paths, role)], out, settings), settings)
 
 
@@ -166,11 +172,14 @@ def _start(model: Optional[Path], method: str) -> list[InputFile]:
 
 
 def _partners(volumes: list[InputFile], paths: list[Path], role: str) -> list[InputFile]:
-    """Labels or particles of the tomograms; as many as these belong to them in order, whatever their names."""
+    """Labels or particles of the tomograms; as many as these belong to them by their names where each tells, else in order."""
     files = [input_file(path, role) for path in paths]
     if len(files) != len(volumes):
         return files
-    return [item.model_copy(update={"tilt_series_id": volume.tilt_series_id}) for item, volume in zip(files, volumes)]
+    order = in_pairs([volume.tilt_series_id for volume in volumes], [file.tilt_series_id for file in files])
+    if order != sorted(order):
+        logger.warning("warning: %s are paired with the tomograms by their names, not in the order in which they are given", role)
+    return [files[index].model_copy(update={"tilt_series_id": volume.tilt_series_id}) for index, volume in zip(order, volumes)]
 
 
 def _simulated(folder: Path, scenes: Optional[int], settings: Settings) -> list[InputFile]:

@@ -15,8 +15,9 @@ from torch import nn
 
 from ..inference.tiled import apply_tiled
 from ..runtime.device import choose_device
-from ..runtime.errors import InputError, JobError
+from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.names import file_stem, name_of, named_inputs
 from ..runtime.params import parameters_from
 from ..volumes.io import Volume, create_volume, open_volume
 from ..volumes.resampling import resample_into, resampled_shape
@@ -95,14 +96,12 @@ Conversion = Callable[[DualNetworks, StandardisedView, Any, torch.device], None]
 
 
 def _each(job: Job, role: str, suffix: str, convert: Conversion) -> MethodOutcome:
-    inputs = job.inputs_of(role)
-    if not inputs:
-        raise JobError(f"no input has the role '{role}'", f"at least one '{role}'")
+    inputs = named_inputs(job, role)
     device = choose_device(job.device)
     model, card = load_dual(job.input_of("model").path, device)
     outcome = MethodOutcome()
     for item in inputs:
-        path = Path(job.output_folder) / f"{Path(item.path).stem}_{suffix}.mrc"
+        path = Path(job.output_folder) / f"{file_stem(name_of(item))}_{suffix}.mrc"
         voxel_size = convert_file(item, path, card.voxel_size, lambda view, target: convert(model, view, target, device))
         outcome.outputs.append(Output(kind="tomogram", path=path.name, voxel_size=voxel_size, tilt_series_id=item.tilt_series_id))
     return outcome

@@ -16,6 +16,7 @@ from scipy.stats import skew
 
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile
+from ..runtime.names import file_stem, name_of
 from ..volumes.cleaned import CleanedView, Cleaning
 from ..volumes.cleaning import examine, unexamined
 from ..volumes.io import open_volume, read_header, write_volume
@@ -118,7 +119,7 @@ def _at_voxel_size(item: InputFile, voxel_size: float, folder: Path) -> Any:
     if abs(own / voxel_size - 1) <= VOXEL_TOLERANCE:
         return volume.data
     logger.info("%s: resampled from %.4g to %.4g A", item.path, own, voxel_size)
-    target = folder / f"{item.role}_{Path(item.path).stem}_{voxel_size:g}A.mrc"
+    target = folder / f"{item.role}_{file_stem(name_of(item))}_{voxel_size:g}A.mrc"
     if not target.exists():
         write_volume(target, resample(volume.data, own, voxel_size), voxel_size)
     return open_volume(target).data

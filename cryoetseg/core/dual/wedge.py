@@ -20,8 +20,8 @@ from scipy import fft
 
 from ..models.card import read_card
 from ..runtime.device import choose_device
-from ..runtime.errors import JobError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.names import file_stem, name_of, named_inputs
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
 from ..volumes.streaming import release_pages, temporary_volume
@@ -153,9 +153,7 @@ def run(job: Job) -> MethodOutcome:
     """Fill the missing wedge of the inputs ``tomogram``: ``<name>_filled.mrc`` each, with the energy inside the wedge before and after."""
     p = parameters_from(WedgeParameters, job.parameters)
     check_tilt_range(p.tilt_min, p.tilt_max)
-    tomograms = job.inputs_of("tomogram")
-    if not tomograms:
-        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    tomograms = named_inputs(job, "tomogram")
     device = choose_device(job.device)
     fill, model_voxel_size = _filler(job, p, device)
     outcome = MethodOutcome()
@@ -179,11 +177,11 @@ def _filler(job: Job, p: WedgeParameters, device: torch.device) -> tuple[Filler,
 
 
 def _fill_file(item: InputFile, folder: Path, fill: Filler, model_voxel_size: float, p: WedgeParameters, metrics: dict[str, Any]) -> Output:
-    path = folder / f"{Path(item.path).stem}_filled.mrc"
+    path = folder / f"{file_stem(name_of(item))}_filled.mrc"
 
     def convert(view: StandardisedView, target: Any) -> None:
         fill(view, target)
-        metrics[Path(item.path).stem] = {"missing_energy_before": missing_energy(view, p.tilt_min, p.tilt_max),
+        metrics[name_of(item)] = {"missing_energy_before": missing_energy(view, p.tilt_min, p.tilt_max),
                                          "missing_energy_after": missing_energy(target, p.tilt_min, p.tilt_max)}
 
     voxel_size = convert_file(item, path, model_voxel_size, convert)

@@ -15,8 +15,9 @@ from ..particles.formats import write_particles
 from ..particles.table import ParticleTable
 from ..runtime.device import choose_device
 from ..runtime.errors import InputError
-from ..runtime.files import atomic_path
+from ..runtime.files import atomic_path, check_permit
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.names import file_stem, name_of
 from ..runtime.params import parameters_from
 from ..volumes.cleaned import checked_header, cleaned, open_cleaned, told
 from ..volumes.header import VolumeHeader
@@ -56,12 +57,14 @@ def run(job: Job) -> MethodOutcome:
     data, header = open_cleaned(source.path, source.contrast, source.voxel_size, parameters.cleaning)
     volume = Volume(data, header)
     slabs = slab_indices(parameters, volume.header.shape[0])
+    for file in _files(name_of(source)):
+        check_permit(Path(job.output_folder) / file)
     device = choose_device(job.device)
     backbone = load_backbone(parameters.backbone, parameters.weights_folder, device, empty_prompt=parameters.empty_prompt,
                              noise_reach_nm=parameters.noise_reach / 10,
                              step_seed=job.seed if parameters.noise_step == "fixed" else None)
     segmentation = segment_slabs(volume, source.contrast, slabs, parameters, backbone, job.seed)
-    name = source.tilt_series_id or Path(source.path).stem
+    name = name_of(source)
     outputs, particles = _write(Path(job.output_folder), name, volume.header, slabs, segmentation)
     metrics = {"slabs": len(slabs), "particles": particles, "membrane_fraction": float(segmentation.membranes.mean()),
                "invalid_fraction": data.grey.invalid_share}
@@ -152,8 +155,13 @@ def _only_tomogram(job: Job) -> InputFile:
     return tomograms[0]
 
 
+def _files(name: str) -> list[str]:
+    """Mask, particle list and eigenimages of a tomogram."""
+    return [f"{file_stem(name)}_{ending}" for ending in ("membranes.mrc", "particles.star", "eigenimages.npz")]
+
+
 def _write(folder: Path, name: str, header: VolumeHeader, slabs: Sequence[int], found: Segmentation) -> tuple[list[Output], int]:
-    mask, star, images = f"{name}_membranes.mrc", f"{name}_particles.star", f"{name}_eigenimages.npz"
+    mask, star, images = _files(name)
     with create_volume(folder / mask, header.shape, np.int8, header.voxel_size, header.origin) as target:
         for z, membranes in enumerate(found.membranes, start=slabs[0]):
             target[z] = membranes

@@ -87,6 +87,7 @@ class BackboneParameters(Parameters):
         "Network that gives the affinities: cryoet-tiny (shipped), stable-diffusion-v1-4 (fetched by 'cryoetseg weights fetch'), or a "
         "folder in diffusers format.",
         published="stable-diffusion-v1-4",
+        path=True,
     )
     weights_folder: str = parameter("", "Folder with fetched weights; empty takes the one 'cryoetseg weights' uses.", expert=True)
     draws: int = parameter(
@@ -227,7 +228,7 @@ class SplittingParameters(ParticleSizeParameters):
     splitter: Literal["watershed", "cellpose"] = parameter(
         "watershed", "Watershed of the distance transform, or Cellpose-SAM where it and its weights are installed.", published="cellpose"
     )
-    cellpose_model: str = parameter("", "File with the Cellpose-SAM weights; empty looks into the weights folder.", expert=True)
+    cellpose_model: str = parameter("", "File with the Cellpose-SAM weights; empty looks into the weights folder.", expert=True, path=True)
 
 
 class FilterParameters(ParticleSizeParameters):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job
+from ..runtime.names import distinct
 from ..volumes.contrast import particles_bright
 from ..volumes.io import open_volume
 from .training_params import TrainBackboneParameters
@@ -41,7 +42,7 @@ class TileChoice:
 def open_pairs(job: Job) -> list[Pair]:
     """Open the job's tomograms with the densities of the same tilt series; raises :class:`InputError` when one does not fit."""
     densities = {item.tilt_series_id: item for item in job.inputs_of("grand_model")}
-    pairs = [_open_pair(item, densities.get(item.tilt_series_id)) for item in job.inputs_of("tomogram")]
+    pairs = [_open_pair(item, densities.get(item.tilt_series_id)) for item in distinct(job.inputs_of("tomogram"))]
     if len(pairs) < 2:
         raise InputError(f"{len(pairs)} tomogram(s) to train on", "at least two, one of them for validation")
     return pairs

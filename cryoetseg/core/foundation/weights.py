@@ -7,8 +7,9 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
+from ..runtime.checksums import sha256
 from ..runtime.errors import WeightsError
-from ..runtime.files import read_json, sha256, write_json
+from ..runtime.files import read_json, write_json
 
 logger = logging.getLogger(__name__)
 

@@ -11,6 +11,7 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable, concatenate
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job
+from ..runtime.names import distinct, meant, name_of
 from ..runtime.seeds import numpy_generator
 from ..volumes.contrast import particles_bright
 from ..volumes.io import open_volume
@@ -103,7 +104,7 @@ def open_particles(job: Job, least: int = LEAST_OF_CLASS) -> Particles:
     Raises ``InputError`` for lists that name no tomogram of the job, coordinates outside, tomograms of different voxel sizes and
     classes with fewer than ``least`` particles.
     """
-    sources = [_open(item) for item in job.inputs_of("tomogram")]
+    sources = [_open(item) for item in distinct(job.inputs_of("tomogram"))]
     lists = job.inputs_of("particles")
     if not sources or not lists:
         raise InputError(f"{len(sources)} tomogram(s) and {len(lists)} particle list(s)", "at least one of each")
@@ -125,7 +126,7 @@ def _open(item: InputFile) -> Source:
     if not header.voxel_size_is_known:
         raise InputError(f"{item.path}: the voxel size is unknown", "a tomogram with a voxel size", "give it with --voxel-size")
     mean, _ = mean_and_deviation(volume.data)
-    return Source(item.tilt_series_id or header.path.stem, volume.data, mean, item.contrast, header.voxel_size)
+    return Source(name_of(item), volume.data, mean, item.contrast, header.voxel_size)
 
 
 def _same_voxel_size(sources: Sequence[Source]) -> None:
@@ -143,6 +144,7 @@ def _read(item: InputFile, sources: Sequence[Source]) -> list[tuple[np.ndarray, 
     named = table.tilt_series_ids()
     if len(named) == 1 and named[0] not in known and len(sources) == 1:
         table = replace(table, tilt_series_id=np.full(len(table), known[0], dtype=object))  # one list, one tomogram: they belong together
+    table = replace(table, tilt_series_id=np.array([meant(str(name), known) for name in table.tilt_series_id], dtype=object))
     table = table.select(np.isin(table.tilt_series_id, np.array(known, dtype=object)))
     if len(table) == 0:
         raise InputError(f"{item.path} names the tomograms {', '.join(named[:5]) or 'none'}", "those of the job: " + ", ".join(known[:5]),

@@ -4,7 +4,9 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 """
 from typing import Literal
 
-from ..runtime.params import Parameters, parameter
+from pydantic import field_validator
+
+from ..runtime.params import Parameters, checked_file_name, parameter
 from ..training.params import TrainingParameters
 
 
@@ -86,6 +88,8 @@ class SampleParameters(Parameters):
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
         "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32")
     contrast: Literal["dark", "bright"] = parameter("dark", "How particles look in the written subtomograms.")
+
+    _name = field_validator("name")(checked_file_name)
 
 
 class EvaluateGenerationParameters(Parameters):

@@ -5,23 +5,13 @@ import logging
 import sys
 from dataclasses import dataclass, replace
 
-from ..runtime.errors import MemoryLimitError
+from ..runtime.errors import MemoryLimitError, is_out_of_memory
 
+__all__ = ["TileSettings", "free_cached_memory", "is_out_of_memory"]
 logger = logging.getLogger(__name__)
 
 Triple = tuple[int, int, int]
 SMALLEST_EDGE = 8  # voxels; below this a tile is nearly all border
-_PHRASES = ("out of memory", "can't allocate memory", "cannot allocate memory", "failed to allocate")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether ``error`` says that memory ran out, on the processor or on a GPU.
-
-    Torch's processor allocator raises a plain RuntimeError, so its words have to decide.
-    """
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in _PHRASES)
 
 
 def free_cached_memory() -> None:

@@ -10,19 +10,19 @@ import pandas as pd
 from ..runtime.errors import InputError, JobError, ParameterError
 from ..runtime.files import write_json, write_text
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.names import in_pairs, name_of, tell_apart
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
-from ..volumes.contrast import particles_bright
 from ..volumes.header import VolumeHeader
-from ..volumes.io import open_labels, read_volume
+from ..volumes.io import open_labels, open_volume
 from ..volumes.streaming import read_slabs
 from . import evaluate_picking
 from .params import EvaluatePickingParameters, EvaluateRestorationParameters, EvaluateSegmentationParameters
 from .resolution import fourier_shell_correlation, resolution_at
-from .restoration import restoration_scores, standardised_pair
+from .restoration import scores_of_standardised, standardised_pair
 from .segmentation import class_scores, confusion_matrix, dice_from_counts, mean_slice_dice, overlap_from_counts, slice_counts, surface_dice
 from .uncertainty import blocks_of_slices, bootstrap_interval
-from .views import SlabView
+from .views import BrightView, SlabView
 
 VOXEL_SIZE_TOLERANCE = 0.01  # relative; headers round
 Rows = list[dict[str, Any]]
@@ -37,15 +37,20 @@ def run(job: Job) -> MethodOutcome:
 
 
 def input_pairs(job: Job) -> list[Pair]:
-    """Predictions with their truths: by tilt-series id where both name the same ones, else in order."""
+    """Predictions with their truths: by tilt series where the names tell all, else in order.
+
+    Raises :class:`InputError` where names say that they are of different tilt series.
+    """
     predicted, truth = job.inputs_of("predicted"), job.inputs_of("truth")
     if not predicted or len(predicted) != len(truth):
         raise JobError(f"{len(predicted)} inputs are 'predicted' and {len(truth)} are 'truth'", "as many of each, at least one")
-    by_name = {item.tilt_series_id: item for item in truth}
-    names = [item.tilt_series_id for item in predicted]
-    if len(by_name) == len(truth) and sorted(names) == sorted(by_name):
-        return [(item, by_name[item.tilt_series_id]) for item in predicted]
-    return list(zip(predicted, truth))
+    order = in_pairs([name_of(item) for item in predicted], [name_of(item) for item in truth])
+    pairs = [(item, truth[index]) for item, index in zip(predicted, order)]
+    for item, true in pairs:
+        if tell_apart(name_of(item), name_of(true)):
+            raise InputError(f"the prediction {name_of(item)} beside the truth {name_of(true)}", "prediction and truth of one tilt series",
+                             "rename a file that is called wrongly")
+    return pairs
 
 
 def evaluate_segmentation(job: Job, pairs: list[Pair]) -> MethodOutcome:
@@ -105,11 +110,18 @@ def _common_window(predicted: InputFile, truth: InputFile, z_start: int, z_end: 
     if first.shape != second.shape:
         raise InputError(f"{first.path.name} has the shape {first.shape}, {second.path.name} {second.shape} (z, y, x)", "equal shapes",
                          "resample one onto the other's grid first")
-    _check_voxel_sizes(first, second)
+    # a voxel size given for both must not hide that the files' own ones differ
+    _check_voxel_sizes(*(_own_or(given, item) for given, item in zip((first, second), (predicted, truth))))
     last = z_end or first.shape[0]
     if not 0 <= z_start < last <= first.shape[0]:
         raise ParameterError(f"z_start {z_start}, z_end {z_end}", f"0 <= z_start < z_end <= {first.shape[0]}, the volume's slices")
     return z_start, last
+
+
+def _own_or(given: VolumeHeader, item: InputFile) -> VolumeHeader:
+    """What the file itself says, where it says a voxel size."""
+    own = open_labels(item.path).header
+    return own if own.voxel_size_is_known else given
 
 
 def _check_voxel_sizes(first: VolumeHeader, second: VolumeHeader) -> None:
@@ -126,11 +138,11 @@ def evaluate_restoration(job: Job, pairs: list[Pair]) -> MethodOutcome:
     for number, (predicted, truth) in enumerate(pairs):
         first, last = _common_window(predicted, truth, parameters.z_start, parameters.z_end)
         name = predicted.tilt_series_id or Path(predicted.path).stem
-        volumes, headers = zip(*(read_volume(item.path, item.voxel_size) for item in (predicted, truth)))
-        restored, clean = standardised_pair(*(particles_bright(volume[first:last], item.contrast)
+        volumes = [open_volume(item.path, item.voxel_size) for item in (predicted, truth)]
+        restored, clean = standardised_pair(*(BrightView(volume.data, item.contrast, first, last)
                                               for volume, item in zip(volumes, (predicted, truth))))
-        scores = restoration_scores(restored, clean)
-        curve = fourier_shell_correlation(restored, clean, headers[1].voxel_size)
+        scores = scores_of_standardised(restored, clean)
+        curve = fourier_shell_correlation(restored, clean, volumes[1].header.voxel_size)
         rows.append({"tomogram": name, **scores._asdict(), "resolution": resolution_at(curve, parameters.shell_threshold)})
         outputs.append(_write_table(job, f"shell_correlation_{number + 1:03d}.csv", pd.DataFrame(curve._asdict())))
         if scores.pearson < 0:

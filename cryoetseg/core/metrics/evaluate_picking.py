@@ -1,6 +1,7 @@
 """Particle lists of one or many tomograms against their truths."""
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable
 from ..runtime.errors import InputError, ParameterError
 from ..runtime.job import InputFile
+from ..runtime.names import meant, tell_apart
 from .params import EvaluatePickingParameters
 from .picking import DetectionScores, Matching, curve_from_hits, detection_scores, hits_by_rank, match_points
 from .uncertainty import bootstrap_interval, calibration
@@ -30,10 +32,22 @@ def paired_lists(pairs: list[tuple[InputFile, InputFile]], parameters: EvaluateP
     lists: list[ListPair] = []
     warnings: list[str] = []
     for predicted_file, truth_file in pairs:
-        predicted, truth = (read_particles(item.path, voxel_size=item.voxel_size) for item in (predicted_file, truth_file))
+        predicted, truth = (_read(item) for item in (predicted_file, truth_file))
         predicted = _in_voxels_of(predicted, truth, warnings)
-        lists += _by_tomogram(predicted, truth, truth_file.tilt_series_id, warnings)
+        told = truth_file.tilt_series_id if predicted_file.tilt_series_id == truth_file.tilt_series_id else ""
+        lists += _by_tomogram(predicted, truth, truth_file.tilt_series_id, told, warnings)
     return [ListPair(item.name, _in_range(item.predicted, parameters), _in_range(item.truth, parameters)) for item in lists], warnings
+
+
+def _read(item: InputFile) -> ParticleTable:
+    """A list in voxels of the size that was given; one that knows its own is converted, not told another."""
+    try:
+        own = read_particles(item.path)
+    except InputError:  # formats that need a voxel size to be read at all
+        return read_particles(item.path, voxel_size=item.voxel_size)
+    if not own.voxel_size_is_known:
+        return read_particles(item.path, voxel_size=item.voxel_size)
+    return own if item.voxel_size is None else own.at_voxel_size(item.voxel_size)
 
 
 def _in_voxels_of(predicted: ParticleTable, truth: ParticleTable, warnings: list[str]) -> ParticleTable:
@@ -46,9 +60,15 @@ def _in_voxels_of(predicted: ParticleTable, truth: ParticleTable, warnings: list
     return predicted
 
 
-def _by_tomogram(predicted: ParticleTable, truth: ParticleTable, name: str, warnings: list[str]) -> list[ListPair]:
-    in_prediction, in_truth = predicted.tilt_series_ids(), truth.tilt_series_ids()
+def _by_tomogram(predicted: ParticleTable, truth: ParticleTable, name: str, told: str, warnings: list[str]) -> list[ListPair]:
+    """``told`` is the tilt series that both lists were said to be of, whatever they say themselves."""
+    in_truth = truth.tilt_series_ids()
+    predicted = replace(predicted, tilt_series_id=np.array([meant(str(one), in_truth) for one in predicted.tilt_series_id], dtype=object))
+    in_prediction = predicted.tilt_series_ids()
     if len(in_prediction) <= 1 and len(in_truth) <= 1:
+        if not told and any(in_prediction) and any(in_truth) and tell_apart(in_prediction[0], in_truth[0]):
+            raise InputError(f"predictions in {in_prediction[0]} and a truth of {in_truth[0]}", "lists of one tilt series",
+                             "give the other list, or --tilt-series-id where one of them is named wrongly")
         return [ListPair((in_truth or in_prediction or [name])[0] or name, predicted, truth)]
     if not set(in_prediction) & set(in_truth):
         raise InputError(f"no tomogram is in both lists ({', '.join(in_prediction[:3])} ... and {', '.join(in_truth[:3])} ...)",

@@ -1,12 +1,14 @@
 """Fourier shell correlation."""
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import fft
 
 from ..runtime.errors import InputError
+from ..volumes.normalisation import mean_and_deviation
+from ..volumes.streaming import release_pages, temporary_volume, z_slabs
 
 
 class ShellCorrelation(NamedTuple):
@@ -17,25 +19,41 @@ class ShellCorrelation(NamedTuple):
     coefficients: np.ndarray
 
 
-def fourier_shell_correlation(first: np.ndarray, second: np.ndarray, voxel_size: float) -> ShellCorrelation:
-    """FSC (Harauz and van Heel 1986) of two volumes (z, y, x) up to Nyquist, in shells one Fourier voxel of the longest axis wide."""
+def fourier_shell_correlation(first: Any, second: Any, voxel_size: float) -> ShellCorrelation:
+    """FSC (Harauz and van Heel 1986) of two volumes (z, y, x) up to Nyquist, in shells one Fourier voxel of the longest axis wide.
+
+    Transformed plane by plane and then row by row through files that vanish, so that whole tomograms need little memory.
+    """
     if first.shape != second.shape:
         raise InputError(f"volumes of shapes {first.shape} and {second.shape}", "equal shapes")
-    a, b = (fft.rfftn(np.asarray(volume, dtype=np.float32) - np.float32(np.mean(volume))) for volume in (first, second))
-    longest = max(first.shape)
-    z, y = (fft.fftfreq(size).astype(np.float32) for size in first.shape[:2])
-    x = fft.rfftfreq(first.shape[2]).astype(np.float32)
-    shell = np.rint(longest * np.sqrt(z[:, None, None] ** 2 + y[:, None] ** 2 + x**2)).astype(np.int64).ravel()
-    weight = np.broadcast_to(_conjugate_pairs(first.shape[2]), a.shape).ravel()  # the half spectrum stands for both halves
-    count = longest // 2 + 1
-
-    def over_shells(values: np.ndarray) -> np.ndarray:
-        return np.bincount(shell, weights=values.ravel() * weight, minlength=count)[1:count]
-
-    cross, power_a, power_b = over_shells((a * b.conj()).real), over_shells(np.abs(a) ** 2), over_shells(np.abs(b) ** 2)
+    spectra = [_planes_transformed(volume) for volume in (first, second)]
+    longest, count = max(first.shape), max(first.shape) // 2 + 1
+    z, y = (fft.fftfreq(size) for size in first.shape[:2])
+    x = fft.rfftfreq(first.shape[2])
+    sums = np.zeros((4, count + longest))  # cross spectrum, both powers, coefficients; corners lie beyond Nyquist
+    for rows in z_slabs((first.shape[1], first.shape[0], len(x)), 2 * spectra[0].itemsize):
+        a, b = (fft.fft(np.asarray(spectrum[:, rows]), axis=0) for spectrum in spectra)
+        shell = np.rint(longest * np.sqrt(z[:, None, None] ** 2 + y[rows, None] ** 2 + x**2)).astype(np.int64).ravel()
+        weight = np.broadcast_to(_conjugate_pairs(first.shape[2]), a.shape)  # the half spectrum stands for both halves
+        for total, values in zip(sums, ((a * b.conj()).real, np.abs(a) ** 2, np.abs(b) ** 2, np.ones(1))):
+            total += np.bincount(shell, weights=(values * weight).ravel(), minlength=sums.shape[1])
+        for spectrum in spectra:
+            release_pages(spectrum)
+    cross, power_a, power_b, coefficients = sums[:, 1:count]
     scale = np.sqrt(power_a * power_b)
     correlation = np.divide(cross, scale, out=np.zeros_like(cross), where=scale > 0)
-    return ShellCorrelation(np.arange(1, count) / (longest * voxel_size), correlation, over_shells(np.ones(a.shape)))
+    return ShellCorrelation(np.arange(1, count) / (longest * voxel_size), correlation, coefficients)
+
+
+def _planes_transformed(volume: Any) -> np.ndarray:
+    """Each plane of a volume transformed, in a file that vanishes: (z, y, half of x), complex. The mean goes first, for precision."""
+    mean, _ = mean_and_deviation(volume)
+    target = temporary_volume((*volume.shape[:2], volume.shape[2] // 2 + 1), np.complex64)
+    for window in z_slabs(volume.shape):
+        target[window] = fft.rfft2(np.asarray(volume[window], np.float32) - np.float32(mean), axes=(1, 2))
+        release_pages(target)
+        release_pages(volume)
+    return target
 
 
 def _conjugate_pairs(size: int) -> np.ndarray:

@@ -5,14 +5,16 @@ a window of 7 and the range 2 that scikit-image once assumed for floats; the sta
 """
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
 from ..runtime.errors import InputError
 from ..runtime.progress import track
-from ..volumes.streaming import z_slabs
+from ..volumes.normalisation import mean_and_deviation
+from ..volumes.streaming import read_slabs, release_pages, temporary_volume, z_slabs
 
 SSIM_WINDOW = 7
 PAPER_RANGE = 2.0
@@ -27,53 +29,87 @@ class RestorationScores(NamedTuple):
     ssim: float
 
 
-def standardised_pair(restored: np.ndarray, truth: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both volumes (z, y, x) with mean 0 and variance 1; raises :class:`InputError` for unequal shapes or constant volumes."""
+def standardised_pair(restored: Any, truth: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Both volumes (z, y, x) with mean 0 and variance 1; raises :class:`InputError` for unequal shapes or constant volumes.
+
+    Read slab by slab into files that vanish, so that whole tomograms need little memory.
+    """
     if restored.shape != truth.shape:
         raise InputError(f"the restored volume has the shape {restored.shape}, the truth {truth.shape} (z, y, x)", "equal shapes",
                          "resample one onto the other's grid first")
-    pair = []
-    for name, volume in (("restored volume", restored), ("truth", truth)):
-        deviation = float(np.std(volume, dtype=np.float64))
-        if not deviation > 0 or not np.isfinite(deviation):
-            raise InputError(f"the {name} is constant or not finite", "a volume with contrast")
-        pair.append(((volume - np.mean(volume, dtype=np.float64)) / deviation).astype(np.float32))
-    return pair[0], pair[1]
+    first, second = (_standardised(name, volume) for name, volume in (("restored volume", restored), ("truth", truth)))
+    return first, second
+
+
+def _standardised(name: str, volume: Any) -> np.ndarray:
+    mean, deviation = mean_and_deviation(volume)
+    if not deviation > 0 or not np.isfinite(deviation):
+        raise InputError(f"the {name} is constant or not finite", "a volume with contrast")
+    target = temporary_volume(tuple(volume.shape), np.float32)
+    for window, slab in zip(_windows(volume), read_slabs(volume)):
+        target[window] = (slab - mean) / deviation
+        release_pages(target)
+    return target
+
+
+def _windows(volume: Any) -> list[slice]:
+    """The slabs of :func:`read_slabs`."""
+    return z_slabs(volume.shape, max(4, volume.dtype.itemsize))
+
+
+def _mean_of(function: Callable[[np.ndarray, np.ndarray], np.ndarray], first: Any, second: Any) -> float:
+    """Mean over all voxels of a function of two volumes, in double precision, slab by slab."""
+    total = 0.0
+    for window in z_slabs(first.shape):
+        total += float(function(np.asarray(first[window], np.float64), np.asarray(second[window], np.float64)).sum())
+        release_pages(first)
+        release_pages(second)
+    return total / float(np.prod(first.shape, dtype=np.int64))
+
+
+def _range(volume: Any) -> float:
+    extremes = [(float(slab.min()), float(slab.max())) for slab in read_slabs(volume)]
+    return max(high for _, high in extremes) - min(low for low, _ in extremes)
 
 
 def pearson(restored: np.ndarray, truth: np.ndarray) -> float:
     """Pearson correlation of two volumes."""
-    first, second = standardised_pair(restored, truth)
-    return float(np.mean(first * second, dtype=np.float64))
+    return _mean_of(np.multiply, *standardised_pair(restored, truth))
 
 
-def psnr(restored: np.ndarray, truth: np.ndarray, data_range: float | None = None) -> float:
+def psnr(restored: Any, truth: Any, data_range: float | None = None) -> float:
     """10 log10(range^2 / MSE) in dB (DUAL eq. 10); the range is that of the truth unless given. Equal volumes give infinity."""
-    error = float(np.mean(np.square(restored - truth, dtype=np.float64)))
-    span = float(np.ptp(truth)) if data_range is None else data_range
+    error = _mean_of(lambda a, b: np.square(a - b), restored, truth)
+    span = _range(truth) if data_range is None else data_range
     return float("inf") if error == 0 else 10 * float(np.log10(span**2 / error))
 
 
-def ssim(restored: np.ndarray, truth: np.ndarray, data_range: float | None = None) -> float:
+def ssim(restored: Any, truth: Any, data_range: float | None = None) -> float:
     """Mean structural similarity (Wang et al. 2004) over windows of 7^3; the range is that of the truth unless given.
 
     Worked through in slabs along z, because scikit-image needs some ten times the memory of its volumes; the mean is the same.
     """
     if min(truth.shape) < SSIM_WINDOW:
         raise InputError(f"volumes of shape {truth.shape}", f"at least {SSIM_WINDOW} voxels along each axis")
-    span = float(np.ptp(truth)) if data_range is None else data_range
+    span = _range(truth) if data_range is None else data_range
     border = SSIM_WINDOW // 2  # as scikit-image, the mean leaves out windows that reach over the volume
     inside = (truth.shape[0] - 2 * border, *truth.shape[1:])
     total = 0.0
     for window in track(z_slabs(inside), "structural similarity"):
         slab = slice(window.start, window.stop + 2 * border)
         _, local = structural_similarity(restored[slab], truth[slab], win_size=SSIM_WINDOW, data_range=span, full=True)
+        release_pages(restored)
+        release_pages(truth)
         total += float(local[border:-border, border:-border, border:-border].sum(dtype=np.float64))
     return total / float(np.prod([size - 2 * border for size in truth.shape], dtype=np.float64))
 
 
-def restoration_scores(restored: np.ndarray, truth: np.ndarray) -> RestorationScores:
+def restoration_scores(restored: Any, truth: Any) -> RestorationScores:
     """All scores of one volume; scale and offset of either do not matter."""
-    first, second = standardised_pair(restored, truth)
-    correlation = float(np.mean(first * second, dtype=np.float64))
-    return RestorationScores(correlation, psnr(first, second), ssim(first, second, PAPER_RANGE), ssim(first, second))
+    return scores_of_standardised(*standardised_pair(restored, truth))
+
+
+def scores_of_standardised(restored: np.ndarray, truth: np.ndarray) -> RestorationScores:
+    """The same of volumes that are standardised already."""
+    return RestorationScores(_mean_of(np.multiply, restored, truth), psnr(restored, truth), ssim(restored, truth, PAPER_RANGE),
+                             ssim(restored, truth))

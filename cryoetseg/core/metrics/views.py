@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ..volumes.contrast import particles_bright
+
 
 class SlabView:
     """The z slices ``first`` to ``last`` of an array-like volume (z, y, x); as booleans where a ``threshold`` is given."""
@@ -22,3 +24,14 @@ class SlabView:
         start, stop, _ = z.indices(self.shape[0])
         values = np.asarray(self._volume[(slice(start + self._first, stop + self._first), *plane)])
         return values if self._threshold is None else values > self._threshold
+
+
+class BrightView(SlabView):
+    """The z slices of a volume as float32 with bright particles; ``contrast`` tells how they look in it."""
+
+    def __init__(self, volume: Any, contrast: str, first: int = 0, last: int | None = None) -> None:
+        super().__init__(volume, first, last)
+        self._contrast, self.dtype = contrast, np.dtype(np.float32)
+
+    def __getitem__(self, window: slice | tuple[slice, ...]) -> np.ndarray:
+        return particles_bright(super().__getitem__(window), self._contrast)

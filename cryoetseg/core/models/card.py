@@ -4,10 +4,7 @@ Data only: nothing in the folder is ever run. The network is built by this progr
 """
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -17,8 +14,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from ..runtime.checksums import sha256
 from ..runtime.errors import InputError, OutputError, WeightsError
-from ..runtime.files import read_json, sha256, write_text
+from ..runtime.files import atomic_folder, read_json, write_text
 from ..runtime.job import MODEL_CARD, model_folder
 from ..runtime.record import versions
 
@@ -58,7 +56,7 @@ def save_model(folder: str | Path, network: nn.Module, card: ModelCard, dtype: t
     """
     folder = Path(folder)
     _refuse_foreign_content(folder)
-    with _whole_folder(folder) as part:
+    with atomic_folder(folder) as part:
         try:
             save_file(_storable(network, dtype), str(part / WEIGHTS))
         except SafetensorError as error:  # how safetensors reports a full disk
@@ -126,24 +124,3 @@ def _refuse_foreign_content(folder: Path) -> None:
     if strange:
         raise OutputError(f"{folder} holds other files ({', '.join(strange[:3])})", "a new folder or an earlier model",
                           "choose another folder: saving replaces the folder as a whole")
-
-
-@contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """A temporary folder beside ``folder`` that takes its place on success; the earlier one is moved aside only then."""
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}.previous")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        if folder.exists():
-            os.replace(folder, aside)
-        os.replace(part, folder)
-    except OSError as error:
-        if aside.exists() and not folder.exists():
-            os.replace(aside, folder)
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}", "a folder that can be written, with free space",
-                          "choose another output folder or free space, then run again") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(aside, ignore_errors=True)

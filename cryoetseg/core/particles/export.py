@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..runtime.errors import JobError
 from ..runtime.job import Job, MethodOutcome, Output
+from ..runtime.names import distinct, file_stem, name_of
 from ..runtime.params import parameters_from
 from ..volumes.io import read_header
 from .formats import read_particles, write_particles
@@ -36,7 +37,7 @@ def run(job: Job) -> MethodOutcome:
     if name in JOINED:
         files = {"particles": concatenate(tables)}
     else:
-        files = {item.tilt_series_id: table for item, table in zip(lists, tables)}
+        files = {file_stem(name_of(item)): table for item, table in zip(distinct(lists), tables)}
     numbers = tomogram_numbers([item.tilt_series_id for item in lists])
     outputs = []
     for stem, table in files.items():

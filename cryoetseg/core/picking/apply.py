@@ -9,8 +9,10 @@ import numpy as np
 
 from ..particles.formats import write_particles
 from ..particles.table import ParticleTable
-from ..runtime.errors import JobError, ParameterError
+from ..runtime.errors import ParameterError
+from ..runtime.files import check_permit
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.names import file_stem, name_of, named_inputs
 from ..runtime.params import parameters_from
 from ..volumes.cleaned import checked_header, open_cleaned, told
 from ..volumes.normalisation import quantiles
@@ -26,18 +28,18 @@ SMALLEST_SIGMA_PX = 0.5  # below, a voxel is larger than the particle and the fi
 def run(job: Job) -> MethodOutcome:
     """Pick every input tomogram into ``<name>_particles.star``, scores in rlnAutopickFigureOfMerit."""
     parameters = parameters_from(DogParameters, job.parameters)
-    tomograms = job.inputs_of("tomogram")
-    if not tomograms:
-        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    tomograms = named_inputs(job, "tomogram")
     outputs, metrics, warnings = [], {}, []
+    for item in tomograms:
+        check_permit(Path(job.output_folder) / _list_name(item))
     for item in tomograms:
         table, invalid_share, told_of = pick(item, parameters)
         warnings += told_of
-        name = f"{Path(item.path).stem}_particles.star"
+        name = _list_name(item)
         write_particles(table, Path(job.output_folder) / name)
         outputs.append(Output(kind="particles", path=name, voxel_size=table.voxel_size, tilt_series_id=item.tilt_series_id))
-        metrics[Path(item.path).stem] = {"particles": len(table), "best_score": float(table.score.max(initial=-math.inf)),
-                                         "invalid_fraction": invalid_share}
+        metrics[name_of(item)] = {"particles": len(table), "best_score": float(table.score.max(initial=-math.inf)),
+                                  "invalid_fraction": invalid_share}
     total = sum(entry["particles"] for entry in metrics.values())
     return MethodOutcome(outputs=outputs, metrics={"particles": total, **metrics}, warnings=warnings)
 
@@ -48,6 +50,10 @@ class Picked(NamedTuple):
     table: ParticleTable
     invalid_share: float
     warnings: list[str]
+
+
+def _list_name(tomogram: InputFile) -> str:
+    return f"{file_stem(name_of(tomogram))}_particles.star"
 
 
 def pick(tomogram: InputFile, parameters: DogParameters) -> Picked:
@@ -64,7 +70,7 @@ def pick(tomogram: InputFile, parameters: DogParameters) -> Picked:
         clipped(bright, parameters.clip), sigma / voxel_size, ratio=parameters.sigma_ratio,
         exclusion_px=(parameters.exclusion or 3 * sigma) / voxel_size, threshold=parameters.threshold if by_threshold else None,
         count=None if by_threshold or parameters.count == 0 else parameters.count, wanted=view.valid_at)
-    name = tomogram.tilt_series_id or Path(tomogram.path).stem
+    name = name_of(tomogram)
     table = ParticleTable.from_points(picks.points, voxel_size=voxel_size, tilt_series_id=name, score=picks.scores,
                                       diameters=parameters.particle_diameter)
     return Picked(table, view.grey.invalid_share, told(name, view.grey))

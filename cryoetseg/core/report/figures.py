@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..runtime.files import atomic_path
+from ..volumes.streaming import release_pages, z_slabs
 
 ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#777777"
 LEAST_WEIGHT = 0.01  # eigenimages that weigh less do not show in the canvas
@@ -114,18 +115,32 @@ def draw_orthogonal(
     depth, height, width = volume.shape
     grid = figure.add_gridspec(2, 2, width_ratios=[width, depth], height_ratios=[depth, height])
     planes = [
-        ((1, 0), np.s_[z, :, :], (1, 2), 0, z, f"xy, z = {z}"),
-        ((0, 0), np.s_[:, y, :], (0, 2), 1, y, f"xz, y = {y}"),
-        ((1, 1), np.s_[:, :, x], (1, 0), 2, x, f"zy, x = {x}"),
+        ((1, 0), (1, 2), 0, z, f"xy, z = {z}"),
+        ((0, 0), (0, 2), 1, y, f"xz, y = {y}"),
+        ((1, 1), (1, 0), 2, x, f"zy, x = {x}"),
     ]
-    for (row, column), plane, rows_columns, axis, index, title in planes:
-        image, cover = np.asarray(volume[plane]), None if mask is None else np.asarray(mask[plane])
+    for (row, column), rows_columns, axis, index, title in planes:
+        image, cover = plane_of(volume, axis, index), None if mask is None else plane_of(mask, axis, index)
         if rows_columns == (1, 0):
             image, cover = image.T, None if cover is None else cover.T
         draw_slice(
             figure.add_subplot(grid[row, column]), image, cover, points_near(points_zyx, axis, index, diameter_px / 2, rows_columns),
             title=title, voxel_size=voxel_size if axis == 0 else None, diameter_px=diameter_px, mask_colours=mask_colours,
         )  # fmt: skip
+
+
+def plane_of(volume: Any, axis: int, index: int) -> np.ndarray:
+    """A plane of a volume (z, y, x) across ``axis``, in memory; across x it touches every page of a mapped file, which are given back."""
+    if axis == 0:
+        plane = np.array(volume[index])
+        release_pages(volume)
+        return plane
+    rows = []
+    for window in z_slabs(volume.shape):
+        slab = volume[window]
+        rows.append(np.array(slab[:, index] if axis == 1 else slab[:, :, index]))
+        release_pages(volume)
+    return np.concatenate(rows)
 
 
 def points_near(

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.job import RESULT_FILE, Output, Result, write_result
+from ..runtime.job import InputFile, Output, Result
+from ..runtime.names import distinct, file_stem, name_of
 from .illustrate_dual import draw_restored
 from .illustrate_generation import draw_generated, draw_scores
 from .illustrate_voxuda import draw_comparison, draw_segmented
@@ -20,15 +21,13 @@ DEFAULT_DIAMETER = 250.0  # Angstrom, of the circles where the job names no part
 
 
 def illustrate(result: Result) -> Result:
-    """Draw the figures of a result that has none yet and write them into its ``result.json``; returns the completed result."""
+    """Draw the figures of a result that has none yet; returns the completed result, for the runner to record."""
     drawer = DRAWERS.get(result.method)
     if drawer is None or result.outputs_of("figure"):
         return result
     folder = Path(result.job["output_folder"])
     figures = [Output(kind="figure", path=name) for name in drawer(result, folder)]
-    completed = result.model_copy(update={"outputs": [*result.outputs, *figures]})
-    write_result(folder / RESULT_FILE, completed)
-    return completed
+    return result.model_copy(update={"outputs": [*result.outputs, *figures]})
 
 
 def draw_segmentation(result: Result, folder: Path) -> list[str]:
@@ -59,7 +58,7 @@ def draw_simulation(result: Result, folder: Path) -> list[str]:
     names = []
     for number, tomogram in enumerate(result.outputs_of("tomogram")):
         mask = open_labels(folder / result.outputs_of("membrane_mask")[number].path).data
-        names.append(_overview(result, folder, folder / tomogram.path, None, mask, None, number))
+        names.append(_overview(result, folder, InputFile(path=str(folder / tomogram.path)), mask, None, number))
     return names
 
 
@@ -117,25 +116,24 @@ def _overviews(result: Result, folder: Path, kind: str = "", *, in_range: bool =
     """
     from ..volumes.io import open_labels
 
-    sources = [source for source in result.job["inputs"] if source["role"] == "tomogram"]
+    sources = distinct([InputFile(**source) for source in result.job["inputs"] if source["role"] == "tomogram"])
     outputs = result.outputs_of(kind) if kind else [None] * len(sources)
     names = []
     for number, (source, output) in enumerate(zip(sources, outputs)):
         mask: Any = None if output is None else open_labels(folder / output.path).data
         centre = [_middle_of_range(result.job["parameters"], mask.shape[0]), *(size // 2 for size in mask.shape[1:])] if in_range else None
-        names.append(_overview(result, folder, Path(source["path"]), source["voxel_size"], mask, centre, number, colours))
+        names.append(_overview(result, folder, source, mask, centre, number, colours))
     return names
 
 
 def _overview(
-    result: Result, folder: Path, tomogram: Path, voxel_size: float | None, mask: Any, centre: list[int] | None, number: int = 0,
-    colours: Sequence[str] = (),
+    result: Result, folder: Path, tomogram: InputFile, mask: Any, centre: list[int] | None, number: int = 0, colours: Sequence[str] = (),
 ) -> str:
     from ..particles.formats import read_particles
     from ..volumes.io import open_volume
     from .figures import MASK_COLOUR, draw_orthogonal, new_figure, save_figure
 
-    volume = open_volume(tomogram, voxel_size)
+    volume = open_volume(tomogram.path, tomogram.voxel_size)
     size = volume.header.voxel_size
     lists = result.outputs_of("particles")
     points = np.asarray(read_particles(folder / lists[number].path).zyx) if lists else None
@@ -143,7 +141,7 @@ def _overview(
     figure = new_figure(ORTHOGONAL_INCHES, ORTHOGONAL_INCHES * (depth + height) / (depth + width))
     draw_orthogonal(figure, volume.data, mask, points, centre=centre, voxel_size=size, diameter_px=_diameter(result) / size,
                     mask_colours=colours or (MASK_COLOUR,))  # fmt: skip
-    name = f"{tomogram.stem}_overview.png"
+    name = f"{file_stem(name_of(tomogram))}_overview.png"
     save_figure(folder / name, figure)
     return name
 

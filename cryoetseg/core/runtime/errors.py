@@ -1,4 +1,14 @@
 """Typed errors. Each says, in one line, what was got, what is allowed and what to do."""
+import errno
+
+# What CUDA, cuDNN, cuBLAS, cuFFT, cuSOLVER, ROCm, Metal and the processor's allocator say when memory ran out. A library whose handle or
+# plan finds no room does not speak of memory at all.
+OUT_OF_MEMORY = (
+    "out of memory", "out_of_memory", "can't allocate memory", "cannot allocate memory", "failed to allocate", "not enough memory",
+    "unable to allocate", "alloc_failed", "cublas_status_not_initialized", "cudnn_status_not_initialized",
+    "cusolver_status_not_initialized", "unable to find a valid cudnn algorithm",
+    "unable to find an engine to execute", "insufficient resources",
+)
 
 
 class CryoetsegError(Exception):
@@ -59,3 +69,21 @@ class JobError(CryoetsegError):
     """A job file cannot be read or names a method that does not exist."""
 
     exit_code = 8
+
+
+class FolderBusyError(JobError):
+    """Another run is working in the output folder."""
+
+    exit_code = 9
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether ``error`` says that memory ran out, on the processor or on a GPU.
+
+    Torch's processor allocator and the libraries of GPUs raise a plain RuntimeError, so their words have to decide.
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in OUT_OF_MEMORY)

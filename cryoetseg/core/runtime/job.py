@@ -59,12 +59,17 @@ def model_folder(folder: Union[str, Path]) -> Path:
 
 
 class Output(_Strict):
-    """One file a job made. ``path`` is relative to the folder of ``result.json`` so that projects can be moved."""
+    """One file or folder a job made. ``path`` is relative to the folder of ``result.json`` so that projects can be moved.
+
+    ``size`` (bytes) and ``sha256`` (of a folder: see ``checksums.checksum``) are filled in by the runner when all is written.
+    """
 
     kind: str
     path: str
     voxel_size: Optional[float] = None
     tilt_series_id: str = ""
+    size: Optional[int] = None
+    sha256: str = ""
 
 
 class MethodOutcome(_Strict):

@@ -2,6 +2,8 @@
 
 Imported by Scipion's own interpreter, so valid Python 3.8 with no dependency but pydantic.
 """
+import os
+import re
 from typing import Any, Dict, List, Literal, NamedTuple, Optional, Tuple, Type, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -9,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from .errors import ParameterError
 
 Model = TypeVar("Model", bound="Parameters")
+LONGEST_NAME = 120  # bytes of a name to which endings are added
 PRESETS = ("default", "published")
 PRESET_HELP = "published takes the paper's value of every parameter that stands at its default; what you change stays as you set it."
 
@@ -27,16 +30,25 @@ def parameter(
     unit: str = "",
     expert: bool = False,
     published: Any = None,
+    path: bool = False,
     **bounds: Any,
 ) -> Any:
     """Declare one field of a :class:`Parameters` model.
 
     ``help`` is what a user reads, ``unit`` goes into labels, ``expert`` hides the field from the first page of a form,
-    ``published`` is the paper's value where the default differs. ``bounds`` are pydantic's (``ge``, ``gt``, ``le``, ``lt``).
+    ``published`` is the paper's value where the default differs, ``path`` marks what may name a file or folder that shapes the result.
+    ``bounds`` are pydantic's (``ge``, ``gt``, ``le``, ``lt``).
     """
     text = help if published is None else f"{help} Published value: {published}."
-    extra = {"label": label, "unit": unit, "expert": expert, "published": published}
+    extra = {"label": label, "unit": unit, "expert": expert, "published": published, "path": path}
     return Field(default, description=text, json_schema_extra=extra, **bounds)
+
+
+def checked_file_name(name: str) -> str:
+    """``name`` when it may begin the names of files; a validator for fields: ``_name = field_validator("name")(checked_file_name)``."""
+    if not name or len(os.fsencode(name)) > LONGEST_NAME or name.startswith(".") or re.search(r"[/\\\x00-\x1f]", name):
+        raise ValueError(f"a name without / and \\, that does not begin with a dot, of 1 to {LONGEST_NAME} bytes, is allowed")
+    return name
 
 
 class FieldDescription(NamedTuple):
@@ -81,6 +93,13 @@ def _bounds(field: Any) -> Tuple[Optional[float], Optional[float]]:
         lower = next((getattr(item, key) for key in ("ge", "gt") if hasattr(item, key)), lower)
         upper = next((getattr(item, key) for key in ("le", "lt") if hasattr(item, key)), upper)
     return lower, upper
+
+
+def named_files(model: Type[Parameters], values: Dict[str, Any]) -> List[str]:
+    """The files and folders that exist among the values of parameters that may name one."""
+    extras = {name: field.json_schema_extra for name, field in model.model_fields.items()}
+    marked = [name for name, extra in extras.items() if isinstance(extra, dict) and extra.get("path")]
+    return [values[name] for name in marked if values.get(name) and os.path.exists(values[name])]
 
 
 def published_values(model: Type[Parameters]) -> Dict[str, Any]:

@@ -5,9 +5,9 @@ otherwise, so the same values describe the same sample at every voxel size.
 """
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
-from ..runtime.params import Parameters, parameter
+from ..runtime.params import Parameters, checked_file_name, parameter
 
 
 class SimulationParameters(Parameters):
@@ -146,6 +146,8 @@ class SimulationParameters(Parameters):
         "dark", "How particles look in the written reconstruction. The grand model is always bright.")
     write_tilt_series: bool = parameter(False, "Also write the tilt images and their angles.", expert=True)
 
+    _name = field_validator("name")(checked_file_name)
+
     @model_validator(mode="after")
     def _ranges_are_ordered(self) -> "SimulationParameters":
         for stem in ("vesicle_radius", "tube_radius", "gold_radius", "membrane_gap", "contamination_size", "defocus", "tilt"):
@@ -177,3 +179,5 @@ class SubtomogramParameters(Parameters):
     noise_before_optics: float = parameter(
         0.5, "Share of the noise variance added before CTF and wedge.", expert=True, ge=0.0, le=1.0, published=0.5)
     contrast: Literal["dark", "bright"] = parameter("dark", "How particles look in the written subtomograms.")
+
+    _name = field_validator("name")(checked_file_name)

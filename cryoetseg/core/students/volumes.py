@@ -1,7 +1,7 @@
 """Training volumes: tomograms with the labels or particle lists that belong to them, checked before anything is learned."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,10 +12,12 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable, concatenate
 from ..runtime.errors import InputError, ParameterError
 from ..runtime.job import InputFile, Job
+from ..runtime.names import distinct, name_of
 from ..volumes.cleaned import SIGNS, CleanedView, checked_header, open_cleaned, told
-from ..volumes.header import Shape, VolumeHeader
-from ..volumes.io import open_labels, read_header, read_labels
+from ..volumes.header import VolumeHeader
+from ..volumes.io import open_labels, read_labels
 from ..volumes.streaming import read_slabs, temporary_volume
+from .pairing import paired, rows_of
 
 SAME_VOXEL_SIZE = 0.01  # largest relative difference between a tomogram and its labels
 ALIKE_VOXEL_SIZE = 0.02  # largest relative difference between the tomograms of one training
@@ -92,16 +94,17 @@ def open_student_volumes(
 ) -> list[StudentVolume]:
     """Open the job's tomograms (role ``tomogram``) with the ``labels`` or ``particles`` of the same tilt series.
 
-    One tomogram and one label file belong together whatever their names; a particle list may hold several tilt series. With
+    As many files as tomograms belong together in order where no name tells; a particle list may hold several tilt series. With
     ``resample_labels`` labels of another size take the nearest label onto the tomogram's grid, and a warning says so. With
     ``takes_empty`` tomograms may hold nothing: those with the role ``empty``, with labels of zeros alone or with a list of no particle;
     one at least must hold something. Raises :class:`InputError` naming every file that does not fit.
     """
-    tomograms, empty = job.inputs_of("tomogram"), job.inputs_of("empty") if takes_empty else []
-    if not tomograms:
+    count = len(job.inputs_of("tomogram"))
+    if not count:
         raise InputError("no tomogram to learn from", "at least one", "give tomograms with their labels")
-    partners = _paired(tomograms, job.inputs_of(needs), needs) if needs != "nothing" else [()] * len(tomograms)
-    _check_names([*tomograms, *empty])
+    named = distinct([*job.inputs_of("tomogram"), *(job.inputs_of("empty") if takes_empty else [])])
+    tomograms, empty = named[:count], named[count:]
+    partners = paired(tomograms, job.inputs_of(needs), needs) if needs != "nothing" else [()] * len(tomograms)
     volumes = [open_student_volume(item) for item in tomograms]
     without = [open_student_volume(item) for item in empty]
     check_alike([*volumes, *without])
@@ -111,7 +114,8 @@ def open_student_volumes(
             raise InputError(f"no voxel has a label in {', '.join(files[0].path for files in partners)}", "labels above 0",
                              "give the labels of these tomograms")
     if needs == "particles":
-        volumes = [_with_particles(volume, files, len(volumes) == 1, takes_empty) for volume, files in zip(volumes, partners)]
+        names = [volume.name for volume in volumes]
+        volumes = [_with_particles(volume, files, names, takes_empty) for volume, files in zip(volumes, partners)]
         if not any(volume.particles for volume in volumes):
             raise InputError(f"no particle in {', '.join(item.path for files in partners for item in files)}", "at least one",
                              "give the particles of these tomograms")
@@ -131,7 +135,7 @@ def open_student_volume(item: InputFile) -> StudentVolume:
         raise ParameterError(f"contrast = {item.contrast!r}", "dark, bright", "say how particles look in this volume")
     checked_header(item)
     data, header = open_cleaned(item.path, item.contrast, item.voxel_size)
-    return StudentVolume(_name(item), data, header, warnings=(*header.warnings, *told(_name(item), data.grey)))
+    return StudentVolume(name_of(item), data, header, warnings=(*header.warnings, *told(name_of(item), data.grey)))
 
 
 def volume_from_array(
@@ -162,46 +166,6 @@ def labelled_range(labels: Any) -> tuple[int, int] | None:
             last = z + int(used[-1]) + 1
         z += len(slab)
     return None if first is None else (first, last)
-
-
-def _name(item: InputFile) -> str:
-    return item.tilt_series_id or Path(item.path).stem
-
-
-def _check_names(tomograms: Sequence[InputFile]) -> None:
-    names = [_name(item) for item in tomograms]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise InputError(f"several tomograms are called {', '.join(doubled)}", "one name for each", "give each its tilt-series id")
-
-
-def _paired(tomograms: list[InputFile], files: list[InputFile], needs: str) -> list[tuple[InputFile, ...]]:
-    """The files of each tomogram. Raises :class:`InputError` that lists all tomograms without any."""
-    _check_names(tomograms)
-    names = [_name(item) for item in tomograms]
-    if len(tomograms) == len(files) == 1:
-        return [(files[0],)]
-    shapes = {_name(item): read_header(item.path, item.voxel_size).shape for item in tomograms}
-    named = [_names_in(item, needs, shapes) for item in files]  # one file may serve several tomograms, named differently each time
-    found = [tuple(item for item, own in zip(files, named) if name in own) for name in names]
-    missing = [name for name, own in zip(names, found) if not own]
-    if missing:
-        offered = sorted({name for own in named for name in own})
-        raise InputError(f"no {needs} for the tomogram(s) {', '.join(missing)}", f"{needs} with the same tilt-series id (got: "
-                         f"{', '.join(offered) or 'none'})", "give one file for each tomogram, or leave these tomograms out")
-    several = [name for name, own in zip(names, found) if len(own) > 1 and needs == "labels"]
-    if several:
-        raise InputError(f"several label files for {', '.join(several)}", "one for each tomogram")
-    return found
-
-
-def _names_in(item: InputFile, needs: str, shapes: Mapping[str, Shape]) -> set[str]:
-    """The tilt series a file speaks of."""
-    if needs != "particles":
-        return {_name(item)}
-    # any voxel size will do: only the names are asked for
-    table = read_particles(item.path, voxel_size=item.voxel_size or 1.0, tilt_series_id=_name(item), tomogram_shape=shapes)
-    return {_name(item), *table.tilt_series_ids()}
 
 
 def _with_labels(volume: StudentVolume, item: InputFile, resample: bool) -> StudentVolume:
@@ -250,8 +214,8 @@ def _nearest(labels: Any, shape: tuple[int, ...], factors: Sequence[float]) -> n
     return result
 
 
-def _with_particles(volume: StudentVolume, files: Sequence[InputFile], alone: bool, takes_empty: bool) -> StudentVolume:
-    tables = [_particles_of(volume, item, alone) for item in files]
+def _with_particles(volume: StudentVolume, files: Sequence[InputFile], names: Sequence[str], takes_empty: bool) -> StudentVolume:
+    tables = [_particles_of(volume, item, names) for item in files]
     table = tables[0] if len(tables) == 1 else concatenate(tables)
     if len(table) == 0 and not (takes_empty and all(_is_empty(item, volume) for item in files)):  # of another name is no list of nothing
         raise InputError(f"no particle of {volume.name} in {', '.join(item.path for item in files)}", "at least one")
@@ -265,16 +229,17 @@ def _is_empty(item: InputFile, volume: StudentVolume) -> bool:
 
 
 def _read(item: InputFile, volume: StudentVolume) -> ParticleTable:
-    return read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=_name(item), tomogram_shape=volume.header.shape,
+    return read_particles(item.path, voxel_size=item.voxel_size, tilt_series_id=name_of(item), tomogram_shape=volume.header.shape,
                           tomogram_voxel_size=volume.header.voxel_size)
 
 
-def _particles_of(volume: StudentVolume, item: InputFile, alone: bool) -> ParticleTable:
-    """The list's particles of this tomogram in its voxels; a list that does not tell its voxel size counts in the tomogram's."""
-    table = _read(item, volume)
-    if volume.name in table.tilt_series_ids() or not (alone and len(table.tilt_series_ids()) <= 1):
-        table = table.of_tomogram(volume.name)
-    known = table if table.voxel_size_is_known else replace(table, voxel_size=volume.header.voxel_size)
+def _particles_of(volume: StudentVolume, item: InputFile, names: Sequence[str]) -> ParticleTable:
+    """The list's particles of this tomogram in its voxels; a list that does not tell its voxel size counts in the tomogram's.
+
+    Raises :class:`InputError` when the list names another one of the tomograms called ``names``.
+    """
+    own = rows_of(_read(item, volume), volume.name, names)
+    known = own if own.voxel_size_is_known else replace(own, voxel_size=volume.header.voxel_size)
     return known.at_voxel_size(volume.header.voxel_size)
 
 

@@ -55,12 +55,6 @@ def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             os.replace(path, previous(path))
 
 
-def remove_leftovers(path: Path) -> None:
-    """Delete what killed writers of the checkpoint at ``path`` left half written. Only for the one process that writes there."""
-    for part in path.parent.glob(f".{path.stem}.*.part{path.suffix}"):
-        part.unlink(missing_ok=True)
-
-
 def previous(path: Path) -> Path:
     """Where the checkpoint before the one at ``path`` is kept."""
     return path.with_name(f"{path.stem}.previous{path.suffix}")

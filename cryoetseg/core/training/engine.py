@@ -20,7 +20,9 @@ from accelerate.utils import send_to_device
 from ..runtime.errors import ParameterError
 from ..runtime.progress import track
 from ..runtime.seeds import numpy_generator, stream_seed
-from .checkpoint import load_weights, read_latest, remove_leftovers, write_checkpoint
+from ..runtime.temporary import remove_parts
+from .checkpoint import load_weights, read_latest, write_checkpoint
+from .data_record import DATA, check_same_data, current_data
 from .interruption import Interruption
 from .log import TrainingLog
 from .params import FREE_ON_RESUME, TrainingParameters
@@ -164,8 +166,7 @@ class _Training:
         checkpoint = read_latest(self.folder / LAST)
         self.processes.wait()  # all have looked before the first one writes
         if self.processes.is_main:
-            remove_leftovers(self.folder / LAST)
-            remove_leftovers(self.folder / BEST)
+            remove_parts(self.folder)
         if checkpoint is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._save()
@@ -188,15 +189,16 @@ class _Training:
         """What must be equal for two runs to be one training."""
         settings = {name: value for name, value in self.parameters.model_dump().items() if name not in FREE_ON_RESUME}
         origin = {"start": self.task.origin} if self.task.origin else {}
-        return {"task": type(self.task).__name__, "seed": self.seed, "items": self.order.items, **origin, **settings}
+        return {"task": type(self.task).__name__, "seed": self.seed, "items": self.order.items, DATA: current_data(), **origin, **settings}
 
     def _check_same_training(self, recorded: Mapping[str, Any]) -> None:
         now = self._fingerprint()
         changed = [f"{name} {recorded.get(name)!r} -> {now.get(name)!r}" for name in {**recorded, **now}
-                   if recorded.get(name) != now.get(name)]
+                   if name != DATA and recorded.get(name) != now.get(name)]
         if changed:
             raise ParameterError(f"{self.folder} holds a training with other settings ({'; '.join(changed)})",
                                  "the same settings, or an empty folder", "choose another output folder to start anew")
+        check_same_data(self.folder, recorded.get(DATA), now[DATA])
 
     def _should_stop(self) -> bool:
         limit = self.parameters.minutes

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Interruption:
-    """Within the ``with`` block SIGTERM and SIGINT are noted in :attr:`received`; outside, the earlier handlers act again."""
+    """Within the ``with`` block the ``SIGNALS`` are noted in :attr:`received`, unless ignored (nohup); outside, earlier handlers act."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -19,7 +19,8 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         if threading.current_thread() is threading.main_thread():  # Python lets no other thread set handlers
-            self._earlier = {number: signal.signal(number, self._note) for number in SIGNALS}
+            heard = [number for number in SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+            self._earlier = {number: signal.signal(number, self._note) for number in heard}
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

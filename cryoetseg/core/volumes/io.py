@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.errors import InputError, OutputError
+from ..runtime.errors import InputError, MemoryLimitError, OutputError, is_out_of_memory
 from .checks import SUPPORTED_TYPES, check_values
 from .header import Shape, Triple, VolumeHeader
 from .names import volume_suffix
@@ -107,6 +107,9 @@ def _reading(path: Path, action: Any) -> Any:
     try:
         return action()
     except OSError as error:
+        if is_out_of_memory(error):
+            raise MemoryLimitError(f"out of memory while opening {path}", "a file that fits into the memory this program may use",
+                                   "raise its limit (ulimit -v, the queue's), or run fewer jobs at once") from error
         raise InputError(f"{path} cannot be read: {error.strerror or error}", "a file this user may read",
                          "check its permissions") from error
 

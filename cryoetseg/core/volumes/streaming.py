@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.errors import OutputError
+from ..runtime.errors import MemoryLimitError, OutputError, is_out_of_memory
 
 SLAB_BYTES = 16 * 1024**2
 
@@ -51,6 +51,9 @@ def temporary_volume(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
             _take(file.fileno(), folder, length)
             return np.memmap(file, dtype=dtype, mode="w+", shape=shape)
     except OSError as error:
+        if is_out_of_memory(error):
+            raise MemoryLimitError(f"out of memory for a temporary volume of {length} bytes", "more memory that this program may use",
+                                   "raise its limit (ulimit -v, the queue's), or run fewer jobs at once") from error
         raise OutputError(f"no room for a temporary volume of {length} bytes in {folder}: {error.strerror or error}",
                           "a disk with free space", "name a folder on a larger disk in the environment variable TMPDIR") from error
 

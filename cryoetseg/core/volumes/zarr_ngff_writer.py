@@ -4,8 +4,6 @@ Version 0.4 (zarr format 2) is the default, which most programs open; 0.5 (zarr 
 """
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
@@ -16,7 +14,8 @@ import numpy as np
 import zarr
 
 from ... import __version__
-from ..runtime.errors import InputError, OutputError
+from ..runtime.errors import InputError
+from ..runtime.files import atomic_folder
 from ..runtime.progress import track
 from ..runtime.provenance import origin_of
 from .checks import result_statistics
@@ -34,7 +33,7 @@ LABELS = "labels"
 @contextmanager
 def create(path: Path, shape: Shape, dtype: np.dtype, voxel_size: float, origin: Triple, version: str = DEFAULT_VERSION) -> Iterator[Any]:
     """Give the writable finest level (z, y, x); coarser levels are made and the folder is renamed into place when the block ends."""
-    with _atomic_folder(path) as part:
+    with atomic_folder(path) as part:
         group = zarr.open_group(str(part), mode="w", zarr_format=ZARR_FORMATS[version])
         data = _new_level(group, "0", shape, dtype)
         yield data
@@ -52,7 +51,7 @@ def write_labels(image: Path, name: str, labels: Any, voxel_size: float, origin:
     """
     version = _version_of(image)
     target = image / LABELS / name
-    with _atomic_folder(target) as part:
+    with atomic_folder(target) as part:
         group = zarr.open_group(str(part), mode="w", zarr_format=ZARR_FORMATS[version])
         data = _new_level(group, "0", tuple(labels.shape), np.dtype(labels.dtype))
         found: set[int] = set()
@@ -148,24 +147,3 @@ def halved(block: np.ndarray) -> np.ndarray:
     if block.dtype.kind == "f":
         return groups.mean(axis=3, dtype=np.float32).astype(block.dtype)
     return np.partition(groups, 4, axis=3)[..., 4]
-
-
-@contextmanager
-def _atomic_folder(target: Path) -> Iterator[Path]:
-    """As ``runtime.files.atomic_path``, for a folder: an earlier one steps aside until the new one is in place."""
-    part = target.with_name(f".{target.stem}.{os.getpid()}.part{target.suffix}")
-    old = target.with_name(f".{target.stem}.{os.getpid()}.old{target.suffix}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        yield part
-        if target.exists():
-            os.replace(target, old)
-        os.replace(part, target)
-    except OSError as error:
-        if old.exists():
-            os.replace(old, target)
-        raise OutputError(f"cannot write {target}: {error.strerror or error}", "a folder that can be written, with free space",
-                          "choose another output folder or free space, then run again") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
-        shutil.rmtree(old, ignore_errors=True)

@@ -13,6 +13,7 @@ from ..models.card import ModelCard, load_model
 from ..runtime.device import choose_device
 from ..runtime.errors import JobError, WeightsError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.names import distinct, file_stem, name_of
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
 from ..volumes.cleaned import checked_header, open_cleaned, told
@@ -61,14 +62,17 @@ def run(job: Job) -> MethodOutcome:
     Where subtomograms have masks (role ``subtomogram_mask`` or ``*_mask`` beside them), they are scored.
     """
     p = parameters_from(SegmentSubtomogramsParameters, job.parameters)
-    subtomograms, tomograms = job.inputs_of("subtomogram"), job.inputs_of("tomogram")
+    subtomograms, tomograms = job.inputs_of("subtomogram"), distinct(job.inputs_of("tomogram"))
     if not subtomograms + tomograms:
         raise JobError(f"{len(subtomograms)} subtomograms and {len(tomograms)} tomograms", "at least one subtomogram or tomogram")
     model, folder = VoxUdaModel(job.input_of("model").path, job.device), Path(job.output_folder)
     outcome = MethodOutcome()
     if subtomograms:
         _segment_subtomograms(find_entries(subtomograms, job.inputs_of("subtomogram_mask"), "input"), model, p, folder, outcome)
+    written = {output.path for output in outcome.outputs}
     for item in tomograms:
+        if f"{file_stem(name_of(item))}_mask.mrc" in written:
+            raise JobError(f"tomogram {name_of(item)} is called like a subtomogram", "names that differ", "run it alone")
         _segment_tomogram(item, model, p, folder, outcome)
     return outcome
 
@@ -132,7 +136,8 @@ def _write(folder: Path, stem: str, mask: np.ndarray, probability: np.ndarray, v
 def _segment_tomogram(item: InputFile, model: VoxUdaModel, p: SegmentSubtomogramsParameters, folder: Path, outcome: MethodOutcome) -> None:
     checked_header(item)
     view, header = open_cleaned(item.path, item.contrast, item.voxel_size)
-    stem = Path(item.path).stem
+    name = name_of(item)
+    stem = file_stem(name)
     names = {"mask": f"{stem}_mask.mrc", "probability": f"{stem}_probability.mrc"}
     with create_volume(folder / names["probability"], header.shape, np.float16, header.voxel_size, header.origin) as probability:
         probability_map(view, header.voxel_size, model, probability, p, "bright")
@@ -144,11 +149,11 @@ def _segment_tomogram(item: InputFile, model: VoxUdaModel, p: SegmentSubtomogram
                 found += int(np.count_nonzero(mask[plane]))
     if not p.probabilities:
         (folder / names.pop("probability")).unlink()
-    outcome.outputs += [Output(kind=kind, path=name, voxel_size=header.voxel_size, tilt_series_id=item.tilt_series_id or stem)
+    outcome.outputs += [Output(kind=kind, path=name, voxel_size=header.voxel_size, tilt_series_id=name)
                         for kind, name in names.items()]
-    outcome.metrics[stem] = {"foreground_share": found / float(np.prod(header.shape, dtype=np.int64)),
+    outcome.metrics[name] = {"foreground_share": found / float(np.prod(header.shape, dtype=np.int64)),
                              "invalid_fraction": view.grey.invalid_share}
-    outcome.warnings += told(stem, view.grey)
+    outcome.warnings += told(name, view.grey)
 
 
 def probability_map(

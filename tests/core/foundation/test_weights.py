@@ -4,8 +4,8 @@ import huggingface_hub
 import pytest
 
 from cryoetseg.core.foundation import weights
+from cryoetseg.core.runtime.checksums import sha256
 from cryoetseg.core.runtime.errors import WeightsError
-from cryoetseg.core.runtime.files import sha256
 
 CONTENT = b"weights"
 

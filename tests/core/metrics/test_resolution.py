@@ -37,3 +37,17 @@ def test_half_spectrum_counts_as_the_full_one(shape):
         expected = (a * b.conj())[inside].real.sum() / np.sqrt((abs(a[inside]) ** 2).sum() * (abs(b[inside]) ** 2).sum())
         assert curve.correlation[number - 1] == pytest.approx(expected, abs=1e-5)
         assert curve.coefficients[number - 1] == inside.sum()
+
+
+@pytest.mark.parametrize("shape", [(9, 12, 15), (16, 10, 8)])
+def test_streamed_shells_are_those_of_the_whole_spectrum(shape):
+    rng = np.random.default_rng(3)
+    first, second = rng.normal(5.0, 1.0, shape), rng.normal(size=shape)
+    curve = fourier_shell_correlation(first.astype(np.float32), second.astype(np.float32), 2.0)
+    a, b = np.fft.fftn(first), np.fft.fftn(second)
+    shell = np.rint(max(shape) * np.sqrt(sum(np.meshgrid(*(np.fft.fftfreq(size) ** 2 for size in shape), indexing="ij"))))
+    for number in range(1, max(shape) // 2 + 1):
+        here = shell == number
+        expected = (a[here] * b[here].conj()).sum().real / np.sqrt((np.abs(a[here]) ** 2).sum() * (np.abs(b[here]) ** 2).sum())
+        assert curve.correlation[number - 1] == pytest.approx(expected, abs=1e-4)
+        assert curve.coefficients[number - 1] == here.sum()

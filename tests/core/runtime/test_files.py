@@ -9,17 +9,18 @@ import tempfile
 
 import pytest
 
+from cryoetseg.core.runtime.checksums import sha256
 from cryoetseg.core.runtime.errors import InputError, OutputError
-from cryoetseg.core.runtime.files import atomic_path, link_or_copy, read_json, sha256, write_json, write_text
+from cryoetseg.core.runtime.files import atomic_path, link_or_copy, read_json, write_json, write_text
 
-KILLS = 200
+KILLS = 100
 LINES = 200
 KILL_WRITERS = """
 import itertools, os, random, signal, sys, time
 from cryoetseg.core.runtime.files import atomic_path
 
-def write_for_ever(target, lines):
-    for number in itertools.count(1):
+def write_for_ever(target, lines, numbers=None):
+    for number in numbers or itertools.count(1):
         with atomic_path(target) as part, open(part, "w") as stream:
             for _ in range(lines):
                 stream.write(f"{number}\\n")
@@ -27,11 +28,14 @@ def write_for_ever(target, lines):
 
 target, kills, lines = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 moments = random.Random(7)
+start = time.monotonic()
+write_for_ever(target, lines, [0, 0, 0])
+duration = (time.monotonic() - start) / 3
 for _ in range(kills):
     writer = os.fork()
     if writer == 0:
         write_for_ever(target, lines)
-    time.sleep(moments.uniform(0.001, 0.008))
+    time.sleep(moments.uniform(0.1, 2.5) * duration)
     os.kill(writer, signal.SIGKILL)
     os.waitpid(writer, 0)
     with open(target) as stream:

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from cryoetseg.core.runtime.errors import OutputError, WeightsError
+from cryoetseg.core.runtime.temporary import remove_parts
 from cryoetseg.core.training.checkpoint import (
     Checkpoint,
     grouped,
@@ -22,7 +23,6 @@ from cryoetseg.core.training.checkpoint import (
     previous,
     read_checkpoint,
     read_latest,
-    remove_leftovers,
     write_checkpoint,
 )
 
@@ -109,7 +109,7 @@ def test_a_kill_at_any_moment_leaves_a_whole_checkpoint(tmp_path: Path) -> None:
         os.kill(writer.pid, signal.SIGKILL)
         writer.join()
         assert read_latest(path) is not None
-    remove_leftovers(path)
+    remove_parts(tmp_path)
     assert {item.name for item in tmp_path.iterdir()} <= {path.name, previous(path).name}
 
 

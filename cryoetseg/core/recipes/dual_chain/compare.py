@@ -22,6 +22,7 @@ from ...picking.dog import difference_of_gaussians, sigma_for_diameter
 from ...runtime.errors import InputError, JobError
 from ...runtime.files import write_text
 from ...runtime.job import InputFile, Job, MethodOutcome, Output
+from ...runtime.names import name_of
 from ...runtime.params import parameters_from
 from ...volumes.contrast import particles_bright
 from ...volumes.io import read_volume
@@ -55,7 +56,7 @@ def _results(job: Job, tomogram: InputFile, truth: np.ndarray) -> Iterator[tuple
     for name, (setting, volume) in best_baselines(noisy, truth).items():
         yield name, setting, volume
     for item in job.inputs_of("restored"):
-        yield item.tilt_series_id or Path(item.path).stem, "given", _bright(item)
+        yield name_of(item), "given", _bright(item)
     inputs = [job.input_of("model"), tomogram]
     tile = {"tile_px": job.parameters["tile_px"]} if "tile_px" in job.parameters else {}
     (output,) = run_denoise(job.model_copy(update={"inputs": inputs, "parameters": tile})).outputs

@@ -11,6 +11,7 @@ from ...methods import run_job
 from ...runtime.errors import JobError
 from ...runtime.job import InputFile, Job, MethodOutcome, Output, Result
 from ...runtime.params import parameters_from
+from ...runtime.record import ENDED_BY
 from .params import TransferParameters
 
 SYNTHETIC, TRAINING, SEGMENTED = "synthetic", "segmenter", "segmented"
@@ -35,7 +36,8 @@ def run(job: Job) -> MethodOutcome:
     outputs = [Output(kind="synthetic_tomogram", path=str(Path(item.path).relative_to(folder)), voxel_size=item.voxel_size,
                       tilt_series_id=item.tilt_series_id) for item in pairs if item.role == "tomogram"]
     outputs += _below(TRAINING, trained.outputs) + _below(SEGMENTED, segmented.outputs)
-    return MethodOutcome(outputs=outputs, metrics={"training": trained.metrics, **segmented.metrics},
+    ended = {ENDED_BY: trained.metrics[ENDED_BY]} if ENDED_BY in trained.metrics else {}
+    return MethodOutcome(outputs=outputs, metrics={"training": trained.metrics, **segmented.metrics, **ended},
                          warnings=[*trained.warnings, *segmented.warnings])
 
 

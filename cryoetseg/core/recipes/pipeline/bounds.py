@@ -14,6 +14,7 @@ from ...report.comparison import Scores, blobs, membrane_baselines, membrane_sco
 from ...report.summary import joined
 from ...runtime.errors import InputError
 from ...runtime.job import InputFile, Job
+from ...runtime.names import file_stem
 from ...volumes.contrast import particles_bright
 from ...volumes.io import read_labels, read_volume
 from .chain import Found, Labels
@@ -41,8 +42,10 @@ def truths_of(job: Job) -> dict[str, Truth]:
     return {name: Truth(files["truth_mask"].get(name), files["truth_particles"].get(name)) for name in known}
 
 
-def true_labels(truth: Truth, z_range: tuple[int, int], folder: Path) -> Labels:
-    """The truth as labels for the oracle, written into ``folder``: particles only of the slices that give pseudo-labels, all of one class.
+def true_labels(name: str, truth: Truth, z_range: tuple[int, int], folder: Path) -> Labels:
+    """The truth as labels for the oracle, written into ``folder`` under the tomogram's ``name``.
+
+    Particles only of the slices that give pseudo-labels, all of one class.
 
     Pseudo-labels know no classes; an oracle that told classes apart would be another network on another task.
     """
@@ -50,7 +53,7 @@ def true_labels(truth: Truth, z_range: tuple[int, int], folder: Path) -> Labels:
         return Labels(truth.membranes, None)
     table = read_particles(truth.particles)
     inside = in_slices(table.zyx, z_range)
-    path = folder / f"{truth.particles.stem}_training.star"
+    path = folder / f"{file_stem(name)}_training.star"
     one_class = replace(table.select(inside), class_id=np.ones(int(inside.sum()), dtype=table.class_id.dtype), class_names={})
     write_particles(one_class, path)
     return Labels(truth.membranes, path if inside.any() else None)

@@ -11,9 +11,11 @@ from typing import Any
 
 from ...methods import parameters_model, run_job
 from ...models.shelf import model_folder
-from ...runtime.errors import CryoetsegError, InputError, ParameterError
+from ...runtime.errors import CryoetsegError, ParameterError
 from ...runtime.job import InputFile, Job, Result
+from ...runtime.names import file_stem, named_inputs
 from ...runtime.params import parameters_from
+from ...runtime.record import ENDED_BY, TIME_LIMIT
 from ...volumes.io import read_header
 from .params import PipelineParameters
 
@@ -53,6 +55,7 @@ class Chain:
 
     def __init__(self, job: Job, parameters: PipelineParameters) -> None:
         self._job, self._parameters = job, parameters
+        self.cut_short = False  # whether a time limit ended one of the trainings
         self.folder = Path(job.output_folder)
         self.tomograms = checked_tomograms(job)
         self.labelled = self.tomograms[: parameters.training_tomograms]
@@ -77,7 +80,7 @@ class Chain:
         own = {"z_start": first, "z_end": last, "particle_diameter": self._parameters.particle_diameter}
         name = tomogram.tilt_series_id
         logger.info("pseudo-labels: %s, slices %d to %d", name, first, last - 1)
-        return labels_from(self._run("segment-slabs", f"{PSEUDO_LABELS}/{name}", [tomogram], own))
+        return labels_from(self._run("segment-slabs", f"{PSEUDO_LABELS}/{file_stem(name)}", [tomogram], own))
 
     def train(
         self, labels: Mapping[str, Labels], folder: str, only: str = "", membranes_own: Mapping[str, Any] = MappingProxyType({}),
@@ -108,10 +111,11 @@ class Chain:
         if students.membranes:
             logger.info("membranes of %s", name)
             inputs = [_model(students.membranes), tomogram]
-            membranes = _only(self._run("segment-membranes", f"{folder}/{name}/membranes", inputs, {}), "membrane_mask")
+            membranes = _only(self._run("segment-membranes", f"{folder}/{file_stem(name)}/membranes", inputs, {}), "membrane_mask")
         if students.picker:
             logger.info("particles of %s", name)
-            particles = _only(self._run("pick-deepet", f"{folder}/{name}/particles", [_model(students.picker), tomogram], {}), "particles")
+            inputs = [_model(students.picker), tomogram]
+            particles = _only(self._run("pick-deepet", f"{folder}/{file_stem(name)}/particles", inputs, {}), "particles")
         return Found(membranes, particles)
 
     def _pairs(self, files: Mapping[str, Path | None], role: str) -> list[InputFile]:
@@ -126,8 +130,10 @@ class Chain:
     def _run(self, method: str, folder: str, inputs: Sequence[InputFile], own: Mapping[str, Any]) -> Result:
         chosen = {**own, **self._parameters.steps.get(method, {})}
         parameters = parameters_from(parameters_model(method), chosen).model_dump(mode="json")
-        return run_job(Job(method=method, parameters=parameters, inputs=list(inputs), output_folder=str(self.folder / folder),
-                           seed=self._job.seed, device=self._job.device))
+        result = run_job(Job(method=method, parameters=parameters, inputs=list(inputs), output_folder=str(self.folder / folder),
+                             seed=self._job.seed, device=self._job.device))
+        self.cut_short = self.cut_short or result.metrics.get(ENDED_BY) == TIME_LIMIT
+        return result
 
 
 def labels_from(result: Result) -> Labels:
@@ -137,14 +143,8 @@ def labels_from(result: Result) -> Labels:
 
 
 def checked_tomograms(job: Job) -> list[InputFile]:
-    """The job's tomograms; raises :class:`InputError` when there is none or two share a name."""
-    tomograms = job.inputs_of("tomogram")
-    names = [item.tilt_series_id for item in tomograms]
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if not tomograms or doubled or not all(names):
-        raise InputError(f"tomograms named {', '.join(doubled or names) or 'nothing'}", "at least one, each with a name of its own",
-                         "rename the files that share a name, because results are named after them")
-    return tomograms
+    """The job's tomograms, each with a name of its own; raises :class:`InputError` when there is none."""
+    return named_inputs(job, "tomogram")
 
 
 def labelled_range(labelled: Sequence[InputFile], parameters: PipelineParameters) -> tuple[int, int]:

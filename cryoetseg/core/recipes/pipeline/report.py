@@ -13,6 +13,7 @@ from ...report.comparison import Scores, mean_scores
 from ...report.html import Picture, Section, Table, readable, write_report
 from ...report.summary import REPORT, Panel, score_table, slice_picture
 from ...runtime.job import InputFile, Result
+from ...runtime.names import file_stem
 from ...volumes.contrast import particles_bright
 from ...volumes.io import open_labels, open_volume
 from .bounds import RATIO, Truth, with_ratio
@@ -82,7 +83,7 @@ def _section(item: Finished, folder: Path, particle_diameter: float) -> Section:
     z = depth // 2
     image = particles_bright(np.asarray(volume.data[z], np.float32), item.tomogram.contrast)
     panels = [Panel("tomogram"), Panel("found", None if mask is None else mask[z], points), *_true_panel(item.truth, z)]
-    picture = slice_picture(folder / f"{item.tomogram.tilt_series_id}.png", image, z, panels, size, particle_diameter / size)
+    picture = slice_picture(folder / f"{file_stem(item.tomogram.tilt_series_id)}.png", image, z, panels, size, particle_diameter / size)
     tables = [score_table(with_ratio(item.scores))] if item.scores else []
     if item.labelled_scores:
         labelled = score_table(item.labelled_scores)

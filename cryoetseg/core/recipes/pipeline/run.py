@@ -9,7 +9,9 @@ from ...report.summary import REPORT
 from ...runtime.errors import JobError
 from ...runtime.files import link_or_copy, write_json
 from ...runtime.job import RESULT_FILE, InputFile, Job, MethodOutcome, Output, read_result
+from ...runtime.names import file_stem
 from ...runtime.params import parameters_from
+from ...runtime.record import ENDED_BY, TIME_LIMIT
 from ...volumes.io import read_header
 from .bounds import ORACLE, PSEUDO, STUDENT, Judge, Truth, true_labels, truths_of, with_ratio
 from .chain import Chain, Found, Labels, Students, attempt
@@ -44,7 +46,8 @@ def run(job: Job) -> MethodOutcome:
         raise JobError(f"{len(failures)} of {len(chain.tomograms)} tomograms failed: " + "; ".join(failures.values()),
                        advice="mend these and run the same command again; the others are finished and kept")
     outputs = [output for item in items for output in _publish(chain.folder, item)]
-    metrics = {"scores": means, "labelled_scores": _labelled_means(items), "tomograms": len(items)}
+    metrics = {"scores": means, "labelled_scores": _labelled_means(items), "tomograms": len(items),
+               **({ENDED_BY: TIME_LIMIT} if chain.cut_short else {})}
     tables = [Output(kind="report", path=REPORT), Output(kind="table", path=SCORES)]
     return MethodOutcome(outputs=[*outputs, *tables], metrics=metrics, warnings=_warnings(students))
 
@@ -54,7 +57,7 @@ def train_oracle(chain: Chain, truths: dict[str, Truth], only: str = "") -> Stud
     names = [item.tilt_series_id for item in chain.labelled]
     if not all(name in truths for name in names):
         return Students(None, None)
-    labels = {name: true_labels(truths[name], chain.z_range, chain.folder / "oracle" / "labels") for name in names}
+    labels = {name: true_labels(name, truths[name], chain.z_range, chain.folder / "oracle" / "labels") for name in names}
     return chain.train(labels, "oracle", only, ORACLE_TRAINING)
 
 
@@ -86,8 +89,8 @@ def _publish(folder: Path, item: Finished) -> list[Output]:
     for part, pattern in NAMES.items():
         source = getattr(item.found, part)
         if source is not None:
-            link_or_copy(source, folder / pattern.format(name))
-            outputs.append(Output(kind=KINDS[part], path=pattern.format(name), voxel_size=voxel_size, tilt_series_id=name))
+            link_or_copy(source, folder / pattern.format(file_stem(name)))
+            outputs.append(Output(kind=KINDS[part], path=pattern.format(file_stem(name)), voxel_size=voxel_size, tilt_series_id=name))
     return outputs
 
 

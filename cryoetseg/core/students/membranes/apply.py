@@ -13,8 +13,9 @@ from ...inference.network import slice_network_function
 from ...inference.tiled import TileFunction, apply_tiled
 from ...models.unet2d import DIVISOR
 from ...runtime.device import choose_device
-from ...runtime.errors import InputError, JobError, ParameterError
+from ...runtime.errors import InputError, ParameterError
 from ...runtime.job import InputFile, Job, MethodOutcome, Output
+from ...runtime.names import file_stem, named_inputs
 from ...runtime.params import parameters_from
 from ...volumes.io import create_volume
 from ...volumes.resampling import resample_into
@@ -66,9 +67,7 @@ def segment_membranes(
 def run(job: Job) -> MethodOutcome:
     """Segment the job's tomograms with the model folder given under the role ``model``."""
     parameters = parameters_from(SegmentMembranesParameters, job.parameters)
-    tomograms = job.inputs_of("tomogram")
-    if not tomograms:
-        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    tomograms = named_inputs(job, "tomogram")
     model, device = load_membrane_model(job.input_of("model").path), choose_device(job.device)
     outcome = MethodOutcome()
     for item in tomograms:
@@ -82,7 +81,8 @@ def _segment_file(
 ) -> None:
     volume = open_student_volume(item)
     header = volume.header
-    mask, probability = f"{volume.name}_membranes.mrc", f"{volume.name}_membranes_probability.mrc"
+    stem = file_stem(volume.name)
+    mask, probability = f"{stem}_membranes.mrc", f"{stem}_membranes_probability.mrc"
     with create_volume(folder / mask, header.shape, np.int8, header.voxel_size, header.origin) as mask_target, \
             _probability_target(folder / probability, volume, parameters.write_probability) as probability_target:
         warnings, voxels = _segment(volume, model, parameters, mask_target, probability_target, device)

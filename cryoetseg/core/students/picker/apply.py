@@ -16,8 +16,10 @@ from ...models.residual_unet3d import DIVISOR
 from ...particles.formats import write_particles
 from ...particles.table import ParticleTable
 from ...runtime.device import choose_device
-from ...runtime.errors import JobError, ParameterError
-from ...runtime.job import Job, MethodOutcome, Output, model_folder
+from ...runtime.errors import ParameterError
+from ...runtime.files import check_permit
+from ...runtime.job import InputFile, Job, MethodOutcome, Output, model_folder
+from ...runtime.names import file_stem, name_of, named_inputs
 from ...runtime.params import parameters_from
 from ...volumes.streaming import temporary_volume
 from ..centres.model import NETWORK as CENTRES
@@ -133,17 +135,18 @@ def _probabilities(logits: np.ndarray, outputs: int) -> np.ndarray:
 def run(job: Job) -> MethodOutcome:
     """Pick the job's tomograms (role ``tomogram``) with one model (role ``model``) into ``<name>_particles.star``."""
     parameters = parameters_from(PickDeepetParameters, job.parameters)
-    tomograms = job.inputs_of("tomogram")
-    if not tomograms:
-        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    tomograms = named_inputs(job, "tomogram")
     picker, folder = _open_picker(job.input_of("model").path, parameters, choose_device(job.device)), Path(job.output_folder)
     outcome, diameters = MethodOutcome(metrics={"particles": 0}), []
+    files = (("particles", "star"), ("coords", "coords"))[:1 + parameters.coords]
+    for item, (_, suffix) in itertools.product(tomograms, files):
+        check_permit(folder / _list_name(item, suffix))
     for item in tomograms:
         volume = open_student_volume(item)
         table, warnings = picker(volume)
         table = off_the_faces(table, volume.header.shape, parameters.border)
-        for kind, suffix in (("particles", "star"), ("coords", "coords"))[:1 + parameters.coords]:
-            name = f"{Path(item.path).stem}_particles.{suffix}"
+        for kind, suffix in files:
+            name = _list_name(item, suffix)
             write_particles(table, folder / name)
             outcome.outputs.append(Output(kind=kind, path=name, voxel_size=table.voxel_size, tilt_series_id=item.tilt_series_id))
         outcome.metrics["particles"] += len(table)
@@ -157,6 +160,10 @@ def run(job: Job) -> MethodOutcome:
                                     "or train longer")
     outcome.metrics["particle_diameter"] = max(diameters, default=0.0)
     return outcome
+
+
+def _list_name(tomogram: InputFile, suffix: str) -> str:
+    return f"{file_stem(name_of(tomogram))}_particles.{suffix}"
 
 
 def _open_picker(folder: str, parameters: PickDeepetParameters, device: torch.device) -> Callable[[StudentVolume], Picks]:

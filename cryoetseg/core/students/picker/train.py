@@ -135,6 +135,8 @@ def train_picker(
         outcome = train(task, parameters, Path(folder) / (f"round_{number + 1}" if number else "."), seed, device)
         outcome.load_best(task.networks)
         model = picker_model(task.networks["picker"], classes, voxel_size, parameters)
+        if outcome.ended_by == "time limit":  # the next round learns from what this one will know at its end
+            break
         if number + 1 < rounds:
             labelled = [_relabelled(item, model, classes, device) for item in labelled]
     if start is None:

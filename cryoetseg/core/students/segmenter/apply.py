@@ -9,8 +9,9 @@ import numpy as np
 
 from ...particles.formats import write_particles
 from ...particles.table import ParticleTable
-from ...runtime.errors import InputError, JobError
+from ...runtime.errors import InputError
 from ...runtime.job import InputFile, Job, MethodOutcome, Output
+from ...runtime.names import file_stem, named_inputs
 from ...runtime.params import parameters_from
 from ...volumes.io import create_volume
 from ...volumes.streaming import release_pages, temporary_volume
@@ -25,9 +26,7 @@ from .particles import find_particles
 def run(job: Job) -> MethodOutcome:
     """Segment the job's tomograms with the model folder given under the role ``model``."""
     parameters = parameters_from(SegmentClassesParameters, job.parameters)
-    tomograms = job.inputs_of("tomogram")
-    if not tomograms:
-        raise JobError("no input has the role 'tomogram'", "at least one tomogram")
+    tomograms = named_inputs(job, "tomogram")
     model = load_segmenter(job.input_of("model").path)
     outcome = MethodOutcome()
     for item in tomograms:
@@ -40,13 +39,13 @@ def _segment_file(item: InputFile, model: SegmenterModel, parameters: SegmentCla
     if volume.is_constant:
         raise InputError(f"{item.path} is constant", "a tomogram")
     folder, header = Path(job.output_folder), volume.header
-    files = _files(volume.name, model, parameters)
+    files = _files(file_stem(volume.name), model, parameters)
     with ExitStack() as stack:
         written = [stack.enter_context(create_volume(folder / name, header.shape, np.int8, header.voxel_size, header.origin))
                    for _, name in files]
         table, counts, warning = _segment(volume, model, ClassVolumes(written[0], written[1], written[2:]), parameters, job.device)
     if table is not None:
-        files.append(("particles", f"{volume.name}_particles.star"))
+        files.append(("particles", f"{file_stem(volume.name)}_particles.star"))
         write_particles(table, folder / files[-1][1])
     outcome.warnings += [*volume.warnings, *([warning] if warning else [])]
     outcome.outputs += [Output(kind=kind, path=name, voxel_size=header.voxel_size, tilt_series_id=volume.name) for kind, name in files]
