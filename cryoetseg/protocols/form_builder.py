@@ -85,6 +85,15 @@ def addFields(form: Any, model: Type[Parameters], names: Iterable[str]) -> None:
     fields = {field.name: field for field in describe(model)}
     for name in names:
         _addField(form, fields[name], _condition(fields, fields[name], hasattr(model, "published")))
+    _linkConditions(form if isinstance(form, Form) else form._form)
+
+
+def _linkConditions(form: Form) -> None:
+    """Tell Scipion what conditions depend on: by itself it knows only of fields that were added before the dependent one."""
+    for name, param in form.iterParams():
+        form._analizeCondition(name, param)
+    for _, param in form.iterParams():
+        param._dependants = list(dict.fromkeys(param._dependants))
 
 
 def _condition(fields: Dict[str, FieldDescription], field: FieldDescription, hasPreset: bool) -> Optional[str]:

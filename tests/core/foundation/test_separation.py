@@ -161,16 +161,16 @@ def test_a_sheet_must_be_strong_somewhere():
 
 
 def test_the_core_is_narrower_than_the_answer_of_the_filter():
-    sheet = plane(30).astype(np.float32)
-    core = map_sheets(sheet, VOXEL, PARAMETERS).core[12, 36]
-    answered = sheet_response(sheet, PARAMETERS.membrane_scale / VOXEL)[12, 36] > 0
-    assert core[30]
-    assert core[answered].sum() <= 0.8 * answered.sum()
+    sheet = noisy(plane(30))
+    core = map_sheets(sheet, VOXEL, PARAMETERS).core
+    assert core[:, 4:-4, 30].all()
+    assert core.mean() < 0.1
+    assert (sheet_response(sheet, PARAMETERS.membrane_scale / VOXEL) > 0).mean() > 0.4  # noise answers too
 
 
 def test_what_lies_inside_a_particle_is_no_membrane():
     ball, sheet = balls([(12, 26, 50)]), plane(50, stop=33)  # 33 voxels: long enough for a membrane, too short for a wall
-    membranes, particles = separated(sheet, ball, membrane_extent=300.0)
+    membranes, particles = separated(sheet, ball, membrane_extent=300.0, particle_threshold=4.0)
     (centre,) = particles.zyx
     assert np.linalg.norm(centre - (12, 26, 50)) < 3
     assert not membranes[bodies(centre[None], DIAMETER_PX, SHAPE)].any()
