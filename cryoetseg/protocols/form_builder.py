@@ -2,7 +2,7 @@
 
 A field ``voxel_size`` of the model is the protocol's attribute ``voxelSize``.
 """
-from typing import Any, Dict, Iterable, List, Sequence, Tuple, Type
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Type
 
 from pyworkflow.protocol import (
     LEVEL_ADVANCED,
@@ -18,7 +18,16 @@ from pyworkflow.protocol import (
 )
 from pyworkflow.protocol.params import Validator
 
-from cryoetseg.core.runtime.params import PRESET_HELP, PRESETS, FieldDescription, Parameters, describe, published_values, with_preset
+from cryoetseg.core.runtime.params import (
+    PRESET_HELP,
+    PRESETS,
+    FieldDescription,
+    Need,
+    Parameters,
+    describe,
+    published_values,
+    with_preset,
+)
 
 UNIT_SYMBOLS = {"A": "Å", "A2": "Å²", "A^2": "Å²", "um": "µm", "1/um2": "1/µm²", "e/A2": "e⁻/Å²", "degrees": "°"}
 PARAM_CLASSES = {bool: BooleanParam, int: IntParam, float: FloatParam, str: StringParam}
@@ -75,15 +84,38 @@ def addFields(form: Any, model: Type[Parameters], names: Iterable[str]) -> None:
     """Add fields of ``model`` by name, in the given order, to a form or a group of it."""
     fields = {field.name: field for field in describe(model)}
     for name in names:
-        _addField(form, fields[name])
+        _addField(form, fields[name], _condition(fields, fields[name], hasattr(model, "published")))
+    _linkConditions(form if isinstance(form, Form) else form._form)
 
 
-def _addField(form: Any, field: FieldDescription) -> Param:
+def _linkConditions(form: Form) -> None:
+    """Tell Scipion what conditions depend on: by itself it knows only of fields that were added before the dependent one."""
+    for name, param in form.iterParams():
+        form._analizeCondition(name, param)
+    for _, param in form.iterParams():
+        param._dependants = list(dict.fromkeys(param._dependants))
+
+
+def _condition(fields: Dict[str, FieldDescription], field: FieldDescription, hasPreset: bool) -> Optional[str]:
+    """When the form shows a field, as Scipion evaluates it. With a preset everything is shown: the form goes on showing the defaults."""
+    if not field.needs:
+        return None
+    alternatives = [" and ".join(_needed(fields[need.name], need) for need in alternative) for alternative in field.needs]
+    return " or ".join([f"{PRESET} == {PRESETS.index('published')}"] * hasPreset + [f"({alternative})" for alternative in alternatives])
+
+
+def _needed(field: FieldDescription, need: Need) -> str:
+    values = [field.choices.index(value) if field.choices else value for value in need.values]
+    return f"{attributeName(field.name)} {'not in' if need.is_other else 'in'} {values!r}"
+
+
+def _addField(form: Any, field: FieldDescription, condition: Optional[str]) -> Param:
     options: Dict[str, Any] = {
         "label": labelOf(field),
         "help": field.help,
         "expertLevel": LEVEL_ADVANCED if field.expert else LEVEL_NORMAL,
         "allowsNull": field.optional or field.kind is str,
+        "condition": condition,
     }
     if field.choices:
         shown = [choice.replace("_", " ") for choice in field.choices]

@@ -1,8 +1,14 @@
 """Values of options that commands share."""
+import logging
+from pathlib import Path
+
 import pytest
 
 from cryoetseg.core.commands import options
+from cryoetseg.core.commands.running import build_job
+from cryoetseg.core.methods import METHODS, parameters_model
 from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.runtime.params import describe, idle_parameters
 
 
 @pytest.mark.parametrize("text", ["", "5", "5:", ":5", "5:5", "6:5", "-1:5", "a:b", "1:2:3", "1.5:3"])
@@ -13,3 +19,25 @@ def test_a_z_range_that_is_none_is_refused(text):
 
 def test_a_z_range_is_half_open():
     assert options.z_range("40:72") == (40, 72)
+
+
+def test_an_option_that_does_nothing_is_warned_about(caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("cryoetseg"), "propagate", True)  # commands send it elsewhere
+    given = options.Settings(parameters={"link_slices": 5, "eigenvectors": 6, "particle_threshold": 3.0}, seed=None, device=None,
+                             as_json=False, verbose=False)
+    build_job("segment-slabs", [], Path("out"), given)
+    (line,) = [record.getMessage() for record in caplog.records]
+    assert line == "warning: link_slices = 5 does nothing here: it acts only with separation slices and filters scale_aware"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_what_parameters_depend_on_exists_and_can_be_so(name):
+    model = parameters_model(name)
+    fields = {field.name: field for field in describe(model)}
+    for field in fields.values():
+        for need in (need for alternative in field.needs for need in alternative):
+            assert need.name in fields, field.name
+            if fields[need.name].choices:
+                assert set(need.values) <= set(fields[need.name].choices), field.name
+        assert not field.needs or not field.keeps_result, field.name
+    assert idle_parameters(model, {}) == []

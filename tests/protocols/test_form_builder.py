@@ -7,9 +7,9 @@ from pyworkflow.protocol import LEVEL_ADVANCED, BooleanParam, EnumParam, FloatPa
 
 from cryoetseg import protocols
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
-from cryoetseg.core.runtime.params import PRESETS, Parameters, parameter, published_values
+from cryoetseg.core.runtime.params import PRESETS, Parameters, describe, parameter, published_values
 from cryoetseg.core.students.picker.params import TrainPickerParameters
-from cryoetseg.protocols import ProtCryoEtSegTrainPicker
+from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs, ProtCryoEtSegTrainPicker
 from cryoetseg.protocols.form_builder import addFields, attributeName, fieldsByBase, groupsFrom, parametersOf
 
 CLASSES = [getattr(protocols, name) for name in protocols.__all__]
@@ -83,6 +83,24 @@ def test_forms_show_every_parameter_once_and_give_back_the_defaults(protocolClas
     for name in model.model_fields:
         assert shown.count(attributeName(name)) == 1, name
     assert parametersOf(protocol, model) == model().model_dump()
+
+
+@pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
+def test_forms_show_what_acts_and_hide_what_does_not(protocolClass, model):
+    protocol = protocolClass()
+    for field in describe(model):
+        hidden = field.needs and not field.acts(model().model_dump())
+        assert bool(protocol.evalParamCondition(attributeName(field.name))) != bool(hidden), field.name
+
+
+def test_the_form_follows_what_is_chosen():
+    slices, published = ProtCryoEtSegSegmentSlabs(separation=1), ProtCryoEtSegSegmentSlabs(preset=PRESETS.index("published"))
+    other = ProtCryoEtSegSegmentSlabs(backbone="my_backbone")
+    assert slices.evalParamCondition("linkSlices")
+    assert not slices.evalParamCondition("membraneSeed")
+    assert published.evalParamCondition("linkSlices")
+    assert other.evalParamCondition("clahe")
+    assert not other.evalParamCondition("linkSlices")
 
 
 @pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)

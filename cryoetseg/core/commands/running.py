@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, Optional
 
 import typer
 
-from ..methods import run_job
+from ..methods import parameters_model, run_job
 from ..models.shelf import model_folder
 from ..runtime.errors import ParameterError
 from ..runtime.job import RESULT_FILE, InputFile, Job, Output, Result
 from ..runtime.names import distinct
+from ..runtime.params import idle_parameters
 from ..volumes.names import volume_stem
 from .addresses import Known, known
 from .options import Settings, checked_contrast, checked_parameters
@@ -55,9 +56,12 @@ def model_file(model: Path, method: str, role: str = "model") -> InputFile:
 
 def build_job(method: str, inputs: list[InputFile], folder: Path, settings: Settings, **parameters: Any) -> Job:
     """The job of a command; ``parameters`` are those that the command spells in its own way. Raises ParameterError."""
+    checked = checked_parameters(method, {**settings.parameters, **parameters})
+    for line in idle_parameters(parameters_model(method), checked):
+        logger.warning("warning: %s", line)
     return Job(
         method=method,
-        parameters=checked_parameters(method, {**settings.parameters, **parameters}),
+        parameters=checked,
         inputs=inputs,
         output_folder=str(folder.absolute()),
         seed=settings.seed or 0,

@@ -58,7 +58,7 @@ class DualArchitecture(Parameters):
 class TrainDualParameters(TrainingParameters, DualArchitecture):
     """Unpaired training on noisy tomograms and clean density. The defaults are sized for two processor cores."""
 
-    epochs: int = parameter(20, "Passes over the patches of the noisy tomograms.", ge=1, published=20)
+    epochs: int = parameter(20, "Passes over the patches of the noisy tomograms.", ge=1, published=20, acts_when={"iterations": 0})
     iterations: int = parameter(2000, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, published=0)
     batch_size: int = parameter(4, "Pairs of unrelated patches in one step.", ge=1)
     learning_rate: float = parameter(1e-4, "Learning rate of the discriminators and the noise encoder.", gt=0)
@@ -70,7 +70,8 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves.", expert=True, published="constant")
-    warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
+        acts_when={"schedule": ("one_cycle", "cosine")})
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
         "auto", "Arithmetic of the generators; discriminators and losses always use float32.", expert=True)
     ema_decay: float = parameter(
@@ -187,7 +188,8 @@ class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchite
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves.", expert=True, published="constant")
-    warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
+        acts_when={"schedule": ("one_cycle", "cosine")})
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the translators.", expert=True)
     ema_decay: float = parameter(0.995, "Running average of the translators; 0 keeps none.", expert=True, ge=0, lt=1, published=0)
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0)

@@ -5,11 +5,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import peak_signal_noise_ratio
 from skimage.transform import resize
 
 from .diversity import contour_count, diversity
 from .eigenimages import WHITE, invert_if_dark
+from .likeness import likeness
 from .params import AggregationParameters
 from .slabs import minmax
 
@@ -99,7 +100,7 @@ def _try_merge(canvas: np.ndarray, score: float, image: np.ndarray, index: int, 
     data_range = float(np.ptp(canvas))
     if data_range == 0:
         return None
-    ssim = float(structural_similarity(canvas, image, data_range=data_range))
+    ssim = likeness(canvas, image, data_range)
     if ssim <= parameters.merge_similarity:
         return None
     merged = minmax(canvas + image, WHITE)

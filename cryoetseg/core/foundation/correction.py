@@ -4,9 +4,9 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from skimage.metrics import structural_similarity
 
 from .eigenimages import WHITE
+from .likeness import likeness
 from .params import AggregationParameters
 from .slabs import minmax
 
@@ -35,12 +35,8 @@ def _differs(previous: np.ndarray, current: np.ndarray, following: np.ndarray, p
     data_range = float(np.ptp(previous))  # always the previous slab's range, as published
     if data_range == 0:
         return False
-
-    def similarity(first: np.ndarray, second: np.ndarray) -> float:
-        return float(structural_similarity(np.float32(first), np.float32(second), data_range=data_range))
-
     return (
-        similarity(previous, current) < parameters.centre_similarity
-        and similarity(following, current) < parameters.centre_similarity
-        and similarity(previous, following) > parameters.neighbour_similarity
+        likeness(previous, current, data_range) < parameters.centre_similarity
+        and likeness(following, current, data_range) < parameters.centre_similarity
+        and likeness(previous, following, data_range) > parameters.neighbour_similarity
     )

@@ -103,20 +103,11 @@ def drop_close_pairs(positions: np.ndarray, distance: float) -> np.ndarray:
 
 def keep_best(positions: np.ndarray, scores: np.ndarray, distance: float) -> np.ndarray:
     """Indices, ascending, of positions (n, d) left when of those within ``distance`` only the better-scored stays."""
-    return _keep_in_order(positions, np.argsort(-np.asarray(scores), kind="stable"), distance)
-
-
-def thin_greedily(positions: np.ndarray, voxel_size: float) -> np.ndarray:
-    """Published thinning: indices left when the first of those within ceil(15 nm / voxel) voxels stays (Uddin26 1.8)."""
-    return _keep_in_order(positions, np.arange(len(positions)), math.ceil(PUBLISHED_THINNING_NM / (voxel_size / 10)))
-
-
-def _keep_in_order(positions: np.ndarray, order: np.ndarray, distance: float) -> np.ndarray:
     if len(positions) == 0:
         return np.zeros(0, int)
     neighbours = cKDTree(positions).query_ball_point(positions, distance)
     dropped, kept = np.zeros(len(positions), bool), []
-    for index in order:
+    for index in np.argsort(-np.asarray(scores), kind="stable"):
         if not dropped[index]:
             kept.append(int(index))
             dropped[neighbours[index]] = True

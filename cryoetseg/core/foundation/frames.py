@@ -14,8 +14,10 @@ import numpy as np
 from scipy import ndimage
 from skimage.transform import resize
 
-from ..runtime.errors import ParameterError
+from ..runtime.errors import InputError, ParameterError
 from .params import TilingParameters
+
+SMALLEST_SLAB_PX = 8  # half of it, an eigenimage, is still a picture
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,9 @@ class Frame(Protocol):
 
 def plan_frame(shape: tuple[int, int], parameters: TilingParameters, picture_px: int, tokens: int) -> Frame:
     """The windows of slabs of ``shape`` for a backbone that takes pictures of ``picture_px`` and returns ``tokens`` a side."""
+    if min(shape) < SMALLEST_SLAB_PX:
+        raise InputError(f"slices of {shape[0]} x {shape[1]} voxels", f"at least {SMALLEST_SLAB_PX} along y and x",
+                         "give the whole tomogram; slices are counted along z")
     if parameters.tiling == "quadrants":
         return QuadrantFrame(shape, picture_px)
     return TileFrame(shape, parameters, picture_px, tokens)

@@ -5,8 +5,12 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 
 from typing import Any, Dict, Literal
 
-from ..runtime.params import Parameters, parameter
+from ..runtime.params import OddInt, Parameters, other_than, parameter
 from .separation_params import SeparationParameters
+
+ONE_SLICE = {"backbone": other_than("cryoet-tiny")}  # backbones that see one slice at a time; cryoet-tiny sees five
+SLICES = {"separation": "slices"}
+SCALE_AWARE = {**SLICES, "filters": "scale_aware"}
 
 
 class SlabParameters(Parameters):
@@ -25,7 +29,7 @@ class SlabParameters(Parameters):
         published="off",
         expert=True,
     )
-    averaged_slices: int = parameter(
+    averaged_slices: OddInt = parameter(
         1,
         "Slices averaged into one slab, an odd number. More raise the signal and blur along z.",
         unit="slices",
@@ -33,6 +37,7 @@ class SlabParameters(Parameters):
         expert=True,
         ge=1,
         le=9,
+        acts_when=ONE_SLICE,
     )
     stretch: Literal["percentile", "minmax"] = parameter(
         "percentile",
@@ -40,19 +45,21 @@ class SlabParameters(Parameters):
         published="minmax",
         expert=True,
     )
-    stretch_low: float = parameter(0.5, "Lower percentile of the stretch.", unit="%", expert=True, ge=0, lt=50)
-    stretch_high: float = parameter(99.5, "Upper percentile of the stretch.", unit="%", expert=True, gt=50, le=100)
+    stretch_low: float = parameter(0.5, "Lower percentile of the stretch.", unit="%", expert=True, ge=0, lt=50,
+        acts_when={"stretch": "percentile"})
+    stretch_high: float = parameter(99.5, "Upper percentile of the stretch.", unit="%", expert=True, gt=50, le=100,
+        acts_when={"stretch": "percentile"})
     clahe: bool = parameter(
         True,
         "Even out local contrast (CLAHE, clip limit 2, 8 x 8 regions). The paper applies it, its released program does not.",
         expert=True,
+        acts_when=ONE_SLICE,
     )
     smoothing_sigma: float = parameter(
-        1.25, "Width of the Gaussian that smooths each slab.", unit="voxel", published=1.25, expert=True, ge=0, le=10
-    )
+        1.25, "Width of the Gaussian that smooths each slab.", unit="voxel", published=1.25, expert=True, ge=0, le=10, acts_when=ONE_SLICE)
     slab_contrast: Literal["dark", "bright"] = parameter(
-        "dark", "Whether particles are dark or bright in the picture the backbone sees.", published="dark", expert=True
-    )
+        "dark", "Whether particles are dark or bright in the picture the backbone sees.", published="dark", expert=True,
+        acts_when=ONE_SLICE)
 
 
 class TilingParameters(Parameters):
@@ -65,9 +72,10 @@ class TilingParameters(Parameters):
         expert=True,
     )
     tile_px: int = parameter(
-        128, "Side of one tile in voxels of the tomogram (tiling 'voxels').", label="Tile side", unit="voxel", expert=True, ge=16, le=4096
-    )
-    overlap_px: int = parameter(16, "Overlap of neighbouring tiles (tiling 'voxels').", unit="voxel", expert=True, ge=0, le=2048)
+        128, "Side of one tile in voxels of the tomogram (tiling 'voxels').", label="Tile side", unit="voxel", expert=True, ge=16, le=4096,
+        acts_when={"tiling": "voxels"})
+    overlap_px: int = parameter(16, "Overlap of neighbouring tiles (tiling 'voxels').", unit="voxel", expert=True, ge=0, le=2048,
+        acts_when={"tiling": "voxels"})
     border_tokens: int = parameter(
         8,
         "Tokens dropped along each side of a tile before the spectral step, because the padding of the network's convolutions makes "
@@ -76,6 +84,7 @@ class TilingParameters(Parameters):
         expert=True,
         ge=0,
         le=16,
+        acts_when={"tiling": "voxels"},
     )
 
 
@@ -89,7 +98,8 @@ class BackboneParameters(Parameters):
         published="stable-diffusion-v1-4",
         path=True,
     )
-    weights_folder: str = parameter("", "Folder with fetched weights; empty takes the one 'cryoetseg weights' uses.", expert=True)
+    weights_folder: str = parameter("", "Folder with fetched weights; empty takes the one 'cryoetseg weights' uses.", expert=True,
+        acts_when=[ONE_SLICE, {"separation": "slices", "splitter": "cellpose"}])
     draws: int = parameter(
         1,
         "Noise draws averaged per tile. The paper's solver runs the network about 200 times a tile.",
@@ -112,12 +122,14 @@ class BackboneParameters(Parameters):
         expert=True,
         gt=0,
         le=10000,
+        acts_when=ONE_SLICE,
     )
     empty_prompt: Literal["required", "zeros"] = parameter(
         "required",
         "Stable Diffusion's embedding of the empty prompt: read from the weights folder, or explicitly replaced by zeros.",
         published="required",
         expert=True,
+        acts_when=ONE_SLICE,
     )
 
 
@@ -131,11 +143,13 @@ class SpectralParameters(Parameters):
         published="gradient",
     )
     eigenvectors: int = parameter(12, "Eigenvectors computed per tile.", published=12, expert=True, ge=2, le=64)
-    gradient_iterations: int = parameter(2000, "Iterations of the gradient solver.", published=2000, expert=True, ge=1, le=100000)
+    gradient_iterations: int = parameter(2000, "Iterations of the gradient solver.", published=2000, expert=True, ge=1, le=100000,
+        acts_when={"solver": "gradient"})
     gradient_accumulation: int = parameter(
-        20, "Iterations whose gradients are summed into one step.", published=20, expert=True, ge=1, le=1000
-    )
-    gradient_learning_rate: float = parameter(2e-3, "Learning rate of the gradient solver (Adam).", published=2e-3, expert=True, gt=0, le=1)
+        20, "Iterations whose gradients are summed into one step.", published=20, expert=True, ge=1, le=1000,
+        acts_when={"solver": "gradient"})
+    gradient_learning_rate: float = parameter(2e-3, "Learning rate of the gradient solver (Adam).", published=2e-3, expert=True, gt=0, le=1,
+        acts_when={"solver": "gradient"})
     replay_probability: float = parameter(
         0.9,
         "Chance that an iteration of the gradient solver takes the last affinities again instead of running the network.",
@@ -143,6 +157,7 @@ class SpectralParameters(Parameters):
         expert=True,
         ge=0,
         lt=1,
+        acts_when={"solver": "gradient"},
     )
 
 
@@ -158,30 +173,34 @@ class AggregationParameters(Parameters):
         expert=True,
         ge=0,
         le=255,
+        acts_when={"aggregation": "greedy"},
     )
     inversion_area: float = parameter(
-        0.4, "An eigenimage with a smaller share of bright pixels is inverted.", published=0.4, expert=True, ge=0, le=1
-    )
+        0.4, "An eigenimage with a smaller share of bright pixels is inverted.", published=0.4, expert=True, ge=0, le=1,
+        acts_when={"aggregation": "greedy"})
     aggregation: Literal["projection", "greedy"] = parameter(
         "projection",
         "projection: eigenimages weighted by how well they explain the picture; greedy: merged one by one by similarity and contours.",
         published="greedy",
     )
-    base_contours: int = parameter(10, "Most contours the first eigenimage may have.", published=10, expert=True, ge=0)
-    merged_contours: int = parameter(15, "Most contours a merged eigenimage may have.", published=15, expert=True, ge=0)
+    base_contours: int = parameter(10, "Most contours the first eigenimage may have.", published=10, expert=True, ge=0,
+        acts_when={"aggregation": "greedy"})
+    merged_contours: int = parameter(15, "Most contours a merged eigenimage may have.", published=15, expert=True, ge=0,
+        acts_when={"aggregation": "greedy"})
     merge_similarity: float = parameter(
-        0.35, "Structural similarity (SSIM) above which an eigenimage may join.", published=0.35, expert=True, ge=-1, le=1
-    )
-    merge_rounds: int = parameter(10, "Most eigenimages that may join.", published=10, expert=True, ge=0, le=64)
+        0.35, "Structural similarity (SSIM) above which an eigenimage may join.", published=0.35, expert=True, ge=-1, le=1,
+        acts_when={"aggregation": "greedy"})
+    merge_rounds: int = parameter(10, "Most eigenimages that may join.", published=10, expert=True, ge=0, le=64,
+        acts_when={"aggregation": "greedy"})
     slab_correction: bool = parameter(
-        True, "Correct each canvas by its neighbours along z. The paper does, its released program finds no neighbours.", published=True
-    )
+        True, "Correct each canvas by its neighbours along z. The paper does, its released program finds no neighbours.", published=True,
+        acts_when=SLICES)
     neighbour_similarity: float = parameter(
-        0.90, "Above this SSIM of both neighbours a differing slab is replaced by their mean.", published=0.90, expert=True, ge=-1, le=1
-    )
+        0.90, "Above this SSIM of both neighbours a differing slab is replaced by their mean.", published=0.90, expert=True, ge=-1, le=1,
+        acts_when={**SLICES, "slab_correction": True})
     centre_similarity: float = parameter(
-        0.8, "A slab differs when its SSIM to both neighbours is below this.", published=0.8, expert=True, ge=-1, le=1
-    )
+        0.8, "A slab differs when its SSIM to both neighbours is below this.", published=0.8, expert=True, ge=-1, le=1,
+        acts_when={**SLICES, "slab_correction": True})
 
 
 class ParticleSizeParameters(Parameters):
@@ -199,6 +218,7 @@ class ThresholdParameters(ParticleSizeParameters):
         "scale_aware",
         "Window of the local threshold: from the particle diameter, or 15 pixels, which turns discs over 8 pixels radius into rings.",
         published="published",
+        acts_when=SLICES,
     )
     threshold_block_px: int = parameter(
         15,
@@ -208,10 +228,11 @@ class ThresholdParameters(ParticleSizeParameters):
         expert=True,
         ge=3,
         le=513,
+        acts_when=SLICES,
     )
     threshold_offset: float = parameter(
-        3.0, "How much darker than its surroundings a pixel must be. Higher keeps less.", unit="0-255", published=3.0, ge=-50, le=100
-    )
+        3.0, "How much darker than its surroundings a pixel must be. Higher keeps less.", unit="0-255", published=3.0, ge=-50, le=100,
+        acts_when=SLICES)
     large_body_diameter: float = parameter(
         0.0,
         "Diameter of large bodies to be filled by a second, wider window; 0 leaves it out (scale-aware).",
@@ -219,6 +240,7 @@ class ThresholdParameters(ParticleSizeParameters):
         expert=True,
         ge=0,
         le=50000,
+        acts_when={**SLICES, "threshold_scale": "scale_aware"},
     )
 
 
@@ -226,9 +248,10 @@ class SplittingParameters(ParticleSizeParameters):
     """How the mask is cut into regions (Uddin26 1.8)."""
 
     splitter: Literal["watershed", "cellpose"] = parameter(
-        "watershed", "Watershed of the distance transform, or Cellpose-SAM where it and its weights are installed.", published="cellpose"
-    )
-    cellpose_model: str = parameter("", "File with the Cellpose-SAM weights; empty looks into the weights folder.", expert=True, path=True)
+        "watershed", "Watershed of the distance transform, or Cellpose-SAM where it and its weights are installed.", published="cellpose",
+        acts_when=SLICES)
+    cellpose_model: str = parameter("", "File with the Cellpose-SAM weights; empty looks into the weights folder.", expert=True, path=True,
+        acts_when={**SLICES, "splitter": "cellpose"})
 
 
 class FilterParameters(ParticleSizeParameters):
@@ -238,17 +261,22 @@ class FilterParameters(ParticleSizeParameters):
         "scale_aware",
         "Rules by area, solidity and eccentricity from the particle diameter, or the published ones, which pass small discs only.",
         published="published",
+        acts_when=SLICES,
     )
-    smallest_area: float = parameter(0.4, "Smallest area of a particle, as a share of its disc.", expert=True, ge=0, le=1)
-    largest_area: float = parameter(2.0, "Largest area of a particle, as a multiple of its disc.", expert=True, ge=1, le=100)
-    smallest_solidity: float = parameter(0.85, "Smallest solidity (area over convex area) of a particle.", expert=True, ge=0, le=1)
-    largest_eccentricity: float = parameter(0.75, "Largest eccentricity of a particle.", expert=True, ge=0, le=1)
+    smallest_area: float = parameter(0.4, "Smallest area of a particle, as a share of its disc.", expert=True, ge=0, le=1,
+        acts_when=SCALE_AWARE)
+    largest_area: float = parameter(2.0, "Largest area of a particle, as a multiple of its disc.", expert=True, ge=1, le=100,
+        acts_when=SCALE_AWARE)
+    smallest_solidity: float = parameter(0.85, "Smallest solidity (area over convex area) of a particle.", expert=True, ge=0, le=1,
+        acts_when=SCALE_AWARE)
+    largest_eccentricity: float = parameter(0.75, "Largest eccentricity of a particle.", expert=True, ge=0, le=1, acts_when=SCALE_AWARE)
     membrane_area: float = parameter(
         32000.0,
         "Smallest area of a membrane piece in one slab; smaller ones are dropped, and particles need keep no distance from them.",
         unit="A^2",
         expert=True,
         ge=0,
+        acts_when=SLICES,
     )
     membrane_distance: float = parameter(
         0.5,
@@ -256,15 +284,18 @@ class FilterParameters(ParticleSizeParameters):
         expert=True,
         ge=0,
         le=10,
+        acts_when=SCALE_AWARE,
     )
-    membrane_closing: bool = parameter(True, "Close small gaps of membranes. The paper does, with unknown settings.", expert=True)
-    membrane_dilation_px: int = parameter(1, "Pixels membranes grow by after cleaning.", unit="pixel", expert=True, ge=0, le=10)
+    membrane_closing: bool = parameter(True, "Close small gaps of membranes. The paper does, with unknown settings.", expert=True,
+        acts_when=SLICES)
+    membrane_dilation_px: int = parameter(1, "Pixels membranes grow by after cleaning.", unit="pixel", expert=True, ge=0, le=10,
+        acts_when=SLICES)
     link_radius: float = parameter(
-        0.5, "How far a particle's centre may move from slab to slab, as a share of the diameter.", expert=True, gt=0, le=2
-    )
+        0.5, "How far a particle's centre may move from slab to slab, as a share of the diameter.", expert=True, gt=0, le=2,
+        acts_when=SCALE_AWARE)
     link_slices: int = parameter(
         3, "Slabs in a row that must show a particle, where every slice is a slab; fewer where they lie apart. The paper asks for one.",
-        unit="slabs", ge=1, le=100)
+        unit="slabs", ge=1, le=100, acts_when=SCALE_AWARE)
 
 
 class SegmentSlabsParameters(

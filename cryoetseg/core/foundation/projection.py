@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 from scipy import ndimage
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import peak_signal_noise_ratio
 
 from .diversity import contour_count, diversity
 from .eigenimages import WHITE
 from .frames import Window
+from .likeness import likeness
 from .slabs import minmax
 
 GREY_SIGMA_PX = 1.0
@@ -80,4 +81,4 @@ def token_intensity(image: np.ndarray, window: Window, tokens: int) -> np.ndarra
 def _similarity(first: np.ndarray, second: np.ndarray) -> dict[str, float]:
     with np.errstate(divide="ignore"):
         psnr = float(peak_signal_noise_ratio(first, second, data_range=WHITE))
-    return {"ssim": float(structural_similarity(first, second, data_range=WHITE)), "psnr": psnr}
+    return {"ssim": likeness(first, second, WHITE), "psnr": psnr}

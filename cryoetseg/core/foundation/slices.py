@@ -35,12 +35,24 @@ def separate_slices(
     membranes, detections = np.zeros(canvases.shape, bool), []
     for index, canvas in enumerate(track(canvases, "separating slabs", len(canvases))):
         large = np.clip(resize(canvas, frame, order=3, mode="edge", preserve_range=True), 0, WHITE)
-        mask = structure_mask(large, parameters, pixel_size)
-        parts = split_particles(mask, split(mask), large, pixel_size, parameters, voxel_size)
-        refined = refine_membranes(parts.membranes, pixel_size, parameters) if parameters.membrane_closing else parts.membranes
+        found, (yx, score) = np.zeros(frame, bool), (np.zeros((0, 2)), np.zeros(0))
+        for window in _windows(frame, parameters):
+            mask = structure_mask(large[window], parameters, pixel_size)
+            parts = split_particles(mask, split(mask), large[window], pixel_size, parameters, voxel_size)
+            found[window] = parts.membranes
+            yx = np.concatenate([yx, parts.yx + [part.start for part in window]])
+            score = np.concatenate([score, parts.score])
+        refined = refine_membranes(found, pixel_size, parameters)
         membranes[index] = resize(refined, canvas.shape, order=0, mode="edge", preserve_range=True) > 0
-        detections.append(((parts.yx + 0.5) * scale - 0.5, parts.score))
+        detections.append(((yx + 0.5) * scale - 0.5, score))
     return membranes, _joined(detections, slabs, voxel_size, parameters)
+
+
+def _windows(frame: Sequence[int], parameters: SegmentSlabsParameters) -> list[tuple[slice, slice]]:
+    """Parts of a frame (y, x) that are separated each by itself: its quadrants, as published, or all of it."""
+    pieces = 2 if parameters.tiling == "quadrants" else 1
+    rows, columns = ([slice(size * part // pieces, size * (part + 1) // pieces) for part in range(pieces)] for size in frame)
+    return [(row, column) for row in rows for column in columns]
 
 
 def _joined(detections: Sequence[Detections], slabs: Sequence[int], voxel_size: float, parameters: SegmentSlabsParameters) -> Linked:

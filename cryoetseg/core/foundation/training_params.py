@@ -16,7 +16,8 @@ class TrainBackboneParameters(TrainingParameters):
     learning_rate: float = parameter(1e-3, "Largest learning rate.", gt=0)
     weight_decay: float = parameter(1e-4, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter("cosine", "How the learning rate moves.", expert=True)
-    warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
+        acts_when={"schedule": ("one_cycle", "cosine")})
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0)
     ema_decay: float = parameter(0.995, "Decay of the running average of the weights; 0 keeps none.", expert=True, ge=0, lt=1)
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)

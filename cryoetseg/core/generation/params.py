@@ -14,13 +14,15 @@ class TrainGeneratorParameters(TrainingParameters):
     """A conditional diffusion model of particles. Defaults suit boxes of 32 voxels on a processor; see :meth:`published`."""
 
     iterations: int = parameter(1500, "Optimiser steps; 0 takes the number of epochs instead.", ge=0)
-    epochs: int = parameter(100, "Passes over the training particles, where iterations are 0.", expert=True, ge=1)
+    epochs: int = parameter(100, "Passes over the training particles, where iterations are 0.", expert=True, ge=1,
+        acts_when={"iterations": 0})
     batch_size: int = parameter(8, "Particles in one optimiser step, over all processes together.", ge=1, published=16)
     learning_rate: float = parameter(6e-4, "Largest learning rate.", gt=0, published=1e-4)
     weight_decay: float = parameter(0.0, "Weight decay of the optimiser; with 0 it is Adam, as published.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves.", expert=True, published="constant")
-    warm_up: float = parameter(0.04, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    warm_up: float = parameter(0.04, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
+        acts_when={"schedule": ("one_cycle", "cosine")})
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
         "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32")
     ema_decay: float = parameter(

@@ -14,6 +14,7 @@ from ..runtime.job import InputFile
 from ..runtime.names import meant, tell_apart
 from .params import EvaluatePickingParameters
 from .picking import DetectionScores, Matching, curve_from_hits, detection_scores, hits_by_rank, match_points
+from .picking_sizes import SizedPicks, scores_by_size
 from .uncertainty import bootstrap_interval, calibration
 
 ENOUGH_TOMOGRAMS = 5  # from here on tomograms are the independent units of the bootstrap
@@ -123,7 +124,7 @@ def pooled_scores(lists: list[ListPair], parameters: EvaluatePickingParameters, 
     if parameters.class_matching == "same":
         summary["classes"] = _class_f1(matchings)
         summary["mean_class_f1"] = float(np.mean(list(summary["classes"].values()))) if summary["classes"] else float("nan")
-    return {**summary, **_ranked_scores(lists, parameters)}
+    return {**summary, **_ranked_scores(lists, parameters), **_scores_by_size(lists, parameters)}
 
 
 def _units(counts: np.ndarray) -> np.ndarray:
@@ -162,6 +163,30 @@ def _ranked_scores(lists: list[ListPair], parameters: EvaluatePickingParameters)
         if scores.min() >= 0 and scores.max() <= 1:  # only then may scores mean probabilities
             ranked["calibration_error"] = calibration(scores, hits).error
     return ranked
+
+
+def _scores_by_size(lists: list[ListPair], parameters: EvaluatePickingParameters) -> dict[str, Any]:
+    """Recall and average precision of each range of sizes; nothing where no limits are given."""
+    limits = size_limits(parameters)
+    if not limits:
+        return {}
+    unknown = [pair.name for pair in lists if not np.isfinite(pair.truth.diameters).all()]
+    if unknown:
+        raise InputError(f"the true particles of {', '.join(unknown[:5])} have no diameters", "a truth that states them",
+                         "leave size_limits empty")
+    items = [SizedPicks(pair.predicted.zyx, pair.predicted.score, pair.truth.zyx, pair.truth.diameters) for pair in lists]
+    return {name: scores._asdict() for name, scores in scores_by_size(items, limits, parameters.radius_px).items()}
+
+
+def size_limits(parameters: EvaluatePickingParameters) -> list[float]:
+    """The diameters in Angstrom that part the sizes; raises :class:`ParameterError` for other text."""
+    try:
+        limits = [float(word) for word in parameters.size_limits.replace(",", " ").split()]
+    except ValueError:
+        limits = [0.0]
+    if limits != sorted(set(limits)) or (limits and not 0 < limits[0] <= limits[-1] < np.inf):
+        raise ParameterError(f"size_limits = '{parameters.size_limits}'", "ascending diameters above 0 in Angstrom, such as '150, 250'")
+    return limits
 
 
 def recall_counts(parameters: EvaluatePickingParameters) -> list[int]:

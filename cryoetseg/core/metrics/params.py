@@ -33,6 +33,9 @@ class EvaluatePickingParameters(Parameters):
     class_matching: Literal["any", "same"] = parameter(
         "any", "Match particles whatever their class, or only those of the same class, with scores for each class.")
     recall_counts: str = parameter("", "Also report recall for so many of the best predictions, such as '268, 500, 800'.")
+    size_limits: str = parameter(
+        "", "Also report recall and average precision by size: the diameters that part the sizes, such as '150, 250'. The truth must state "
+        "diameters.", unit="A")
     z_start: int = parameter(0, "Particles below this z slice are left out of both lists.", unit="slices", ge=0)
     z_end: int = parameter(0, "Particles from this z slice on are left out of both lists; 0 keeps all.", unit="slices", ge=0)
     bootstrap_repeats: int = parameter(

@@ -28,7 +28,8 @@ class DogParameters(Parameters):
         ge=0.0, le=10000.0, published=240)
     selection: Literal["count", "threshold"] = parameter(
         "count", "Keep a number of best picks, or those above a threshold between the weakest and the strongest.")
-    count: int = parameter(500, "Number of picks in each tomogram; 0 keeps all.", label="Number of picks", ge=0, le=10000000, published=500)
+    count: int = parameter(500, "Number of picks in each tomogram; 0 keeps all.", label="Number of picks", ge=0, le=10000000, published=500,
+        acts_when={"selection": "count"})
     threshold: float = parameter(
         3.0, "t: picks score at least m + t (M - m) / 20, where m and M are the weakest and the strongest score.", unit="of 20",
-        ge=0.0, le=20.0, published=3)
+        ge=0.0, le=20.0, published=3, acts_when={"selection": "threshold"})

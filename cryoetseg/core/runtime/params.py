@@ -4,9 +4,10 @@ Imported by Scipion's own interpreter, so valid Python 3.8 with no dependency bu
 """
 import os
 import re
-from typing import Any, Dict, List, Literal, NamedTuple, Optional, Tuple, Type, TypeVar, get_args, get_origin
+from typing import Any, Dict, List, Literal, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import Annotated
 
 from .errors import ParameterError
 
@@ -16,10 +17,72 @@ PRESETS = ("default", "published")
 PRESET_HELP = "published takes the paper's value of every parameter that stands at its default; what you change stays as you set it."
 
 
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError("an odd number is needed, so that one is the middle")
+    return value
+
+
+OddInt = Annotated[int, AfterValidator(_odd)]
+
+
 class Parameters(BaseModel):
     """Base of every parameter model: immutable, unknown names refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Need(NamedTuple):
+    """One parameter that another one depends on: it must have one of ``values``, or none of them."""
+
+    name: str
+    values: Tuple[Any, ...]
+    is_other: bool = False
+
+    def holds(self, given: Dict[str, Any]) -> bool:
+        """Whether the parameters ``given`` are so."""
+        return (given[self.name] in self.values) != self.is_other
+
+    def words(self) -> str:
+        """``separation slices``, ``backbone other than cryoet-tiny``."""
+        shown = " or ".join(("yes" if value else "no") if isinstance(value, bool) else str(value) for value in self.values)
+        return f"{self.name} {'other than ' if self.is_other else ''}{shown}"
+
+
+Needs = Tuple[Tuple[Need, ...], ...]  # alternatives; in each all must hold
+
+
+class Other(NamedTuple):
+    """In ``acts_when``: every value but these."""
+
+    values: Tuple[Any, ...]
+
+
+def other_than(*values: Any) -> Other:
+    """For ``acts_when``: every value of a parameter but these."""
+    return Other(values)
+
+
+Condition = Dict[str, Any]  # name of a parameter -> its value, a tuple of values, or other_than(...)
+
+
+def needs_of(acts_when: Union[Condition, Sequence[Condition], None]) -> Needs:
+    """What is declared in ``acts_when`` as alternatives of needs."""
+    if not acts_when:
+        return ()
+    alternatives = [acts_when] if isinstance(acts_when, dict) else acts_when
+    return tuple(tuple(_need(name, wanted) for name, wanted in condition.items()) for condition in alternatives)
+
+
+def _need(name: str, wanted: Any) -> Need:
+    if isinstance(wanted, Other):
+        return Need(name, wanted.values, True)
+    return Need(name, wanted if isinstance(wanted, tuple) else (wanted,))
+
+
+def needs_in_words(needs: Needs) -> str:
+    """``separation slices and filters scale_aware``; alternatives are joined by "or with"."""
+    return ", or with ".join(" and ".join(need.words() for need in alternative) for alternative in needs)
 
 
 def parameter(
@@ -31,16 +94,24 @@ def parameter(
     expert: bool = False,
     published: Any = None,
     path: bool = False,
+    acts_when: Union[Condition, Sequence[Condition], None] = None,
+    keeps_result: str = "",
     **bounds: Any,
 ) -> Any:
     """Declare one field of a :class:`Parameters` model.
 
     ``help`` is what a user reads, ``unit`` goes into labels, ``expert`` hides the field from the first page of a form,
     ``published`` is the paper's value where the default differs, ``path`` marks what may name a file or folder that shapes the result.
-    ``bounds`` are pydantic's (``ge``, ``gt``, ``le``, ``lt``).
+    ``acts_when`` says with which values of other parameters this one has an effect: ``{"separation": "slices"}``, all of several, or a
+    list of alternatives; elsewhere forms hide it and command lines warn. ``keeps_result`` says why a change leaves what is found as it
+    is (time, memory, files beside the result). ``bounds`` are pydantic's (``ge``, ``gt``, ``le``, ``lt``).
     """
-    text = help if published is None else f"{help} Published value: {published}."
-    extra = {"label": label, "unit": unit, "expert": expert, "published": published, "path": path}
+    needs = needs_of(acts_when)
+    text = f"{help} Only with {needs_in_words(needs)}." if needs else help
+    if published is not None:
+        text = f"{text} Published value: {published}."
+    extra = {"label": label, "unit": unit, "expert": expert, "published": published, "path": path, "needs": needs,
+             "keeps_result": keeps_result}
     return Field(default, description=text, json_schema_extra=extra, **bounds)
 
 
@@ -65,6 +136,12 @@ class FieldDescription(NamedTuple):
     expert: bool
     lower: Optional[float]
     upper: Optional[float]
+    needs: Needs = ()
+    keeps_result: str = ""
+
+    def acts(self, values: Dict[str, Any]) -> bool:
+        """Whether this parameter has an effect beside the ``values`` of all parameters."""
+        return not self.needs or any(all(need.holds(values) for need in alternative) for alternative in self.needs)
 
 
 def describe(model: Type[Parameters]) -> List[FieldDescription]:
@@ -84,7 +161,15 @@ def _describe_field(name: str, field: Any) -> FieldDescription:
     lower, upper = _bounds(field)
     label = extra.get("label") or name.replace("_", " ").capitalize()
     return FieldDescription(name, annotation, field.default, optional, choices, field.description or "", label,
-                            extra.get("unit", ""), bool(extra.get("expert")), lower, upper)
+                            extra.get("unit", ""), bool(extra.get("expert")), lower, upper, extra.get("needs", ()),
+                            extra.get("keeps_result", ""))
+
+
+def idle_parameters(model: Type[Parameters], values: Dict[str, Any]) -> List[str]:
+    """One line for each of the ``values`` that differs from its default and has no effect beside the others."""
+    everything = {**{name: field.default for name, field in model.model_fields.items()}, **values}
+    return [f"{field.name} = {everything[field.name]} does nothing here: it acts only with {needs_in_words(field.needs)}"
+            for field in describe(model) if everything[field.name] != field.default and not field.acts(everything)]
 
 
 def _bounds(field: Any) -> Tuple[Optional[float], Optional[float]]:

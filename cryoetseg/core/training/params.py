@@ -10,7 +10,7 @@ from ..runtime.params import Parameters, parameter
 class TrainingParameters(Parameters):
     """How long, how fast and how carefully to train; shared by all methods."""
 
-    epochs: int = parameter(60, "Passes over the training items.", ge=1)
+    epochs: int = parameter(60, "Passes over the training items.", ge=1, acts_when={"iterations": 0})
     iterations: int = parameter(0, "Optimiser steps; 0 takes the number of epochs instead.", ge=0)
     minutes: float = parameter(
         0.0, "Stop after this time, at a checkpoint from which the next run goes on; 0 sets no limit.", unit="min", ge=0)
@@ -20,9 +20,11 @@ class TrainingParameters(Parameters):
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "constant", "How the learning rate moves: constant; one_cycle rises from 1/30 and falls to 1/3000; cosine falls to 0; "
         "step multiplies by a factor at fixed intervals. It moves per epoch, or per iteration when iterations are given.")
-    warm_up: float = parameter(0.1, "Part of the training in which one_cycle and cosine raise the learning rate.", expert=True, ge=0, le=1)
-    step_every: int = parameter(10000, "Epochs (or iterations, when given) between two steps of the step schedule.", expert=True, ge=1)
-    step_factor: float = parameter(0.1, "Factor of one step of the step schedule.", expert=True, gt=0, le=1)
+    warm_up: float = parameter(0.1, "Part of the training in which one_cycle and cosine raise the learning rate.", expert=True, ge=0, le=1,
+        acts_when={"schedule": ("one_cycle", "cosine")})
+    step_every: int = parameter(10000, "Epochs (or iterations, when given) between two steps of the step schedule.", expert=True, ge=1,
+        acts_when={"schedule": "step"})
+    step_factor: float = parameter(0.1, "Factor of one step of the step schedule.", expert=True, gt=0, le=1, acts_when={"schedule": "step"})
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
         "float32", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU.", expert=True)
     ema_decay: float = parameter(

@@ -20,14 +20,16 @@ Calibration = Literal["otsu", "none"]
 class TrainVoxUdaParameters(TrainingParameters):
     """Adaptation from labelled source subtomograms to an unlabelled target. The defaults fit a processor; published() is the paper."""
 
-    epochs: int = parameter(40, "Passes over the source subtomograms.", ge=1, published=300)
+    epochs: int = parameter(40, "Passes over the source subtomograms.", ge=1, published=300, acts_when={"iterations": 0})
     batch_size: int = parameter(8, "Source and target subtomograms each in one step, over all processes together.", ge=1, published=16)
     learning_rate: float = parameter(1e-3, "Largest learning rate, of Adam.", gt=0, published=1e-3)
     weight_decay: float = parameter(0.0, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves. Published: step, a tenth every 100 epochs.")
-    step_every: int = parameter(100, "Epochs (or iterations, when given) between two steps of the step schedule.", expert=True, ge=1)
-    warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    step_every: int = parameter(100, "Epochs (or iterations, when given) between two steps of the step schedule.", expert=True, ge=1,
+        acts_when={"schedule": "step"})
+    warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
+        acts_when={"schedule": ("one_cycle", "cosine")})
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
         "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU.", expert=True)
     ema_decay: float = parameter(

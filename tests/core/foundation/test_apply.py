@@ -197,3 +197,13 @@ def test_nothing_found_is_said(tomogram, backbone, tmp_path):
     assert len(read_particles(tmp_path / "TS_01_particles.star")) == 0
     assert any("membrane_threshold" in warning for warning in result.warnings)
     assert any("particle_diameter" in warning for warning in result.warnings)
+
+
+def test_a_very_small_tomogram_runs_and_a_smaller_one_is_refused(backbone, tmp_path):
+    generator = np.random.default_rng(0)
+    for name, shape in (("small", (3, 40, 12)), ("smaller", (3, 40, 6))):
+        write_volume(tmp_path / f"{name}.mrc", generator.normal(size=shape).astype(np.float32), VOXEL)
+    result = run_job(job(str(tmp_path / "small.mrc"), backbone, tmp_path / "small", z_start=0, z_end=3))
+    assert result.metrics["slabs"] == 3
+    with pytest.raises(InputError, match="at least 8"):
+        run_job(job(str(tmp_path / "smaller.mrc"), backbone, tmp_path / "smaller", z_start=0, z_end=3))

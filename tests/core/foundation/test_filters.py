@@ -1,10 +1,8 @@
-import math
-
 import numpy as np
 import pytest
 from skimage.measure import label, regionprops
 
-from cryoetseg.core.foundation.filters import circularity, drop_close_pairs, far_from, keep_best, solidity, split_particles, thin_greedily
+from cryoetseg.core.foundation.filters import circularity, drop_close_pairs, far_from, keep_best, solidity, split_particles
 from cryoetseg.core.foundation.params import FilterParameters
 
 Y, X = np.mgrid[:128, :128]
@@ -103,12 +101,6 @@ def test_the_better_of_a_close_pair_stays():
     points = np.array([[0, 0], [0, 5], [0, 10], [50, 50]])
     assert keep_best(points, np.array([0.2, 0.9, 0.3, 0.1]), 6).tolist() == [1, 3]
     assert keep_best(points, np.array([0.9, 0.2, 0.3, 0.1]), 6).tolist() == [0, 2, 3]
-
-
-def test_published_thinning_keeps_the_first_within_15_nm():
-    points = np.array([[0, 0, 0], [0, 0, 12], [0, 0, 13], [0, 0, 26]])
-    assert thin_greedily(points, 13.48).tolist() == [0, 2, 3]  # ceil(15 / 1.348) = 12 voxels
-    assert math.ceil(15 / 1.348) == 12
 
 
 def test_distance_to_an_empty_mask_is_no_limit():

@@ -7,8 +7,9 @@ from skimage.filters import apply_hysteresis_threshold, threshold_otsu
 
 from cryoetseg.core.foundation import separation
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
-from cryoetseg.core.foundation.separation import above_both, bodies, contrast, large_pieces, map_sheets, otsu, separate
+from cryoetseg.core.foundation.separation import SheetMap, above_both, bodies, contrast, large_pieces, map_sheets, otsu, separate
 from cryoetseg.core.metrics import baselines
+from cryoetseg.core.metrics.baselines import sheet_response
 from cryoetseg.core.metrics.picking import match_points
 from cryoetseg.core.volumes.streaming import z_slabs
 
@@ -149,3 +150,41 @@ def test_slabs_change_neither_otsu_nor_hysteresis(monkeypatch):
     assert otsu(centred, positive=True) == threshold_otsu(centred[centred > 0])
     assert otsu(np.full((2, 3, 4), 7.0, np.float32)) == 7
     np.testing.assert_array_equal(above_both(volume, 0.5, 1.5), apply_hysteresis_threshold(volume, 0.5, 1.5))
+
+
+def test_a_sheet_must_be_strong_somewhere():
+    joined = np.zeros((3, 20, 20), np.float32)
+    joined[1, 4], joined[1, 14], joined[1, 14, 9] = 1.5, 1.5, 2.5
+    kept = SheetMap(joined, np.ones(joined.shape, bool)).pieces(1.0, 10, PARAMETERS)  # threshold 1.2, seed 2
+    assert kept[1, 14].all()
+    assert kept.sum() == 20
+
+
+def test_the_core_is_narrower_than_the_answer_of_the_filter():
+    sheet = noisy(plane(30))
+    core = map_sheets(sheet, VOXEL, PARAMETERS).core
+    assert core[:, 4:-4, 30].all()
+    assert core.mean() < 0.1
+    assert (sheet_response(sheet, PARAMETERS.membrane_scale / VOXEL) > 0).mean() > 0.4  # noise answers too
+
+
+def test_what_lies_inside_a_particle_is_no_membrane():
+    ball, sheet = balls([(12, 26, 50)]), plane(50, stop=33)  # 33 voxels: long enough for a membrane, too short for a wall
+    membranes, particles = separated(sheet, ball, membrane_extent=300.0, particle_threshold=4.0)
+    (centre,) = particles.zyx
+    assert np.linalg.norm(centre - (12, 26, 50)) < 3
+    assert not membranes[bodies(centre[None], DIAMETER_PX, SHAPE)].any()
+    alone, _ = separated(sheet, ball, membrane_extent=300.0, particle_threshold=50.0)
+    assert alone[12, 26, 48:53].any()
+
+
+def test_what_only_the_density_shows_is_found():
+    _, particles = separated(plane(12), balls(CENTRES))
+    assert len(match_points(particles.zyx, CENTRES, 2.0).distance) == len(CENTRES)
+
+
+@pytest.mark.parametrize(("spacing", "count"), [(0.75, 2), (1.6, 1)])
+def test_of_two_particles_nearer_than_the_spacing_one_stays(spacing, count):
+    pair = balls([(12, 20, 40), (12, 20 + 1.4 * DIAMETER_PX, 40)])
+    _, particles = separated(pair, pair, particle_spacing=spacing)
+    assert len(particles.zyx) == count

@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 
 from cryoetseg.core.foundation.params import SlabParameters
-from cryoetseg.core.foundation.slabs import even_out, minmax, prepare_slab, read_slab, slab_indices
+from cryoetseg.core.foundation.slabs import even_out, minmax, prepare_slab, read_slab, slab_indices, stretched
 from cryoetseg.core.runtime.errors import InputError, ParameterError
+from cryoetseg.core.runtime.params import parameters_from
 
 PLAIN = SlabParameters(clahe=False, smoothing_sigma=0)
 
@@ -70,3 +71,14 @@ def test_constant_slice_gives_a_constant_picture():
 def test_wrong_shape_and_nan_are_refused(bad):
     with pytest.raises(InputError):
         prepare_slab(bad, SlabParameters())
+
+
+def test_a_constant_slice_stays_black():
+    np.testing.assert_array_equal(stretched(np.full((16, 16), 7.0, np.float32), SlabParameters()), 0)
+    np.testing.assert_array_equal(stretched(np.full((16, 16), 7.0, np.float32), SlabParameters(stretch="minmax")), 0)
+
+
+@pytest.mark.parametrize("slices", [2, 4])
+def test_an_even_number_of_slices_has_no_middle(slices):
+    with pytest.raises(ParameterError, match=r"averaged_slices.*odd"):
+        parameters_from(SlabParameters, {"averaged_slices": slices})

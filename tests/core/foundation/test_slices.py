@@ -64,3 +64,25 @@ def test_nothing_on_the_canvas_gives_nothing():
     membranes, particles = separate_slices(np.full((2, 64, 64), 255, np.float32), [0, 1], 20.0, SegmentSlabsParameters())
     assert not membranes.any()
     assert particles.zyx.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("apart", "kept"), [(12, 1), (13, 2)])
+def test_the_published_thinning_reaches_15_nm_rounded_up(apart, kept):
+    parameters = SegmentSlabsParameters.published(splitter="watershed", slab_correction=False)
+    stack = np.stack([canvas(512, SMALL_DISCS[:1], 2.5)] * 2)
+    _, particles = separate_slices(stack, [30, 30 + apart], 13.48, parameters)  # 11.1 voxels
+    assert len(particles.zyx) == kept
+
+
+def test_the_published_32_pixels_are_counted_within_a_quadrant():
+    parameters = SegmentSlabsParameters.published(splitter="watershed", slab_correction=False)
+    across, within = [(100, 250), (100, 262)], [(400, 350), (400, 362)]  # 24 pixels of the frame apart; the seam lies at 256
+    _, particles = separate_slices(canvas(512, across + within, 2.5)[None], [0], 20.0, parameters)
+    np.testing.assert_allclose(particles.zyx[np.argsort(particles.zyx[:, 2])][:, 1:], across, atol=0.6)
+
+
+def test_membranes_grow_also_where_gaps_are_not_closed():
+    parameters = SegmentSlabsParameters(particle_diameter=240.0, membrane_closing=False, membrane_dilation_px=2)
+    stack = canvas(96, [], 6, walls=(48,))[None]
+    grown, thin = (separate_slices(stack, [0], 20.0, parameters.model_copy(update={"membrane_dilation_px": width}))[0] for width in (2, 0))
+    assert grown[0, 48].sum() == thin[0, 48].sum() + 4

@@ -66,3 +66,8 @@ def test_cellpose_without_the_package_is_one_clear_error(monkeypatch):
     monkeypatch.setitem(sys.modules, "cellpose.models", None)
     with pytest.raises(WeightsError, match="watershed"):
         make_splitter(SplittingParameters(splitter="cellpose"), 10.0)
+
+
+def test_a_bulging_body_is_not_cut_into_parts_nearer_than_a_third_of_its_size():
+    labels = watershed_regions(disc(30, 30, 8) | disc(30, 38, 8), 25)
+    assert np.unique(labels[labels > 0]).size == 1

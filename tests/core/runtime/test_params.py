@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from cryoetseg.core.runtime.errors import ParameterError
-from cryoetseg.core.runtime.params import Parameters, describe, parameter, parameters_from
+from cryoetseg.core.runtime.params import OddInt, Parameters, describe, idle_parameters, other_than, parameter, parameters_from
 
 
 class Example(Parameters):
@@ -65,3 +65,41 @@ def test_an_unknown_name_is_answered_with_the_known_ones():
 def test_parameters_cannot_be_changed_afterwards():
     with pytest.raises(ValidationError):
         Example().rounds = 5
+
+
+class Dependent(Parameters):
+    """Fields that act beside others only."""
+
+    way: Literal["volume", "slices"] = parameter("volume", "Way.")
+    name: str = parameter("tiny", "Name.")
+    exact: bool = parameter(True, "Exact.")
+    offset: float = parameter(3.0, "Offset.", published=2, acts_when={"way": "slices", "exact": True})
+    folder: str = parameter("", "Folder.", acts_when=[{"name": other_than("tiny", "small")}, {"way": "slices"}])
+
+
+def test_help_tells_with_what_a_parameter_acts():
+    helps = {field.name: field.help for field in describe(Dependent)}
+    assert helps["offset"] == "Offset. Only with way slices and exact yes. Published value: 2."
+    assert helps["folder"] == "Folder. Only with name other than tiny or small, or with way slices."
+
+
+@pytest.mark.parametrize(("values", "idle"), [
+    ({}, []), ({"offset": 4.0}, ["offset"]), ({"offset": 4.0, "way": "slices"}, []),
+    ({"offset": 4.0, "way": "slices", "exact": False}, ["offset"]),
+    ({"folder": "a"}, ["folder"]), ({"folder": "a", "name": "small"}, ["folder"]), ({"folder": "a", "name": "large"}, []),
+    ({"folder": "a", "way": "slices"}, []), ({"offset": 4.0, "folder": "a"}, ["offset", "folder"]),
+])
+def test_what_was_changed_and_does_nothing_is_named(values, idle):
+    assert [line.split(" = ")[0] for line in idle_parameters(Dependent, values)] == idle
+
+
+def test_odd_numbers_are_asked_for():
+    class Sliced(Parameters):
+        """One field."""
+
+        slices: OddInt = parameter(3, "Slices.", ge=1)
+
+    assert describe(Sliced)[0].kind is int
+    assert describe(Sliced)[0].lower == 1
+    with pytest.raises(ParameterError, match=r"slices.*odd"):
+        parameters_from(Sliced, {"slices": 4})

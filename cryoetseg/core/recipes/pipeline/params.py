@@ -4,7 +4,7 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 """
 from typing import Any, Dict, Literal
 
-from ...runtime.params import Parameters, parameter
+from ...runtime.params import Parameters, other_than, parameter
 
 
 class PipelineParameters(Parameters):
@@ -18,11 +18,13 @@ class PipelineParameters(Parameters):
     training_tomograms: int = parameter(
         1, "So many of the tomograms, from the first on, give the pseudo-labels that the students learn from.", published=1, ge=1)
     z_start: int = parameter(
-        0, "First slice of the slabs that give pseudo-labels, counted from 0; used together with the end slice.", unit="slices", ge=0)
+        0, "First slice of the slabs that give pseudo-labels, counted from 0; used together with the end slice.", unit="slices", ge=0,
+        acts_when={"z_end": other_than(0)})
     z_end: int = parameter(
         0, "Slice after the last that gives pseudo-labels; 0 takes slices in the middle of the tomogram.", unit="slices", ge=0)
     labelled_slices: int = parameter(
-        32, "Slices in the middle that give pseudo-labels where no range is given.", unit="slices", published=100, ge=1)
+        32, "Slices in the middle that give pseudo-labels where no range is given.", unit="slices", published=100, ge=1,
+        acts_when={"z_end": 0})
     oracle: bool = parameter(
         True, "Where the truth of the training tomograms is given, train the same students on it too: the bound from above.")
     steps: Dict[str, Dict[str, Any]] = parameter(

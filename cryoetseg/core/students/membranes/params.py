@@ -4,7 +4,7 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 """
 from typing import Any, Literal
 
-from ...runtime.params import Parameters, parameter
+from ...runtime.params import Parameters, other_than, parameter
 from ...training.params import TrainingParameters
 
 
@@ -21,7 +21,8 @@ class TrainMembranesParameters(TrainingParameters):
         "adamw", "Optimiser: AdamW, or gradient descent with momentum 0.9.", expert=True, published="sgd")
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves.", expert=True, published="step")
-    warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
+    warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
+        acts_when={"schedule": ("one_cycle", "cosine")})
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
         "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it, three times faster on such processors.",
         expert=True, published="float32")
@@ -73,9 +74,11 @@ class TrainMembranesParameters(TrainingParameters):
         "where it was confident. Meant for pseudo-labels; exact labels need none.",
         label="Rounds of self-training", ge=0, le=5, published=0)
     confidence: float = parameter(
-        0.2, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this.", expert=True, ge=0, lt=1)
+        0.2, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this.", expert=True, ge=0, lt=1,
+        acts_when={"rounds": other_than(0)})
     smallest_component: float = parameter(
-        1e6, "Connected membranes of a smaller volume become background in self-training.", unit="A^3", expert=True, ge=0)
+        1e6, "Connected membranes of a smaller volume become background in self-training.", unit="A^3", expert=True, ge=0,
+        acts_when={"rounds": other_than(0)})
     held_out: float = parameter(
         0.15, "Share of the labelled slices kept for validation, one block of neighbours. The paper draws single slices, whose "
         "neighbours are trained on.", expert=True, ge=0, le=0.5, published=0.2)

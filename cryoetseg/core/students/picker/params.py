@@ -110,7 +110,8 @@ class PickDeepetParameters(Parameters):
         0.0, "Picks whose centre lies nearer to a face of the tomogram are left out.", label="Distance from the faces", unit="A", ge=0.0,
         le=10000.0)
     cut: float = parameter(
-        0.5, "Probability above which a voxel belongs to a particle, for published peaks.", expert=True, gt=0.0, lt=1.0, published=0.5)
+        0.5, "Probability above which a voxel belongs to a particle, for published peaks.", expert=True, gt=0.0, lt=1.0, published=0.5,
+        acts_when={"peaks": "published"})
     tile_px: int = parameter(
         64, "Side of a tile, a multiple of 8.", unit="voxel", expert=True, ge=16, le=512, multiple_of=8, published=72)
     padding_px: int = parameter(

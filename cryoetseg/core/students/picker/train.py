@@ -28,6 +28,7 @@ from .model import NETWORK, PickerModel, build_network, picker_model
 from .params import PickDeepetParameters, TrainPickerParameters
 from .start import Start
 
+ANY_HEIGHT = 1e-6  # in self-training the number of labels decides how many picks stay, not their height
 CERTAIN = 20.0  # logit of a voxel that must not move the loss
 FEWER_THAN_ALL = 0.6  # share of the slices below which a warning says that only these teach
 
@@ -157,7 +158,8 @@ def _relabelled(item: LabelledVolume, model: PickerModel, classes: ParticleClass
         return item
     first, last = item.z_range
     part = replace(item.volume, data=item.volume.part((slice(first, last),)))
-    picks = pick_volume(part, model, PickDeepetParameters(count=int((~item.doubtful).sum())), choose_device(device)).table
+    wanted = PickDeepetParameters(count=int((~item.doubtful).sum()), height_threshold=ANY_HEIGHT)
+    picks = pick_volume(part, model, wanted, choose_device(device)).table
     zyx = np.rint(picks.shifted((first, 0, 0)).zyx).astype(np.int64)
     value = np.searchsorted(classes.numbers, picks.class_id) + 1
     return LabelledVolume(item.volume, zyx, value, np.zeros(len(zyx), dtype=bool), item.z_range)

@@ -4,7 +4,7 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 """
 from typing import Literal
 
-from ...runtime.params import Parameters, parameter
+from ...runtime.params import Parameters, other_than, parameter
 from ...training.params import TrainingParameters
 
 
@@ -12,7 +12,7 @@ class TrainSegmenterParameters(TrainingParameters):
     """DeepFinder's network on tomograms with class labels; the defaults give a first useful model on a processor in minutes."""
 
     iterations: int = parameter(200, "Optimiser steps; 0 takes the number of epochs instead. Published: 100 epochs.", ge=0)
-    epochs: int = parameter(100, "Passes over the training patches, where the number of steps is 0.", ge=1)
+    epochs: int = parameter(100, "Passes over the training patches, where the number of steps is 0.", ge=1, acts_when={"iterations": 0})
     batch_size: int = parameter(4, "Patches in one optimiser step, over all processes together.", ge=1, published=25)
     learning_rate: float = parameter(2e-3, "Largest learning rate.", gt=0, published=1e-4)
     weight_decay: float = parameter(0.0, "Weight decay of the optimiser.", expert=True, ge=0)
@@ -38,7 +38,8 @@ class TrainSegmenterParameters(TrainingParameters):
     augmentation: Literal["none", "tilt_axis", "three_axes"] = parameter(
         "three_axes", "Random half turns: about the tilt axis, which leaves any missing wedge as it is, or about all three axes, which "
         "suits tilt ranges symmetric about 0.", published="tilt_axis")
-    tilt_axis: Literal["y", "x"] = parameter("y", "Axis of the tomogram about which the sample was tilted.", expert=True)
+    tilt_axis: Literal["y", "x"] = parameter("y", "Axis of the tomogram about which the sample was tilted.", expert=True,
+        acts_when={"augmentation": "tilt_axis"})
     normalisation: Literal["tomogram", "patch"] = parameter(
         "tomogram", "Mean 0 and deviation 1 of the whole tomogram, as in use, or of each patch.", expert=True, published="patch")
     loss: Literal["dice_ce", "tversky"] = parameter(
@@ -46,7 +47,7 @@ class TrainSegmenterParameters(TrainingParameters):
     held_out: float = parameter(
         0.15, "Share of every tomogram, one block at the end of its longer side in the plane, kept for validation; 0 validates nothing.",
         ge=0, lt=0.5)
-    validation_patches: int = parameter(24, "Patches of one validation.", expert=True, ge=1)
+    validation_patches: int = parameter(24, "Patches of one validation.", expert=True, ge=1, acts_when={"held_out": other_than(0)})
 
     class_names: str = parameter(
         "", "Names of the classes 1, 2, ... with commas: ribosome,proteasome. With names every class must have labels.",
@@ -81,17 +82,20 @@ class SegmentClassesParameters(Parameters):
     coordinates: bool = parameter(True, "Turn the class map into coordinates for each class.")
     clustering: Literal["components", "mean_shift"] = parameter(
         "components", "How voxels become particles: connected voxels of any class, cut apart where they are too large; or mean shift over "
-        "all voxels. The class is that of most voxels.", published="mean_shift")
+        "all voxels. The class is that of most voxels.", published="mean_shift", acts_when={"coordinates": True})
     cluster_radius: float = parameter(
         0.0, "Radius of the mean shift; 0 takes that of the smallest class in the training, published 5 voxels of 10 A.", unit="A",
-        ge=0, le=5000, published=50)
+        ge=0, le=5000, published=50, acts_when={"coordinates": True, "clustering": "mean_shift"})
     smallest_part: float = parameter(
-        0.25, "Particles have at least this part of the volume that their class had in the training.", ge=0, le=1)
+        0.25, "Particles have at least this part of the volume that their class had in the training.", ge=0, le=1,
+        acts_when={"coordinates": True})
     largest_part: float = parameter(
-        4.0, "Particles have at most this multiple of the volume that their class had in the training; 0 sets no limit.", ge=0)
+        4.0, "Particles have at most this multiple of the volume that their class had in the training; 0 sets no limit.", ge=0,
+        acts_when={"coordinates": True})
     sizes: str = parameter(
         "", "Smallest and largest number of voxels of classes, in place of the two above: 1:50-900,3:20-.",
-        label="Size limits", expert=True)
-    smallest_score: float = parameter(0.0, "Particles score at least this; scores go from 0 to 1.", ge=0, le=1)
+        label="Size limits", expert=True, acts_when={"coordinates": True})
+    smallest_score: float = parameter(0.0, "Particles score at least this; scores go from 0 to 1.", ge=0, le=1,
+        acts_when={"coordinates": True})
     resample: bool = parameter(
         True, "Resample tomograms whose voxel size differs from the model's by more than 5 % and bring the results back.", expert=True)

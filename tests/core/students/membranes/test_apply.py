@@ -85,3 +85,14 @@ def test_a_damaged_model_is_refused(trained, tmp_path):
     inputs = [InputFile(path=str(tmp_path / "model"), role="model"), InputFile(path=str(tmp_path / "a.mrc"))]
     with pytest.raises(WeightsError, match="damaged"):
         run(Job(method="segment-membranes", inputs=inputs, output_folder=str(tmp_path / "out")))
+
+
+def test_the_slices_beside_the_range_are_seen(trained):
+    grey, _ = sheet(3)
+    other = grey.copy()
+    other[3] += np.random.default_rng(0).normal(0, 3, grey.shape[1:])
+    part = ALL.model_copy(update={"z_start": 4, "z_end": 6})
+    first, second = (segment_membranes(volume, VOXEL_SIZE, trained.model, part, device="cpu").probability for volume in (grey, other))
+    difference = np.abs(first.astype(np.float32) - second)
+    assert difference[4].max() > 5 * difference[5].max()
+    assert difference[4].max() > 0.1

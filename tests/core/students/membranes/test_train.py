@@ -14,7 +14,7 @@ from cryoetseg.core.students.membranes.judge import forgotten
 from cryoetseg.core.students.membranes.network import MembraneModel, build_network, load_membrane_model
 from cryoetseg.core.students.membranes.params import SegmentMembranesParameters, TrainMembranesParameters
 from cryoetseg.core.students.membranes.task import MembraneTask
-from cryoetseg.core.students.membranes.train import run, train_membranes
+from cryoetseg.core.students.membranes.train import _relabelled, run, train_membranes
 from cryoetseg.core.volumes.io import write_volume
 
 from .conftest import QUICK, VOXEL_SIZE, sheet, training_volume
@@ -148,3 +148,12 @@ def test_a_job_writes_the_model_and_tells_which_slices_it_left_out(tmp_path):
     write_json(tmp_path / "out" / "model" / "card.json", {**card, "method": "picker"})
     with pytest.raises(WeightsError, match="'picker'"):
         load_membrane_model(tmp_path / "out" / "model")
+
+
+@pytest.mark.parametrize(("smallest", "stays"), [(0.0, True), (1e12, False)])
+def test_small_components_become_background_in_self_training(trained, tmp_path, smallest, stays):
+    parameters = TrainMembranesParameters(**QUICK, smallest_component=smallest)
+    (tomogram,) = open_labelled([training_volume()], parameters)
+    targets = _relabelled(tomogram, trained.model, parameters, tmp_path, "cpu").targets
+    assert (targets.probability >= 0.5).any() == stays
+    assert (targets.probability > 0).any()

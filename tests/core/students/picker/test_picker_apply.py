@@ -20,7 +20,7 @@ from cryoetseg.core.students.picker.nms import Peaks
 from cryoetseg.core.students.picker.params import PickDeepetParameters, TrainPickerParameters
 from cryoetseg.core.students.picker.ranking import contrast_at, ranked
 from cryoetseg.core.students.picker.start import Start
-from cryoetseg.core.students.picker.train import PickerTask, run, train_picker
+from cryoetseg.core.students.picker.train import PickerTask, _relabelled, run, train_picker
 from cryoetseg.core.students.volumes import volume_from_array
 from cryoetseg.core.volumes.io import write_volume
 
@@ -266,3 +266,37 @@ def test_self_training_learns_from_the_pickers_own_picks(tmp_path):
     p = TrainPickerParameters(**{**SHORT, "iterations": 4, "rounds": 2})
     _, outcome, _ = train_picker([student_volume(0)], p, tmp_path, 0, "cpu")
     assert outcome.folder.name == "round_2"
+
+
+class Faint(nn.Module):
+    """Gives a fifth to the voxels above 5: never half of what a lonely label reaches."""
+
+    def forward(self, volumes):
+        return torch.logit((volumes > 5) * 0.2, eps=1e-6)
+
+
+def planted(places, shape=(40, 32, 32)):
+    volume = np.zeros(shape, np.float32)
+    for z, y, x in places:
+        volume[z - 2:z + 3, y - 2:y + 3, x - 2:x + 3] = template("sphere", 5)
+    return volume
+
+
+@pytest.mark.parametrize(("distance", "count"), [(70.0, 2), (90.0, 1)])
+def test_of_picks_nearer_than_the_smallest_distance_one_stays(distance, count):
+    volume = planted([(16, 16, 8), (16, 16, 16)])
+    picker = PickerModel(Threshold(), 24, 10.0, "sphere", (1,), ("ball",), (70.0,), (5,))
+    settings = PickDeepetParameters(**TILES, height_threshold=0.05, distance=distance)
+    assert len(picking.pick_particles(volume, 10.0, picker, settings, device="cpu")) == count
+
+
+def test_self_training_keeps_as_many_picks_as_there_were_labels_at_their_places():
+    places = [(22, 8, 8), (24, 20, 20), (26, 8, 24)]
+    table = ParticleTable.from_points(np.array(places, float), voxel_size=10.0, tilt_series_id="sample")
+    volume = volume_from_array("sample", planted(places), 10.0, particles=table)
+    parameters = TrainPickerParameters(**SHORT, z_start=14, z_end=36)
+    classes = particle_classes([table], 10.0, parameters)
+    picker = PickerModel(Faint(), 24, 10.0, "sphere", (1,), ("ball",), (70.0,), (5,))
+    taught = _relabelled(labelled_volume(volume, classes, parameters), picker, classes, "cpu")
+    assert sorted(map(tuple, taught.zyx.tolist())) == sorted(places)
+    assert taught.value.tolist() == [1, 1, 1]

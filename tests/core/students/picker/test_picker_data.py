@@ -136,3 +136,10 @@ def test_published_warping_moves_grey_values_and_labels_alike():
         overlap = 2 * ((grey > 0.5) & (labels == 1)).sum() / ((grey > 0.5).sum() + (labels == 1).sum())
         assert overlap > 0.95
     assert changed
+
+
+def test_a_certain_particle_is_not_covered_by_a_doubtful_neighbour():
+    volume = student_volume([[24, 20, 22], [24, 20, 24]], score=[0.9, 0.1])
+    _, labels = crops(volume, ignored_share=0.4, label="cubic").draw(0, np.random.default_rng(0))
+    assert (labels == 1).sum() >= 5**3  # all of its own body
+    assert (labels == -1).any()
