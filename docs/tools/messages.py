@@ -23,7 +23,7 @@ TOPICS = {
     "dual": "DUAL", "dual_chain": "DUAL", "voxuda": "Vox-UDA", "voxuda_source": "Vox-UDA", "generation": "Generated particles",
     "picking": "Difference of Gaussians", "pipeline": "The whole chain", "report": "Reports", "protocols": "Scipion side",
     "interchange": "Projects and scenes of other programs", "viewers": "Scipion side", "wizards": "Scipion side",
-    "demo": "The demo", "napari_plugin": "napari",
+    "demo": "The demo", "napari_plugin": "napari", "star_rows": "Scipion side",
 }
 NAMES = {"strerror": "reason"}  # attributes that tell more under another word
 INTRO = """<!-- Made by docs/tools/make_pages.py from the code; change that, not this page. -->

@@ -26,24 +26,17 @@ class SlabParameters(Parameters):
     cleaning: Literal["auto", "off"] = parameter(
         "auto",
         "Find borders, empty corners, gold and hot voxels, so that they decide nothing. The paper takes every voxel as it is: off.",
-        published="off",
-        expert=True,
+        published="off", expert=True,
     )
     averaged_slices: OddInt = parameter(
         1,
         "Slices averaged into one slab, an odd number. More raise the signal and blur along z.",
-        unit="slices",
-        published=1,
-        expert=True,
-        ge=1,
-        le=9,
-        acts_when=ONE_SLICE,
+        unit="slices", published=1, expert=True, ge=1, le=9, acts_when=ONE_SLICE,
     )
     stretch: Literal["percentile", "minmax"] = parameter(
         "percentile",
         "Contrast stretch of each slice: between two percentiles, or from minimum to maximum, where one hot voxel squeezes the slice.",
-        published="minmax",
-        expert=True,
+        published="minmax", expert=True,
     )
     stretch_low: float = parameter(0.5, "Lower percentile of the stretch.", unit="%", expert=True, ge=0, lt=50,
         acts_when={"stretch": "percentile"})
@@ -52,8 +45,7 @@ class SlabParameters(Parameters):
     clahe: bool = parameter(
         True,
         "Even out local contrast (CLAHE, clip limit 2, 8 x 8 regions). The paper applies it, its released program does not.",
-        expert=True,
-        acts_when=ONE_SLICE,
+        expert=True, acts_when=ONE_SLICE,
     )
     smoothing_sigma: float = parameter(
         1.25, "Width of the Gaussian that smooths each slab.", unit="voxel", published=1.25, expert=True, ge=0, le=10, acts_when=ONE_SLICE)
@@ -68,8 +60,7 @@ class TilingParameters(Parameters):
     tiling: Literal["voxels", "quadrants"] = parameter(
         "voxels",
         "Overlapping tiles of a fixed number of voxels, or four quadrants of the slab stretched to a fixed frame.",
-        published="quadrants",
-        expert=True,
+        published="quadrants", expert=True,
     )
     tile_px: int = parameter(
         128, "Side of one tile in voxels of the tomogram (tiling 'voxels').", label="Tile side", unit="voxel", expert=True, ge=16, le=4096,
@@ -80,11 +71,7 @@ class TilingParameters(Parameters):
         8,
         "Tokens dropped along each side of a tile before the spectral step, because the padding of the network's convolutions makes "
         "eigenvectors of its own there (tiling 'voxels').",
-        unit="tokens",
-        expert=True,
-        ge=0,
-        le=16,
-        acts_when={"tiling": "voxels"},
+        unit="tokens", expert=True, ge=0, le=16, acts_when={"tiling": "voxels"},
     )
 
 
@@ -95,41 +82,30 @@ class BackboneParameters(Parameters):
         "cryoet-tiny",
         "Network that gives the affinities: cryoet-tiny (shipped), stable-diffusion-v1-4 (fetched by 'cryoetseg weights fetch'), or a "
         "folder in diffusers format.",
-        published="stable-diffusion-v1-4",
-        path=True,
+        published="stable-diffusion-v1-4", path=True,
     )
     weights_folder: str = parameter("", "Folder with fetched weights; empty takes the one 'cryoetseg weights' uses.", expert=True,
         acts_when=[ONE_SLICE, {"separation": "slices", "splitter": "cellpose"}])
     draws: int = parameter(
         1,
         "Noise draws averaged per tile. The paper's solver runs the network about 200 times a tile.",
-        expert=True,
-        ge=1,
-        le=500,
+        expert=True, ge=1, le=500,
     )
     noise_step: Literal["fixed", "random"] = parameter(
         "fixed",
         "Steps of the diffusion noise: drawn once for all slabs of a run, or anew for each slab, which makes the grey level of canvases "
         "jump from slab to slab.",
-        published="random",
-        expert=True,
+        published="random", expert=True,
     )
     noise_reach: float = parameter(
         680.0,
         "Length that divided by the voxel size gives the largest noise step: 50 at 13.48 A.",
-        unit="A",
-        published=680.0,
-        expert=True,
-        gt=0,
-        le=10000,
-        acts_when=ONE_SLICE,
+        unit="A", published=680.0, expert=True, gt=0, le=10000, acts_when=ONE_SLICE,
     )
     empty_prompt: Literal["required", "zeros"] = parameter(
         "required",
         "Stable Diffusion's embedding of the empty prompt: read from the weights folder, or explicitly replaced by zeros.",
-        published="required",
-        expert=True,
-        acts_when=ONE_SLICE,
+        published="required", expert=True, acts_when=ONE_SLICE,
     )
 
 
@@ -153,11 +129,7 @@ class SpectralParameters(Parameters):
     replay_probability: float = parameter(
         0.9,
         "Chance that an iteration of the gradient solver takes the last affinities again instead of running the network.",
-        published=0.9,
-        expert=True,
-        ge=0,
-        lt=1,
-        acts_when={"solver": "gradient"},
+        published=0.9, expert=True, ge=0, lt=1, acts_when={"solver": "gradient"},
     )
 
 
@@ -168,12 +140,7 @@ class AggregationParameters(Parameters):
     inversion_pixel: float = parameter(
         100.0,
         "Grey value above which a pixel counts as bright when deciding on inversion.",
-        unit="0-255",
-        published=100.0,
-        expert=True,
-        ge=0,
-        le=255,
-        acts_when={"aggregation": "greedy"},
+        unit="0-255", published=100.0, expert=True, ge=0, le=255, acts_when={"aggregation": "greedy"},
     )
     inversion_area: float = parameter(
         0.4, "An eigenimage with a smaller share of bright pixels is inverted.", published=0.4, expert=True, ge=0, le=1,
@@ -217,18 +184,12 @@ class ThresholdParameters(ParticleSizeParameters):
     threshold_scale: Literal["scale_aware", "published"] = parameter(
         "scale_aware",
         "Window of the local threshold: from the particle diameter, or 15 pixels, which turns discs over 8 pixels radius into rings.",
-        published="published",
-        acts_when=SLICES,
+        published="published", acts_when=SLICES,
     )
     threshold_block_px: int = parameter(
         15,
         "Window of the local threshold, the smallest one when scale-aware; an odd number.",
-        unit="pixel",
-        published=15,
-        expert=True,
-        ge=3,
-        le=513,
-        acts_when=SLICES,
+        unit="pixel", published=15, expert=True, ge=3, le=513, acts_when=SLICES,
     )
     threshold_offset: float = parameter(
         3.0, "How much darker than its surroundings a pixel must be. Higher keeps less.", unit="0-255", published=3.0, ge=-50, le=100,
@@ -236,11 +197,7 @@ class ThresholdParameters(ParticleSizeParameters):
     large_body_diameter: float = parameter(
         0.0,
         "Diameter of large bodies to be filled by a second, wider window; 0 leaves it out (scale-aware).",
-        unit="A",
-        expert=True,
-        ge=0,
-        le=50000,
-        acts_when={**SLICES, "threshold_scale": "scale_aware"},
+        unit="A", expert=True, ge=0, le=50000, acts_when={**SLICES, "threshold_scale": "scale_aware"},
     )
 
 
@@ -260,8 +217,7 @@ class FilterParameters(ParticleSizeParameters):
     filters: Literal["scale_aware", "published"] = parameter(
         "scale_aware",
         "Rules by area, solidity and eccentricity from the particle diameter, or the published ones, which pass small discs only.",
-        published="published",
-        acts_when=SLICES,
+        published="published", acts_when=SLICES,
     )
     smallest_area: float = parameter(0.4, "Smallest area of a particle, as a share of its disc.", expert=True, ge=0, le=1,
         acts_when=SCALE_AWARE)
@@ -273,18 +229,12 @@ class FilterParameters(ParticleSizeParameters):
     membrane_area: float = parameter(
         32000.0,
         "Smallest area of a membrane piece in one slab; smaller ones are dropped, and particles need keep no distance from them.",
-        unit="A^2",
-        expert=True,
-        ge=0,
-        acts_when=SLICES,
+        unit="A^2", expert=True, ge=0, acts_when=SLICES,
     )
     membrane_distance: float = parameter(
         0.5,
         "Distance a particle's centre keeps from membranes, as a share of the particle diameter. The published rule is 10 pixels.",
-        expert=True,
-        ge=0,
-        le=10,
-        acts_when=SCALE_AWARE,
+        expert=True, ge=0, le=10, acts_when=SCALE_AWARE,
     )
     membrane_closing: bool = parameter(True, "Close small gaps of membranes. The paper does, with unknown settings.", expert=True,
         acts_when=SLICES)
