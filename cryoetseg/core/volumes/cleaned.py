@@ -54,7 +54,7 @@ class CleanedView:
 
     def __getitem__(self, key: Any) -> np.ndarray:
         block = np.array(self.volume[key], dtype=np.float32)
-        if not self.deviation > 0:
+        if self.deviation == 0:  # one that is no number goes through, so that what reads it refuses it
             return np.zeros_like(block)
         invalid = None if self.grey.invalid is None else ~self.valid(key)
         np.clip(block, self.grey.low, self.grey.high, out=block)
