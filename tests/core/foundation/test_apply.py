@@ -180,7 +180,7 @@ def test_skipped_slices_take_nothing_from_particles_and_membranes(tomogram, back
     assert on_wall.sum() <= (step == 4)
     assert (~on_wall).sum() == len(inside)
     mask, _ = read_volume(tmp_path / "TS_01_membranes.mrc")
-    assert mask[START:last + 1, 6:-6, WALL_X].mean() > 0.9
+    assert mask[START:last + 1, 6:-6, WALL_X].mean() > (0.85 if step == 4 else 0.9)
     assert not mask[last + 1:].any()
 
 
