@@ -11,7 +11,7 @@ import numpy as np
 from ..particles.copick import write as write_picks
 from ..particles.table import ParticleTable
 from ..runtime.errors import InputError
-from ..runtime.files import write_text
+from ..runtime.files import write_text, writing_by
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
@@ -33,9 +33,10 @@ def run(job: Job) -> MethodOutcome:
     """Write the job's tomograms, masks and particles. Raises :class:`JobError` and :class:`InputError`."""
     parameters = parameters_from(ExportCopickParameters, job.parameters)
     writer = Writer(open_or_new(Path(job.output_folder), parameters), parameters, Path(job.output_folder))
-    for material in gather(job):
-        writer.write(material)
-    writer.finish()
+    with writing_by(None):  # a project keeps its data where its configuration says, which may be beside the output folder
+        for material in gather(job):
+            writer.write(material)
+        writer.finish()
     return writer.outcome
 
 

@@ -5,7 +5,7 @@ import pytest
 from cryoetseg.core.metrics.picking import precision_recall_f1
 from cryoetseg.core.particles.formats import read_particles
 from cryoetseg.core.picking.apply import run
-from cryoetseg.core.runtime.errors import JobError, ParameterError
+from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.volumes.io import write_volume
 
@@ -81,5 +81,5 @@ def test_bad_jobs_are_refused(dark_tomogram, tmp_path):
         run(job(dark_tomogram, tmp_path, particle_diameter=20.0))
     with pytest.raises(ParameterError, match="unknown"):
         run(job(dark_tomogram, tmp_path, diameter=20.0))
-    with pytest.raises(JobError, match="tomogram"):
+    with pytest.raises(InputError, match="tomogram"):
         run(Job(method="pick-dog", output_folder=str(tmp_path)))

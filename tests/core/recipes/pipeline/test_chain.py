@@ -53,7 +53,7 @@ def test_training_tomograms_of_different_depth_need_a_range(tmp_path, tomogram):
 
 
 def test_results_are_named_after_tomograms_so_names_differ(tmp_path, tomogram):
-    with pytest.raises(InputError, match="named a"):
+    with pytest.raises(InputError, match="called a that cannot be told apart"):
         Chain(job_of(tmp_path, tomogram("a", 8), tomogram("a", 8)), PipelineParameters())
     with pytest.raises(InputError, match="at least one"):
         Chain(job_of(tmp_path), PipelineParameters())
@@ -76,10 +76,10 @@ def test_the_oracle_sees_the_same_slices_as_the_student(tmp_path):
     table = ParticleTable.from_points([[3.4, 1, 1], [3.5, 2, 2], [7.4, 3, 3], [7.5, 4, 4]], voxel_size=10.0, tilt_series_id="a",
                                      class_id=[1, 2, 3, 4])
     write_particles(table, tmp_path / "truth.star")
-    labels = true_labels(Truth(None, tmp_path / "truth.star"), (4, 8), tmp_path)
+    labels = true_labels("truth", Truth(None, tmp_path / "truth.star"), (4, 8), tmp_path)
     np.testing.assert_allclose(read_particles(labels.particles).zyx[:, 1], [2, 3], atol=1e-3)
     assert set(read_particles(labels.particles).class_id) == {1}  # as pseudo-labels, which know no classes
-    assert true_labels(Truth(None, tmp_path / "truth.star"), (20, 30), tmp_path).particles is None
+    assert true_labels("truth", Truth(None, tmp_path / "truth.star"), (20, 30), tmp_path).particles is None
 
 
 def test_the_ratio_is_that_of_student_and_oracle():
