@@ -65,13 +65,10 @@ class ProtCryoEtSegEvaluateBase(ProtCryoEtSegBase):
             return errors
         if not self._getItemIds():
             return ["*Result* and *Truth* have no tilt-series id in common. What to do: choose sets that come from the same tomograms."]
-        if self.predicted.getUniqueId() == self.truth.getUniqueId():
-            errors.append("*Result* and *Truth* are the same set, which always agrees with itself. Allowed: two sets. "
-                          "What to do: choose another one for either.")
         first, end = self.zStart.get() or 0, self.zEnd.get() or 0
         if end and end <= first:
-            errors.append(f"*Z end* = {end} is not behind *Z start* = {first}. Allowed: {first + 1} or more, or 0 for the last slice.")
-        return errors
+            return [f"*Z end* = {end} is not behind *Z start* = {first}. Allowed: {first + 1} or more, or 0 for the last slice."]
+        return []
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         means = self.getMeanScores()
