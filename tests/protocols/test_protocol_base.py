@@ -15,7 +15,7 @@ def test_one_bad_item_does_not_stop_the_others_and_is_tried_again(project, simul
         return [item.model_copy(update={"path": "missing.mrc"} if tsId == "sim_002" else {}) for item in inputs(self, tsId)]
 
     monkeypatch.setattr(ProtCryoEtSegEvaluateSegmentation, "_getInputs", broken)
-    pointers = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "classMasks")}
+    pointers = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "membraneMasks")}
     run = run_here(project, ProtCryoEtSegEvaluateSegmentation, "half broken", **pointers)
     assert run.isFinished()
     assert sorted(run.getScores()) == ["sim_001"]
@@ -33,7 +33,7 @@ def test_one_bad_item_does_not_stop_the_others_and_is_tried_again(project, simul
 
 @pytest.mark.slow
 def test_several_threads_give_the_same(project, simulated):
-    pointers = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "classMasks")}
+    pointers = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "membraneMasks")}
     run = launch(project, ProtCryoEtSegEvaluateSegmentation, "threads", threads=3, **pointers)
     assert run.isFinished(), log_of(run)
     assert run.scoreDice.get() == 1.0
