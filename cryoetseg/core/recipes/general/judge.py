@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...metrics.picking import curve_from_hits
 from ...metrics.segmentation import dice_from_counts
 from ...students.centres.model import Calibration
 from ...students.membranes.apply import averaged_probability
@@ -61,8 +62,7 @@ def particle_figures(picks: Sequence[ScoredPicks], calibration: Calibration) -> 
 def average_precision(score: np.ndarray, hit: np.ndarray, truth: int) -> float:
     """Area under precision over recall: the mean, over all true particles, of the precision where each is reached (0 if never)."""
     order = np.argsort(-score, kind="stable")
-    found = hit[order].astype(float)
-    return float((found * np.cumsum(found) / np.arange(1, len(found) + 1)).sum() / truth) if truth else float("nan")
+    return curve_from_hits(hit[order], score[order], truth).average_precision
 
 
 def _groups(picks: Sequence[ScoredPicks]) -> list[tuple[str, list[ScoredPicks]]]:

@@ -27,11 +27,9 @@ class TrainGeneralParameters(Parameters):
         unit="min", ge=0)
 
 
-class GeneralMembranesParameters(TrainingParameters):
-    """How the general membrane model is trained."""
+class GeneralTrainingParameters(TrainingParameters):
+    """What both trainings have in common."""
 
-    iterations: int = parameter(6000, "Optimiser steps.", ge=0)
-    batch_size: int = parameter(16, "Crops in one optimiser step.", ge=1)
     learning_rate: float = parameter(2e-3, "Largest learning rate.", gt=0)
     weight_decay: float = parameter(1e-3, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter("cosine", "How the learning rate moves.", expert=True)
@@ -40,8 +38,15 @@ class GeneralMembranesParameters(TrainingParameters):
     ema_decay: float = parameter(0.995, "Decay of the running average of the weights.", expert=True, ge=0, lt=1)
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient.", expert=True, ge=0)
     checkpoint_interval: int = parameter(250, "Steps between two checkpoints.", unit="steps", expert=True, ge=0)
-    validation_interval: int = parameter(500, "Steps between two validations.", unit="steps", expert=True, ge=0)
     log_interval: int = parameter(50, "Steps averaged in one line of the metrics table.", unit="steps", expert=True, ge=1)
+
+
+class GeneralMembranesParameters(GeneralTrainingParameters):
+    """How the general membrane model is trained."""
+
+    iterations: int = parameter(6000, "Optimiser steps.", ge=0)
+    batch_size: int = parameter(16, "Crops in one optimiser step.", ge=1)
+    validation_interval: int = parameter(500, "Steps between two validations.", unit="steps", expert=True, ge=0)
     slices: int = parameter(5, "Neighbouring slices the network sees at once.", unit="slices", ge=1, le=15)
     crop_px: int = parameter(96, "Side of a training crop.", unit="voxel", ge=32, le=256, multiple_of=16)
     smoothing_px: float = parameter(1.0, "Width of the Gaussian that smooths each slice first.", unit="voxel", ge=0, le=5)
@@ -49,20 +54,11 @@ class GeneralMembranesParameters(TrainingParameters):
         0.6, "Share of the crops of a scene that are centred on a membrane, where it holds any.", expert=True, ge=0, le=1)
 
 
-class GeneralParticlesParameters(TrainingParameters):
+class GeneralParticlesParameters(GeneralTrainingParameters):
     """How the general picker is trained."""
 
     iterations: int = parameter(3000, "Optimiser steps.", ge=0)
     batch_size: int = parameter(8, "Crops in one optimiser step.", ge=1)
-    learning_rate: float = parameter(2e-3, "Largest learning rate.", gt=0)
-    weight_decay: float = parameter(1e-3, "Weight decay of the optimiser.", expert=True, ge=0)
-    schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter("cosine", "How the learning rate moves.", expert=True)
-    warm_up: float = parameter(0.03, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the network.", expert=True)
-    ema_decay: float = parameter(0.995, "Decay of the running average of the weights.", expert=True, ge=0, lt=1)
-    gradient_clip: float = parameter(1.0, "Largest norm of the gradient.", expert=True, ge=0)
-    checkpoint_interval: int = parameter(250, "Steps between two checkpoints.", unit="steps", expert=True, ge=0)
     validation_interval: int = parameter(250, "Steps between two validations.", unit="steps", expert=True, ge=0)
-    log_interval: int = parameter(50, "Steps averaged in one line of the metrics table.", unit="steps", expert=True, ge=1)
     crop_px: int = parameter(48, "Side of a training crop.", unit="voxel", ge=48, le=128, multiple_of=16)
     particle_crops: float = parameter(0.7, "Share of the crops of a scene around a particle, where it holds any.", expert=True, ge=0, le=1)
