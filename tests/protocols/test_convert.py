@@ -188,14 +188,15 @@ def setOf(folder, ids, disabled=()):
     tomograms = SetOfTomograms.create(str(folder), suffix=f"{len(ids)}{len(disabled)}")
     tomograms.setSamplingRate(10.0)
     for name in ids:
-        tomogram = newTomogram(f"{name}.mrc", name, 10.0)
+        path = folder / f"{name}.mrc"
+        write_volume(path, np.zeros((4, 6, 8), np.float32), 10.0)  # its origin comes from its size
+        tomogram = newTomogram(str(path), name, 10.0)
         tomogram.setEnabled(name not in disabled)
         tomograms.append(tomogram)
     tomograms.write()
     return tomograms
 
 
-@pytest.mark.xfail(reason="the set of this fixture cannot be iterated twice in the installed scipion-em", strict=False)
 def test_disabled_items_are_left_out_and_items_of_one_id_are_told(tmp_path):
     assert tsIdsOf(setOf(tmp_path, ["a", "b"], disabled=["b"])) == list(byTsId(setOf(tmp_path, ["a", "b"], disabled=["b"]))) == ["a"]
     joined = setOf(tmp_path, ["a", "b", "a"])
