@@ -57,5 +57,6 @@ def test_lists_that_cannot_be_compared_are_explained(scene, tmp_path):
     cubes = np.random.default_rng(0).standard_normal((2, 16, 16, 16)).astype(np.float32)
     with pytest.raises(InputError, match="no real particles of tric"):
         scored(scene, tmp_path, cubes, ["tric", "ball"])
+    (tmp_path / "bare").mkdir()
     with pytest.raises(InputError, match="0 lists"):
-        read_generated(tmp_path / "scores")
+        read_generated(tmp_path / "bare")

@@ -8,7 +8,8 @@ import pytest
 from cryoetseg.core.particles.formats import write_particles
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.report.illustrate import illustrate
-from cryoetseg.core.runtime.job import InputFile, Job, Output, Result, read_result
+from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome, Output, Result, read_result
+from cryoetseg.core.runtime.record import recorded_run
 from cryoetseg.core.volumes.io import write_volume
 
 
@@ -32,7 +33,8 @@ def segmentation(tmp_path):
 
 
 def test_figures_are_drawn_and_recorded(tmp_path, segmentation):
-    completed = illustrate(segmentation)
+    job = Job(**segmentation.job)
+    completed = recorded_run(job, lambda job: MethodOutcome(outputs=segmentation.outputs), illustrate)
     assert [output.path for output in completed.outputs_of("figure")] == ["tomo_overview.png"]
     assert (tmp_path / "out" / "tomo_overview.png").stat().st_size > 1000
     assert read_result(tmp_path / "out" / "result.json") == completed

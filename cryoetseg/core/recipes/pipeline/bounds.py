@@ -12,9 +12,11 @@ from ...particles.formats import read_particles, write_particles
 from ...particles.table import in_slices
 from ...report.comparison import Scores, blobs, membrane_baselines, membrane_scores, pick_scores
 from ...report.summary import joined
+from ...runtime.checksums import checksum
 from ...runtime.errors import InputError
 from ...runtime.job import InputFile, Job
 from ...runtime.names import file_stem
+from ...runtime.provenance import making
 from ...volumes.contrast import particles_bright
 from ...volumes.io import read_labels, read_volume
 from .chain import Found, Labels
@@ -43,9 +45,8 @@ def truths_of(job: Job) -> dict[str, Truth]:
 
 
 def true_labels(name: str, truth: Truth, z_range: tuple[int, int], folder: Path) -> Labels:
-    """The truth as labels for the oracle, written into ``folder`` under the tomogram's ``name``.
-
-    Particles only of the slices that give pseudo-labels, all of one class.
+    """The truth as labels for the oracle, written into ``folder`` under the tomogram's ``name``: particles only of the slices that give
+    pseudo-labels, all of one class.
 
     Pseudo-labels know no classes; an oracle that told classes apart would be another network on another task.
     """
@@ -55,7 +56,9 @@ def true_labels(name: str, truth: Truth, z_range: tuple[int, int], folder: Path)
     inside = in_slices(table.zyx, z_range)
     path = folder / f"{file_stem(name)}_training.star"
     one_class = replace(table.select(inside), class_id=np.ones(int(inside.sum()), dtype=table.class_id.dtype), class_names={})
-    write_particles(one_class, path)
+    # the file says that it comes from the truth alone: another tomogram in the chain must not make it another file
+    with making("pipeline", {str(truth.particles): checksum(truth.particles)}):
+        write_particles(one_class, path)
     return Labels(truth.membranes, path if inside.any() else None)
 
 

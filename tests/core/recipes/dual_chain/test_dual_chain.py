@@ -73,9 +73,10 @@ def test_commands_take_several_files_and_write_the_file_named(folder, tmp_path, 
     assert stop.value.code == 0, capsys.readouterr().err
     assert (tmp_path / "d.mrc").exists()
     assert (tmp_path / "d" / "t_denoised_slices.png").exists()
+    (tmp_path / "u.mrc").write_bytes((folder / "t.mrc").read_bytes())
     sizes = [word for name, value in SMALL.items() for word in ("--" + name.replace("_", "-"), str(value))]
     with pytest.raises(SystemExit) as stop:
-        main(["dual", "train", "--noisy", str(folder / "t.mrc"), str(folder / "t.mrc"), "--clean", str(folder / "g.mrc"), "--out",
+        main(["dual", "train", "--noisy", str(folder / "t.mrc"), str(tmp_path / "u.mrc"), "--clean", str(folder / "g.mrc"), "--out",
               str(tmp_path / "m"), "--iterations", "1", "--batch-size", "1", "--validation-patches", "1", "--device", "cpu", *sizes])
     assert stop.value.code == 0, capsys.readouterr().err
     assert (tmp_path / "m" / "model" / "card.json").exists()

@@ -79,8 +79,8 @@ def test_the_oracle_learned_from_the_truth_of_the_same_slices(job, result):
     assert labels["oracle"] == [item.path for item in job.inputs_of("truth_mask")]
     assert labels["students"] != labels["oracle"]
     assert inputs["students"]["parameters"] == inputs["oracle"]["parameters"]
-    list_of_truth = Path(job.inputs_of("truth_particles")[0].path).stem
-    truth = read_particles(Path(job.output_folder) / "oracle" / "labels" / f"{list_of_truth}_training.star")
+    named = job.inputs_of("truth_particles")[0].tilt_series_id
+    truth = read_particles(Path(job.output_folder) / "oracle" / "labels" / f"{named}_training.star")
     assert ((truth.zyx[:, 0] >= 11.5) & (truth.zyx[:, 0] < 19.5)).all()
 
 
