@@ -82,13 +82,13 @@ def segment_slabs(
     pictures = Pictures(view, frame, backbone, parameters)
     plan = CanvasPlan(pictures, frame, backbone, volume.header.voxel_size, parameters, seed)
     if parameters.separation == "slices":
-        stack = _stacked(slab_canvases(plan, slabs), slabs, slabs, volume.header.shape, between=False)
+        stack = _stacked(slab_canvases(plan, pictures.showing(slabs)), slabs, slabs, volume.header.shape, between=False)
         membranes, found = separate_slices(stack.canvases, slabs, plan.voxel_size, parameters)
         nearest = [round(index / parameters.z_step) for index in range(slabs[-1] - slabs[0] + 1)]
         found = replace(found, zyx=found.zyx * [parameters.z_step, 1, 1])
         return Segmentation(*_where_valid(membranes[nearest], found, view.valid(slice(slabs[0], slabs[-1] + 1))), stack.shown)
     wider = _with_neighbours(slabs, volume.header, parameters) if gives_features(backbone) else slabs
-    stack = _stacked(slab_canvases(plan, wider), wider, slabs, volume.header.shape)
+    stack = _stacked(slab_canvases(plan, pictures.showing(wider)), wider, slabs, volume.header.shape)
     grey = view.part((slice(wider[0], wider[-1] + 1),))
     structure = ChangedView(stack.canvases, lambda values: WHITE - values)
     membranes, particles = separate(structure, grey, stack.densities, plan.voxel_size, parameters, grey.valid(slice(None)))
@@ -107,19 +107,26 @@ def _stacked(
 ) -> _Stack:
     """Canvases and densities as volumes in files of their own, and a few of the ``asked`` slabs whole, for the viewer.
 
-    ``between`` the slabs the slices that were skipped are interpolated, so that distances along z are voxels.
+    ``between`` the slabs the slices that were skipped are interpolated, so that distances along z are voxels. Slabs that were not made,
+    because they show no sample, look as those beside them, so that no filter sees a step.
     """
     kept = {asked[index] for index in np.linspace(0, len(asked) - 1, min(SHOWN_SLABS, len(asked))).round().astype(int)}
     depth = slabs[-1] - slabs[0] + 1 if between else len(slabs)
     stack = _Stack(temporary_volume((depth, *shape[1:]), np.float32), temporary_volume((depth, *shape[1:]), np.float32), [])
-    at = [z - slabs[0] for z in slabs] if between else list(range(len(slabs)))
-    for index, slab in enumerate(made):
+    place_of = {z: z - slabs[0] if between else index for index, z in enumerate(slabs)}
+    before = -1
+    for slab in made:
+        place = place_of[slab.z]
         for volume, image in ((stack.canvases, slab.canvas.reshape(shape[1:])), (stack.densities, slab.density)):
-            volume[at[index]] = image
-            _fill_between(volume, at[max(0, index - 1)], at[index])
+            volume[place] = image
+            _fill_between(volume, before if before >= 0 else place, place)
+            volume[:place if before < 0 else 0] = image
             release_pages(volume)
         if slab.z in kept:
             stack.shown.append(slab)
+        before = place
+    for volume in (stack.canvases, stack.densities):
+        volume[before + 1:] = volume[before]
     return stack
 
 

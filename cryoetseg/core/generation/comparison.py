@@ -6,6 +6,7 @@ from scipy import fft
 
 from ..metrics.resolution import fourier_shell_correlation, resolution_at
 from ..runtime.errors import InputError
+from .data import half_turn
 
 CHUNK = 64
 
@@ -60,7 +61,8 @@ def _unit(cubes: np.ndarray) -> np.ndarray:
 
 def nearest(generated: np.ndarray, training: np.ndarray) -> np.ndarray:
     """Largest correlation of each generated cube with any training cube or its half turn about the tilt axis, (n,)."""
-    return np.maximum(correlations(generated, training), correlations(generated, training[:, ::-1, :, ::-1])).max(axis=1)
+    turned = np.stack([half_turn(cube) for cube in training])
+    return np.maximum(correlations(generated, training), correlations(generated, turned)).max(axis=1)
 
 
 def mean_pair_correlation(cubes: np.ndarray, largest: int) -> float:

@@ -13,9 +13,8 @@ from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job
 from ..runtime.names import distinct, meant, name_of
 from ..runtime.seeds import numpy_generator
+from ..volumes.cleaned import CleanedView, checked_header, open_cleaned
 from ..volumes.contrast import particles_bright
-from ..volumes.io import open_volume
-from ..volumes.normalisation import mean_and_deviation
 
 LEAST_OF_CLASS = 8
 VOXEL_SIZE_TOLERANCE = 0.02
@@ -25,11 +24,12 @@ Padding = Literal["mean", "zero"]
 
 @dataclass(frozen=True)
 class Source:
-    """One tomogram: ``data`` (z, y, x) as on disk, read when sliced, and how to make it bright and fill what lies outside."""
+    """One tomogram: ``data`` (z, y, x) as on disk with its contrast, and ``cleaned``, the same as the other methods read it; both are
+    read when sliced."""
 
     name: str
     data: Any
-    mean: float
+    cleaned: CleanedView
     contrast: str
     voxel_size: float
 
@@ -67,10 +67,15 @@ class Particles:
         return int(((corners < 0) | (corners + box > sides)).any(axis=1).sum())
 
     def patch(self, row: int, box: int, padding: Padding) -> np.ndarray:
-        """Cube (box, box, box), float32, bright, mean 0 and standard deviation 1 (spec A2.1 to A2.4; see :func:`cut`)."""
+        """Cube (box, box, box), float32, bright, mean 0 and standard deviation 1 (spec A2.1 to A2.4; see :func:`cut`).
+
+        Outside the tomogram, and where it shows no sample, is its mean; with padding by zeros, as published, the voxels of the file are
+        taken as they are.
+        """
         source = self.sources[self.source[row]]
-        cube = cut(source.data, self.centres[row], box, source.mean if padding == "mean" else 0.0)
-        return standard(particles_bright(cube, source.contrast))
+        if padding == "mean":
+            return standard(cut(source.cleaned, self.centres[row], box, 0.0))
+        return standard(particles_bright(cut(source.data, self.centres[row], box, 0.0), source.contrast))
 
     def patches(self, box: int, padding: Padding) -> np.ndarray:
         """All cubes (n, box, box, box)."""
@@ -93,9 +98,19 @@ def standard(cube: np.ndarray) -> np.ndarray:
     return ((cube - cube.mean()) / (cube.std(ddof=1) + TINY)).astype(np.float32)
 
 
+def half_turn(cube: np.ndarray) -> np.ndarray:
+    """A cube (z, y, x) after half a turn about y, the tilt axis: the only rotation that leaves the missing wedge where it is.
+
+    The turn is about the voxel ``side // 2``, where :func:`cut` puts the particle's centre; the plane that an even cube lacks opposite
+    its first one is the first one itself.
+    """
+    even = [axis for axis in (0, 2) if cube.shape[axis] % 2 == 0]
+    return np.ascontiguousarray(np.roll(cube[::-1, :, ::-1], [1] * len(even), even))
+
+
 def turned(cube: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A cube and its place after half a turn about y, the tilt axis: the only rotation that leaves the missing wedge where it is."""
-    return np.ascontiguousarray(cube[::-1, :, ::-1]), np.array([1 - position[0], position[1], 1 - position[2]], dtype=np.float32)
+    """A cube and its place in the tomogram after :func:`half_turn`."""
+    return half_turn(cube), np.array([1 - position[0], position[1], 1 - position[2]], dtype=np.float32)
 
 
 def open_particles(job: Job, least: int = LEAST_OF_CLASS) -> Particles:
@@ -121,12 +136,9 @@ def open_particles(job: Job, least: int = LEAST_OF_CLASS) -> Particles:
 
 
 def _open(item: InputFile) -> Source:
-    volume = open_volume(item.path, item.voxel_size)
-    header = volume.header
-    if not header.voxel_size_is_known:
-        raise InputError(f"{item.path}: the voxel size is unknown", "a tomogram with a voxel size", "give it with --voxel-size")
-    mean, _ = mean_and_deviation(volume.data)
-    return Source(name_of(item), volume.data, mean, item.contrast, header.voxel_size)
+    checked_header(item)
+    view, header = open_cleaned(item.path, item.contrast, item.voxel_size)
+    return Source(name_of(item), view.volume, view, item.contrast, header.voxel_size)
 
 
 def _same_voxel_size(sources: Sequence[Source]) -> None:

@@ -118,6 +118,8 @@ def add_membrane_proteins(scene: Scene, rng: np.random.Generator) -> None:
         for row in rng.choice(middle, size=number, replace=False):
             point = shell.index[row] * p.voxel_size
             normal = surface.normals(point[None])[0]
+            if not normal.any():
+                continue  # beyond the faces of a traced surface its distance is constant
             centre = (point - shell.distance[row] * normal) / p.voxel_size
             _try_membrane_protein(scene, int(rng.choice(kinds, p=abundance / abundance.sum())), centre, rotation_to_normal(normal, rng))
 

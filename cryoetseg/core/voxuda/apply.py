@@ -22,7 +22,7 @@ from ..volumes.io import create_volume, read_volume, write_volume
 from ..volumes.normalisation import standardise
 from ..volumes.resampling import resample, resample_into, resample_to_shape, resampled_shape
 from ..volumes.streaming import temporary_volume
-from .data import Entry, boxed, check_alike, find_entries, read_mask
+from .data import Entry, as_read, boxed, check_alike, find_entries, read_mask
 from .evaluate import sample_scores, summarised
 from .network import NETWORK, VoxResNet
 from .params import SegmentSubtomogramsParameters
@@ -84,7 +84,7 @@ def _segment_subtomograms(
     scores, shares, names = [], [], output_names(entries)
     for start in track(range(0, len(entries), p.batch_size), "subtomograms"):
         group = entries[start:start + p.batch_size]
-        volumes = [particles_bright(read_volume(entry.path, entry.voxel_size)[0], entry.contrast) for entry in group]
+        volumes = [as_read(read_volume(entry.path, entry.voxel_size)[0], entry.contrast) for entry in group]
         for name, entry, probability in zip(names[start:], group, segment_subtomograms(volumes, voxel_size, model)):
             mask = probability > p.threshold
             shares.append(float(mask.mean()))

@@ -11,7 +11,7 @@ from ..particles.star import read_blocks
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job
 from ..runtime.progress import track
-from ..volumes.contrast import particles_bright
+from ..volumes.cleaned import cleaned
 from ..volumes.header import VolumeHeader
 from ..volumes.io import FORMATS, open_labels, read_header, read_volume
 from ..volumes.names import volume_suffix
@@ -71,12 +71,17 @@ def read_subtomograms(job: Job, role: str, size: int, voxel_size: float, mask_th
     masks = None if entries[0].mask is None else np.zeros(volumes.shape, dtype=bool)
     for number, entry in enumerate(track(entries, f"reading {role}")):
         array, _ = read_volume(entry.path, entry.voxel_size)
-        volumes[number] = standardise(boxed(resample(particles_bright(array, entry.contrast), own, target), size))
+        volumes[number] = standardise(boxed(resample(as_read(array, entry.contrast), own, target), size))
         if masks is not None and entry.mask is not None:
             # grey values first, threshold last: a resampled threshold has steps (spec B1)
             grey = read_mask(entry.mask, array.shape)
             masks[number] = boxed(resample(grey, own, target), size, fill=0.0) > mask_threshold
     return Subtomograms(volumes, masks, [entry.path.stem for entry in entries], [entry.class_name for entry in entries], target)
+
+
+def as_read(array: np.ndarray, contrast: str) -> np.ndarray:
+    """A subtomogram (z, y, x) as every method reads volumes: bright particles, outliers clipped, what shows no sample at the mean."""
+    return np.asarray(cleaned(array, contrast))
 
 
 def find_entries(inputs: Sequence[InputFile], mask_inputs: Sequence[InputFile], role: str) -> list[Entry]:

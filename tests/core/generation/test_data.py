@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cryoetseg.core.generation.data import cut, open_particles, split, standard, turned
+from cryoetseg.core.generation.data import cut, half_turn, open_particles, split, standard, turned
 from cryoetseg.core.particles.formats import write_particles
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.errors import InputError
@@ -58,7 +58,16 @@ def test_positions_are_fractions_of_the_sides_and_turn_with_the_cube(scene):
     back, position = turned(*turned(cube, np.array([0.2, 0.3, 0.4], dtype=np.float32)))
     np.testing.assert_array_equal(back, cube)
     np.testing.assert_allclose(position, [0.2, 0.3, 0.4], atol=1e-6)
-    assert turned(cube, position)[0][0, 3, 1] == cube[7, 3, 6]
+    assert turned(cube, position)[0][1, 3, 2] == cube[7, 3, 6]
+
+
+@pytest.mark.parametrize("side", [7, 8])
+def test_the_centre_stays_where_it_is_when_a_cube_is_turned(side):
+    cube = np.zeros((side, side, side), dtype=np.float32)
+    cube[side // 2, side // 2, side // 2], cube[side // 2 + 1, side // 2, side // 2] = 2, 1
+    there = half_turn(cube)
+    assert there[side // 2, side // 2, side // 2] == 2
+    assert there[side // 2 - 1, side // 2, side // 2] == 1
 
 
 def test_one_class_a_copick_file_and_coordinates_of_another_binning(scene, tmp_path):

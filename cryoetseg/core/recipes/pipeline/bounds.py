@@ -17,8 +17,8 @@ from ...runtime.errors import InputError
 from ...runtime.job import InputFile, Job
 from ...runtime.names import file_stem
 from ...runtime.provenance import making
-from ...volumes.contrast import particles_bright
-from ...volumes.io import read_labels, read_volume
+from ...volumes.cleaned import open_cleaned
+from ...volumes.io import read_labels
 from .chain import Found, Labels
 
 PSEUDO, STUDENT, ORACLE = "pseudo-labels", "student", "oracle"
@@ -67,8 +67,8 @@ class Judge:
 
     def __init__(self, tomogram: InputFile, truth: Truth, particle_diameter: float) -> None:
         """``particle_diameter`` in Angstrom."""
-        volume, header = read_volume(tomogram.path, tomogram.voxel_size)
-        self._bright, self._truth = particles_bright(volume, tomogram.contrast), truth
+        volume, header = open_cleaned(tomogram.path, tomogram.contrast, tomogram.voxel_size)
+        self._bright, self._truth = np.asarray(volume), truth
         self._diameter_px = particle_diameter / header.voxel_size
 
     def scores(self, found: dict[str, Found], z_range: tuple[int, int] | None = None) -> Scores:
