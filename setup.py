@@ -14,7 +14,7 @@ version = re.search(r'__version__ = "([^"]+)"', (root / "cryoetseg" / "__init__.
 base = ["numpy", "mrcfile", "pydantic>=2"]
 scipion = ["scipion-pyworkflow", "scipion-em", "scipion-em-tomo>=3.11"]
 core = ["torch>=2.1", "diffusers", "transformers", "accelerate", "safetensors", "monai", "scipy", "scikit-image", "scikit-learn",
-        "emfile", "starfile", "pandas", "tifffile", "zarr>=3", "typer", "rich", "tqdm", "psutil", "matplotlib", "jinja2"]
+        "emfile", "starfile", "pandas", "tifffile", "zarr>=3", "typer", "rich", "tqdm", "psutil", "matplotlib", "jinja2", "trimesh"]
 dev = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "scipion-em-reliontomo", "scipion-app", "scipion-em-imod", "submitit"]
 
 setup(
@@ -30,7 +30,7 @@ setup(
     python_requires=">=3.8",
     install_requires=base,
     extras_require={"scipion": scipion, "core": core, "all": scipion + core, "dev": dev, "cellpose": ["cellpose>=4"],
-                    "napari": ["napari>=0.5", "PyQt5"], "hdf": ["h5py"], "mesh": ["trimesh"], "portal": ["cryoet-data-portal>=4"],
+                    "napari": ["napari>=0.5", "PyQt5"], "hdf": ["h5py"], "portal": ["cryoet-data-portal>=4"],
                     "batch": ["submitit>=1.5", "dask-jobqueue>=0.9"]},
     entry_points={
         "pyworkflow.plugin": ["cryoetseg = cryoetseg"],

@@ -19,8 +19,8 @@ from typer.core import TyperGroup
 from .runtime.errors import CryoetsegError, MemoryLimitError, is_out_of_memory
 
 logger = logging.getLogger(__name__)
-COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "train", "voxuda", "dual", "generate", "export", "data", "weights",
-            "run", "batch", "info")
+COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "membranes", "train", "voxuda", "dual", "generate", "export", "data",
+            "weights", "run", "batch", "info")
 INTERRUPTED, UNEXPECTED = 130, 70
 
 

@@ -21,6 +21,7 @@ TOPICS = {
     "model_folder": "Models and weights", "training": "Training", "inference": "Memory and tiles", "metrics": "Evaluation",
     "simulation": "Simulation", "foundation": "Segment slabs", "students": "Train and apply: membranes, picker, segmenter",
     "dual": "DUAL", "dual_chain": "DUAL", "voxuda": "Vox-UDA", "voxuda_source": "Vox-UDA", "generation": "Generated particles",
+    "surfaces": "Membranes as objects", "clusters": "Clusters of particles", "embedding": "Clusters of particles",
     "picking": "Difference of Gaussians", "pipeline": "The whole chain", "report": "Reports", "protocols": "Scipion side",
     "interchange": "Projects and scenes of other programs", "viewers": "Scipion side", "wizards": "Scipion side",
     "demo": "The demo", "napari_plugin": "napari", "star_rows": "Scipion side",

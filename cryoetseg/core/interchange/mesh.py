@@ -29,4 +29,4 @@ def write_mesh(mask: InputFile, path: Path) -> None:
     vertices, faces, _, _ = marching_cubes(np.pad(labels > 0, 1).astype(np.float32), 0.5)
     mesh = trimesh.Trimesh((vertices[:, ::-1] - 1) * header.voxel_size, faces, process=False)
     with atomic_path(path) as part:
-        part.write_bytes(mesh.export(file_type="glb"))
+        mesh.export(part, file_type="glb")

@@ -92,6 +92,24 @@ def draw_evaluation(result: Result, folder: Path) -> list[str]:
     return ["scores.png"]
 
 
+def draw_measured_membranes(result: Result, folder: Path) -> list[str]:
+    """The membranes of each mask, one colour each, over the tomogram where there is one, in three planes through the middle."""
+    from ..volumes.io import open_labels, open_volume
+    from .figures import SERIES, draw_orthogonal, new_figure, save_figure
+
+    tomograms = [InputFile(**source) for source in result.job["inputs"] if source["role"] == "tomogram"]
+    names = []
+    for number, output in enumerate(result.outputs_of("membrane_instances")):
+        labels = open_labels(folder / output.path)
+        below = open_volume(tomograms[number].path).data if number < len(tomograms) else labels.data
+        depth, height, width = labels.header.shape
+        figure = new_figure(ORTHOGONAL_INCHES, ORTHOGONAL_INCHES * (depth + height) / (depth + width))
+        draw_orthogonal(figure, below, labels.data, voxel_size=labels.header.voxel_size, mask_colours=SERIES)
+        names.append(f"{Path(output.path).stem}.png")
+        save_figure(folder / names[-1], figure)
+    return names
+
+
 DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-slabs": draw_segmentation,
     "simulate": draw_simulation,
@@ -99,6 +117,7 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-classes": draw_classes,
     "pick-dog": draw_picks,
     "pick-deepet": draw_picks,
+    **dict.fromkeys(("measure-membranes", "membrane-points"), draw_measured_membranes),
     "generate-particles": draw_generated,
     "evaluate-generation": draw_scores,
     "segment-subtomograms": draw_segmented,
