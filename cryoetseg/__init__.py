@@ -6,7 +6,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 _logo = "cryoetseg_logo.png"
-_references = ["Uddin2026", "Zhang2024"]
+_references: list = []  # each protocol names what it uses; Scipion would add these to all
 
 
 def __getattr__(name: str) -> Any:

@@ -7,7 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from typing import Dict, List
+from typing import Dict, List, Sequence, Tuple
 
 import pwem
 from pyworkflow import TOMO, VarTypes
@@ -15,7 +15,9 @@ from pyworkflow.utils import Environ
 
 from . import __version__
 from .constants import CORE_MODULES, CORE_PACKAGE, CRYOETSEG_PYTHON, CRYOETSEG_WEIGHTS, DEFAULT_WEIGHTS
+from .core.runtime.errors import ERROR_FILE, JobError
 
+ERROR_NAME = "error.txt"  # of the program, beside its job
 # Prints the modules that the core's interpreter cannot find; looking is a hundred times faster than importing torch.
 _LOOK_FOR_MODULES = "import importlib.util as u, sys; print(' '.join(m for m in sys.argv[1:] if u.find_spec(m) is None))"
 
@@ -27,7 +29,8 @@ class Plugin(pwem.Plugin):
     __module__ = __package__
     _url = ""
     _processingField = [TOMO]
-    _missingModules: Dict[str, List[str]] = {}
+    _missingModules: Dict[Tuple[str, ...], List[str]] = {}
+    _gpuCount: List[int] = []  # of this machine, once it was asked for
 
     @classmethod
     def _defineVariables(cls) -> None:
@@ -50,12 +53,12 @@ class Plugin(pwem.Plugin):
         environ = Environ(os.environ)
         for name in ("PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "MPLBACKEND"):
             environ.pop(name, None)
-        environ[CRYOETSEG_WEIGHTS] = os.path.expanduser(cls.getVar(CRYOETSEG_WEIGHTS) or DEFAULT_WEIGHTS)
+        environ[CRYOETSEG_WEIGHTS] = cls.getWeightsFolder()
         return environ
 
     @classmethod
     def runCore(cls, protocol: "pwem.protocols.EMProtocol", jobFile: str) -> None:
-        """Run one job file as a program; its log goes into the run's log, a failure raises.
+        """Run one job file as a program; its log goes into the run's log, a failure raises :class:`JobError` with the program's message.
 
         The executor replaces ``%(GPU)s`` by the GPU of this step, so the prefix is there only when the run uses GPUs.
         """
@@ -64,12 +67,43 @@ class Plugin(pwem.Plugin):
             command = "CUDA_VISIBLE_DEVICES=%(GPU)s " + command
         environ = cls.getEnviron()
         environ["OMP_NUM_THREADS"] = str(max(1, protocol.getBinThreads()))
-        protocol.runJob(command, shlex.quote(jobFile), env=environ, numberOfMpi=1)
+        environ[ERROR_FILE] = os.path.abspath(os.path.join(os.path.dirname(jobFile), ERROR_NAME))
+        if os.path.exists(environ[ERROR_FILE]):
+            os.remove(environ[ERROR_FILE])
+        try:
+            protocol.runJob(command, shlex.quote(jobFile), env=environ, numberOfMpi=1)
+        except Exception as error:  # pyworkflow raises what a shell says, "non-zero exit status 2"
+            raise JobError(cls._reasonOf(environ[ERROR_FILE]) or str(error)) from error
+
+    @staticmethod
+    def _reasonOf(path: str) -> str:
+        """The message that a program left in its error file; empty where it left none, as after a kill."""
+        if not os.path.exists(path):
+            return ""
+        with open(path, encoding="utf-8") as stream:
+            text = stream.read().strip()
+        return text[len("error: "):] if text.startswith("error: ") else text
 
     @classmethod
     def hasGpu(cls) -> bool:
-        """Whether this machine seems to have an NVIDIA GPU; decides the form's default only."""
-        return shutil.which("nvidia-smi") is not None
+        """Whether this machine shows an NVIDIA GPU; the form's default."""
+        return shutil.which("nvidia-smi") is not None and cls.getGpuCount() > 0
+
+    @classmethod
+    def getGpuCount(cls) -> int:
+        """How many NVIDIA GPUs this machine shows; a driver that does not answer counts as none."""
+        if not cls._gpuCount:
+            try:
+                listed = subprocess.run(["nvidia-smi", "-L"], check=True, capture_output=True, timeout=30).stdout.decode()
+            except (OSError, subprocess.SubprocessError):
+                listed = ""
+            cls._gpuCount.append(sum(line.startswith("GPU ") for line in listed.splitlines()))
+        return cls._gpuCount[0]
+
+    @classmethod
+    def getWeightsFolder(cls) -> str:
+        """Folder of the fetched weights."""
+        return os.path.expanduser(cls.getVar(CRYOETSEG_WEIGHTS) or DEFAULT_WEIGHTS)
 
     @classmethod
     def validateInstallation(cls) -> List[str]:
@@ -78,7 +112,7 @@ class Plugin(pwem.Plugin):
         if not os.path.isfile(python):
             return [f"{CRYOETSEG_PYTHON} = {python} does not exist. Set it to a Python where cryoetseg[core] is installed."]
         try:
-            missing = cls._modulesMissingIn(python)
+            missing = cls.modulesMissing(CORE_MODULES)
         except (OSError, subprocess.SubprocessError) as error:
             return [f"{CRYOETSEG_PYTHON} = {python} does not run ({error}). Set it to a Python where cryoetseg[core] is installed."]
         if missing:
@@ -86,13 +120,14 @@ class Plugin(pwem.Plugin):
         return []
 
     @classmethod
-    def _modulesMissingIn(cls, python: str) -> List[str]:
-        """The core's modules that ``python`` cannot find. A complete installation is remembered, as forms ask at each launch."""
-        if cls._missingModules.get(python) != []:
-            found = subprocess.run([python, "-c", _LOOK_FOR_MODULES, *CORE_MODULES], env=cls.getEnviron(), check=True,
+    def modulesMissing(cls, modules: Sequence[str]) -> List[str]:
+        """Those of ``modules`` that the core's Python cannot find. Complete ones are remembered, as forms ask at each launch."""
+        asked = (cls.getCorePython(), *modules)
+        if cls._missingModules.get(asked) != []:
+            found = subprocess.run([asked[0], "-c", _LOOK_FOR_MODULES, *modules], env=cls.getEnviron(), check=True,
                                    capture_output=True, timeout=60)
-            cls._missingModules[python] = found.stdout.decode().split()
-        return cls._missingModules[python]
+            cls._missingModules[asked] = found.stdout.decode().split()
+        return cls._missingModules[asked]
 
     @classmethod
     def defineBinaries(cls, env) -> None:

@@ -26,6 +26,7 @@ LONGEST_FILE = 300
 SOURCES = sorted(CORE.rglob("*.py"))
 SCIPION_SIDE = sorted(path for path in PACKAGE.rglob("*.py") if CORE not in path.parents)
 DRAWN_BY_SCIPION = [CORE / "report" / name for name in ("figures.py", "generation.py", "restoration.py", "scatter.py", "slab_file.py")]
+DRAWN_BY_SCIPION += [CORE / "foundation" / f"{name}.py" for name in ("backbone_folder", "weights")]
 DRAWN_BY_SCIPION += [CORE / "training" / name for name in ("curve.py", "log.py")]
 RUNTIME_READ_BY_SCIPION = ("errors", "params", "job", "files", "temporary", "checksums", "names")
 READ_BY_SCIPION = sorted(CORE.rglob("params.py")) + [CORE / "runtime" / f"{name}.py" for name in RUNTIME_READ_BY_SCIPION]

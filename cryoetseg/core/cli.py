@@ -5,7 +5,9 @@ Commands are loaded one by one when they are asked for, so that ``--help`` answe
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -16,7 +18,8 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from .runtime.errors import CryoetsegError, MemoryLimitError, is_out_of_memory
+from .runtime.errors import ERROR_FILE, CryoetsegError, MemoryLimitError, is_out_of_memory
+from .runtime.files import write_text
 
 logger = logging.getLogger(__name__)
 COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "membranes", "train", "voxuda", "dual", "generate", "export", "data",
@@ -124,7 +127,11 @@ def _one_line(error: Exception) -> str:
 def _complain(error: BaseException, message: str, code: int, verbose: bool) -> int:
     if verbose:
         traceback.print_exception(error)
-    sys.stderr.write(f"error: {' '.join(message.split())}\n")
+    line = f"error: {' '.join(message.split())}\n"
+    sys.stderr.write(line)
+    if os.environ.get(ERROR_FILE):
+        with contextlib.suppress(OSError):  # the line is on standard error already
+            write_text(os.environ[ERROR_FILE], line)
     return code
 
 
@@ -135,7 +142,5 @@ def _say_interrupted() -> int:
 
 def _silence_output() -> int:
     """Whoever read our output went away (``| head``): not an error. Keep the interpreter from complaining at exit."""
-    import os
-
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0

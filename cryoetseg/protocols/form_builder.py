@@ -10,6 +10,7 @@ from pyworkflow.protocol import (
     BooleanParam,
     EnumParam,
     FloatParam,
+    FolderParam,
     Form,
     IntParam,
     Param,
@@ -31,6 +32,7 @@ from cryoetseg.core.runtime.params import (
 
 UNIT_SYMBOLS = {"A": "Å", "A2": "Å²", "A^2": "Å²", "um": "µm", "1/um2": "1/µm²", "e/A2": "e⁻/Å²", "degrees": "°"}
 PARAM_CLASSES = {bool: BooleanParam, int: IntParam, float: FloatParam, str: StringParam}
+OTHER_FOLDER = "a folder"  # the last choice of a field with known names; the folder itself has a field of its own
 PRESET = "preset"  # attribute of the choice that :func:`addPreset` adds
 Layout = Sequence[Tuple[str, Sequence[str]]]  # (label of a group, names of its fields)
 Starts = Sequence[Tuple[str, str]]  # (label of a group, name of its first field)
@@ -105,7 +107,8 @@ def _condition(fields: Dict[str, FieldDescription], field: FieldDescription, has
 
 
 def _needed(field: FieldDescription, need: Need) -> str:
-    values = [field.choices.index(value) if field.choices else value for value in need.values]
+    offered = field.choices or field.known
+    values = [offered.index(value) if offered else value for value in need.values]
     return f"{attributeName(field.name)} {'not in' if need.is_other else 'in'} {values!r}"
 
 
@@ -117,6 +120,8 @@ def _addField(form: Any, field: FieldDescription, condition: Optional[str]) -> P
         "allowsNull": field.optional or field.kind is str,
         "condition": condition,
     }
+    if field.known:
+        return _addKnown(form, field, options)
     if field.choices:
         shown = [choice.replace("_", " ") for choice in field.choices]
         return form.addParam(attributeName(field.name), EnumParam, choices=shown, default=field.choices.index(field.default), **options)
@@ -125,6 +130,31 @@ def _addField(form: Any, field: FieldDescription, condition: Optional[str]) -> P
         if field.lower is not None or field.upper is not None:
             options["help"] = f"{field.help} Allowed: {Bounds(field).interval()}."
     return form.addParam(attributeName(field.name), PARAM_CLASSES[field.kind], default=field.default, **options)
+
+
+def _addKnown(form: Any, field: FieldDescription, options: Dict[str, Any]) -> Param:
+    """The names that are known as a choice, and a field for a folder beside them."""
+    name = attributeName(field.name)
+    param = form.addParam(name, EnumParam, choices=[*field.known, OTHER_FOLDER], default=field.known.index(field.default), **options)
+    shown = f"{name} == {len(field.known)}"
+    condition = f"({options['condition']}) and {shown}" if options["condition"] else shown
+    form.addParam(folderAttribute(field.name), FolderParam, default="", allowsNull=True, condition=condition,
+                  label=f"Folder of the {field.label.lower()}", help=f"With *{field.label}*: {OTHER_FOLDER}.")
+    return param
+
+
+def folderAttribute(fieldName: str) -> str:
+    """The attribute that holds the folder of a field with known names: ``backbone`` -> ``backboneFolder``."""
+    return attributeName(fieldName) + "Folder"
+
+
+def byHand(pointerClass: str) -> str:
+    """``pointerClass`` of an input that Scipion does not fill in with the first fitting output of the selected run.
+
+    For every further input of a kind, which would get the same object as the first. Scipion compares the names as they are written
+    before it fills in, and without blanks when the user looks for objects.
+    """
+    return f" {pointerClass}"
 
 
 def addPreset(form: Any, model: Type[Parameters]) -> None:
@@ -149,11 +179,17 @@ def parametersOf(protocol: Protocol, model: Type[Parameters], names: Iterable[st
 
 def _valueOf(protocol: Protocol, field: FieldDescription) -> Any:
     value = getattr(protocol, attributeName(field.name)).get()
+    if field.known:
+        return field.known[value] if value < len(field.known) else _text(getattr(protocol, folderAttribute(field.name)).get())
     if field.choices:
         return field.choices[value]
     if field.kind is str:
-        return (value or "").strip()
+        return _text(value)
     return value
+
+
+def _text(value: Optional[str]) -> str:
+    return (value or "").strip()
 
 
 def groupsFrom(model: Type[Parameters], wanted: Starts, starts: Starts) -> List[Tuple[str, List[str]]]:

@@ -24,20 +24,20 @@ from pyworkflow.utils import cyanStr
 from cryoetseg._plugin import Plugin
 from cryoetseg.convert import tsIdsOf
 from cryoetseg.core.runtime.errors import CryoetsegError, JobError
-from cryoetseg.core.runtime.files import write_text
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_job, read_result, write_job
 from cryoetseg.core.runtime.params import Parameters, parameters_from
 from cryoetseg.core.runtime.temporary import remove_parts
 
 from .form_builder import parametersOf
 from .input_checks import Writers, hasOtherContent
+from .item_failures import ItemFailures
+from .launch_checks import gpuErrors, precisionErrors
 
 logger = logging.getLogger(__name__)
 CONTRASTS = ("dark", "bright")
-FAILURE_FILE = "failure.txt"  # why the program failed on an item, beside its job
 
 
-class ProtCryoEtSegBase(EMProtocol):
+class ProtCryoEtSegBase(ItemFailures, EMProtocol):
     """Base of the protocols: form helpers, the three steps, checks. A protocol names its method and its parameter model.
 
     Every tomogram has a folder ``extra/<tsId>`` with ``job.json``, ``result.json`` and the files of its result.
@@ -114,7 +114,8 @@ class ProtCryoEtSegBase(EMProtocol):
         finished = self._getFinishedIds()
         if not finished:
             count = len(self._getItemIds())
-            raise JobError(f"none of {count} items was finished", advice="read run.stderr, correct the input, then continue")
+            raise JobError(f"none of {count} items was finished. {self._failureReasons()}",
+                           advice="correct that, then continue; all of it is in run.stderr")
         for tsId in finished:
             # again, since Scipion forgets outputs of a killed run that its window had not noticed yet; what is there stays as it is
             self._registerResult(tsId, self._readResult(tsId))
@@ -133,23 +134,6 @@ class ProtCryoEtSegBase(EMProtocol):
         if failed and not self.isFailed():
             self.setFailed(failed[0].getErrorMessage())
             self._store(self.status)
-
-    def _noteFailure(self, tsId: str, error: Exception) -> None:
-        """Failures lie beside the job, where the window that shows the summary and the next launch see them."""
-        os.makedirs(self._getItemFile(tsId), exist_ok=True)
-        write_text(self._getItemFile(tsId, FAILURE_FILE), f"{error}\n")
-
-    def _forgetFailure(self, tsId: str) -> None:
-        if os.path.exists(self._getItemFile(tsId, FAILURE_FILE)):
-            os.remove(self._getItemFile(tsId, FAILURE_FILE))
-
-    def _forgetFailures(self) -> None:
-        """Make Continue try again what failed: a step whose job file is gone counts as not done."""
-        for tsId in self._getItemIds():
-            jobFile = self._getItemFile(tsId, JOB_FILE)
-            if os.path.exists(jobFile) and not self._hasResult(tsId):
-                os.remove(jobFile)
-            self._forgetFailure(tsId)
 
     # --------------------------- what a protocol says ----------------------
     def _getItemIds(self) -> List[str]:
@@ -183,10 +167,6 @@ class ProtCryoEtSegBase(EMProtocol):
 
     def _getItemFile(self, tsId: str, *names: str) -> str:
         return self._getExtraPath(tsId, *names)
-
-    def _hasResult(self, tsId: str) -> bool:
-        """Whether an item is finished; a record of before does not count when the program failed since."""
-        return os.path.exists(self._getItemFile(tsId, RESULT_FILE)) and not os.path.exists(self._getItemFile(tsId, FAILURE_FILE))
 
     def _readResult(self, tsId: str) -> Result:
         return read_result(self._getItemFile(tsId, RESULT_FILE))
@@ -243,10 +223,14 @@ class ProtCryoEtSegBase(EMProtocol):
             parameters_from(self._model, parametersOf(self, self._model))
         except CryoetsegError as error:
             errors.append(str(error))
-        return errors or self._validateContinue()
+        return errors or self._validateLaunch() or self._validateContinue()
 
     def _validateInputs(self) -> List[str]:
         return []
+
+    def _validateLaunch(self) -> List[str]:
+        """What this machine lacks for the chosen parameters, which would only show after the launch."""
+        return gpuErrors(self) + precisionErrors(self, parametersOf(self, self._model))
 
     def _validateContinue(self) -> List[str]:
         """Continue keeps finished tomograms, so their parameters may not change under them."""
@@ -280,9 +264,7 @@ class ProtCryoEtSegBase(EMProtocol):
         finished = self._getFinishedIds()
         failed = sorted(set(self._getItemIds()) - set(finished))
         lines = self._summarise({tsId: self._readResult(tsId) for tsId in finished}) if finished else []
-        if failed:
-            lines.append(f"*Not finished*: {', '.join(failed)}. The reason is in run.stderr; Continue tries them again.")
-        return lines
+        return lines + self._failureLines(failed)
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         """Lines of the summary from the results by tilt-series id."""

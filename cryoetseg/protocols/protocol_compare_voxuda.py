@@ -9,6 +9,7 @@ from cryoetseg.core.runtime.files import read_json
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.core.voxuda.params import VoxUdaAblationParameters
 
+from .form_builder import byHand
 from .protocol_evaluate_base import outputName
 from .protocol_tomograms_base import tellingWarnings
 from .protocol_train_base import TRAINING
@@ -30,7 +31,7 @@ class ProtCryoEtSegCompareVoxUda(ProtCryoEtSegTrainVoxUda):
 
     def _addTarget(self, form: Form) -> None:
         super()._addTarget(form)
-        form.addParam("inTargetMasks", PointerParam, pointerClass="SetOfSubTomograms, SetOfVolumes", important=True,
+        form.addParam("inTargetMasks", PointerParam, pointerClass=byHand("SetOfSubTomograms, SetOfVolumes"), important=True,
                       label="Masks of the target", help="One mask for each target subtomogram, in their order; for the scores only.")
 
     def _getInputs(self, tsId: str) -> List[InputFile]:

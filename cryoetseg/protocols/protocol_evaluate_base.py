@@ -63,6 +63,9 @@ class ProtCryoEtSegEvaluateBase(ProtCryoEtSegBase):
         errors = checkIds(self.predicted, "Result") + checkIds(self.truth, "Truth")
         if errors or self.predicted.get() is None or self.truth.get() is None:
             return errors
+        if self.predicted.get().getObjId() == self.truth.get().getObjId():
+            return ["*Result* and *Truth* are the same set, which would score 1 whatever is in it. Allowed: two sets. What to do: choose "
+                    "as truth what was simulated, or picked or drawn by hand."]
         if not self._getItemIds():
             return ["*Result* and *Truth* have no tilt-series id in common. What to do: choose sets that come from the same tomograms."]
         first, end = self.zStart.get() or 0, self.zEnd.get() or 0

@@ -14,6 +14,7 @@ from cryoetseg.convert import Particle, byTsId, particlesOf, tsIdsOf, writeParti
 from cryoetseg.core.metrics.params import EvaluatePickingParameters
 from cryoetseg.core.runtime.job import InputFile
 
+from .form_builder import byHand
 from .input_checks import Writers
 from .protocol_evaluate_base import ProtCryoEtSegEvaluateBase, outputName
 from .protocol_tomograms_base import counted
@@ -41,7 +42,7 @@ class ProtCryoEtSegEvaluatePicking(ProtCryoEtSegEvaluateBase):
     def _addInputs(self, form: Form) -> None:
         form.addParam("predicted", PointerParam, pointerClass="SetOfCoordinates3D", important=True, label="Result",
                       help="The coordinates to score.")
-        form.addParam("truth", PointerParam, pointerClass="SetOfCoordinates3D", important=True, label="Truth",
+        form.addParam("truth", PointerParam, pointerClass=byHand("SetOfCoordinates3D"), important=True, label="Truth",
                       help="True coordinates in the same tomograms: simulated, or picked by hand.")
         form.addParam("truthGroups", StringParam, default="", allowsNull=True, label="Groups of the truth",
                       help="Numbers of the groups (classes) of the truth that count, separated by commas; empty takes all.")

@@ -9,6 +9,7 @@ from cryoetseg.convert import byTsId, inputFile, tsIdsOf
 from cryoetseg.core.metrics.params import EvaluateSegmentationParameters
 from cryoetseg.core.runtime.job import InputFile
 
+from .form_builder import byHand
 from .protocol_evaluate_base import ProtCryoEtSegEvaluateBase, outputName
 from .protocol_tomograms_base import counted
 
@@ -33,7 +34,7 @@ class ProtCryoEtSegEvaluateSegmentation(ProtCryoEtSegEvaluateBase):
     def _addInputs(self, form: Form) -> None:
         form.addParam("predicted", PointerParam, pointerClass="SetOfTomoMasks", important=True, label="Result",
                       help="The masks to score.")
-        form.addParam("truth", PointerParam, pointerClass="SetOfTomoMasks", important=True, label="Truth",
+        form.addParam("truth", PointerParam, pointerClass=byHand("SetOfTomoMasks"), important=True, label="Truth",
                       help="True masks of the same tomograms: simulated, or drawn by hand and imported.")
 
     def _getItemIds(self) -> List[str]:

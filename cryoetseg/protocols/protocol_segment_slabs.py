@@ -10,6 +10,7 @@ from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.runtime.job import Result
 
 from .form_builder import addGroups, addPreset, fieldsByBase, parametersOf
+from .launch_checks import backboneChoices, backboneErrors, splitterErrors
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, tellingWarnings
 
 # Tab of each group of the parameter model and the group's label; groups that are not named here go to the last tab
@@ -54,6 +55,8 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
                 addPreset(form, self._model)
             addGroups(form, self._model, [(label, groups.pop(title)) for title, label in labels.items() if title in groups])
         addGroups(form, self._model, list(groups.items()))
+        backbone = form.getParam("backbone")
+        backbone.choices = backboneChoices(backbone.choices)
         self._addSeed(form)
         self._addGpu(form)
         self._addParallel(form)
@@ -66,6 +69,10 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
     # --------------------------- information -------------------------------
     def _validateInputs(self) -> List[str]:
         return super()._validateInputs() or self._validateRange()
+
+    def _validateLaunch(self) -> List[str]:
+        values = parametersOf(self, self._model)
+        return super()._validateLaunch() + backboneErrors(values) + splitterErrors(values)
 
     def _validateRange(self) -> List[str]:
         tomograms = self.inTomos.get()

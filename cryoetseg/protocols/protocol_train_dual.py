@@ -9,6 +9,7 @@ from cryoetseg.convert import byTsId, inputFile, tsIdsOf
 from cryoetseg.core.dual.params import TrainDualParameters, TrainWedgeParameters
 from cryoetseg.core.runtime.job import InputFile
 
+from .form_builder import byHand
 from .input_checks import Writers, checkTomograms
 from .protocol_base import CONTRASTS
 from .protocol_train_base import ProtCryoEtSegTrainBase
@@ -73,7 +74,7 @@ class ProtCryoEtSegTrainDual(ProtCryoEtSegTrainWedge):
     _inputHelp = "Noisy tomograms, the more alike the better; they are what will be denoised."
 
     def _addLabels(self, form: Form) -> None:
-        form.addParam("inClean", PointerParam, pointerClass="SetOfTomograms", important=True, label="Clean volumes",
+        form.addParam("inClean", PointerParam, pointerClass=byHand("SetOfTomograms"), important=True, label="Clean volumes",
                       help="Grand models of simulated tomograms, or tomograms of a better style. They need not show the same samples.")
         form.addParam("cleanContrast", EnumParam, choices=list(CONTRASTS), default=CONTRASTS.index("bright"),
                       display=EnumParam.DISPLAY_HLIST, label="Particles in clean volumes look",

@@ -3,14 +3,14 @@ from typing import List
 
 from pyworkflow.protocol import Form, PointerParam
 
-from cryoetseg.constants import TRAIN_MEMBRANES
+from cryoetseg.constants import MEMBRANES, TRAIN_MEMBRANES
 from cryoetseg.core.students.membranes.params import TrainMembranesParameters
 
-from .protocol_train_base import ProtCryoEtSegTrainBase
+from .protocol_train_student import CHOSEN, GENERAL_MODEL, RANDOM, ProtCryoEtSegTrainStudentBase
 from .training_labels import MaskLabels
 
 
-class ProtCryoEtSegTrainMembranes(ProtCryoEtSegTrainBase):
+class ProtCryoEtSegTrainMembranes(ProtCryoEtSegTrainStudentBase):
     """Train a U-Net that finds membranes, from membrane masks of a few slices or of whole tomograms.
 
     The masks may be pseudo-labels of *segment slabs*, masks drawn by hand and imported, or those of another plugin: they are joined
@@ -24,16 +24,20 @@ class ProtCryoEtSegTrainMembranes(ProtCryoEtSegTrainBase):
     _label = "train membranes"
     _method = TRAIN_MEMBRANES
     _model = TrainMembranesParameters
+    _modelMethod = MEMBRANES
+    _startNetwork = "UNet2d"
+    _starts = [RANDOM, GENERAL_MODEL, CHOSEN]
 
     def _addLabels(self, form: Form) -> None:
         form.addParam("inMasks", PointerParam, pointerClass="SetOfTomoMasks", important=True, label="Membrane masks",
                       help="Masks of the tomograms or of a part of their slices: 0 is background; see *Membrane class*.")
+        self._addStart(form)
 
     def _labels(self) -> MaskLabels:
         return MaskLabels(self.inMasks, "Membrane masks", bool(self.resampleLabels.get()))
 
     def _methods(self) -> List[str]:
-        return self._methodsOf("A U-Net [Ronneberger2015] for membranes", "membrane masks as labels, after [Uddin2026]")
+        return self._methodsOf("A U-Net [Ronneberger2015] for membranes", f"membrane masks as labels{self._startText()}, after [Uddin2026]")
 
     def _citations(self) -> List[str]:
         return ["Uddin2026", "Ronneberger2015"]

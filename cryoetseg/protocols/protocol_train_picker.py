@@ -3,14 +3,14 @@ from typing import List
 
 from pyworkflow.protocol import Form, PointerParam
 
-from cryoetseg.constants import TRAIN_PICKER
+from cryoetseg.constants import PICKER, TRAIN_PICKER
 from cryoetseg.core.students.picker.params import TrainPickerParameters
 
-from .protocol_train_base import ProtCryoEtSegTrainBase
+from .protocol_train_student import ProtCryoEtSegTrainStudentBase
 from .training_labels import CoordinateLabels
 
 
-class ProtCryoEtSegTrainPicker(ProtCryoEtSegTrainBase):
+class ProtCryoEtSegTrainPicker(ProtCryoEtSegTrainStudentBase):
     """Train DeepETPicker, a 3D network that finds particles, from coordinates.
 
     The coordinates may be pseudo-labels of *segment slabs*, picks by hand, or those of another plugin: they are joined to the tomograms by
@@ -24,16 +24,19 @@ class ProtCryoEtSegTrainPicker(ProtCryoEtSegTrainBase):
     _label = "train DeepETPicker"
     _method = TRAIN_PICKER
     _model = TrainPickerParameters
+    _modelMethod = PICKER
+    _startNetwork = "residual-unet3d"
 
     def _addLabels(self, form: Form) -> None:
         form.addParam("inCoordinates", PointerParam, pointerClass="SetOfCoordinates3D", important=True, label="Coordinates",
                       help="Particles of the tomograms or of a part of their slices; their groups are the classes.")
+        self._addStart(form)
 
     def _labels(self) -> CoordinateLabels:
         return CoordinateLabels(self.inCoordinates, "Coordinates")
 
     def _methods(self) -> List[str]:
-        return self._methodsOf("DeepETPicker [Liu2024]", "weak labels around known particles")
+        return self._methodsOf("DeepETPicker [Liu2024]", f"weak labels around known particles{self._startText()}")
 
     def _citations(self) -> List[str]:
         return ["Liu2024", "Uddin2026"]

@@ -12,7 +12,7 @@ from cryoetseg.convert import templateFiles
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_result, write_job
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
 
-from .form_builder import addGroups, addPreset, fieldsByBase
+from .form_builder import addGroups, addPreset, byHand, fieldsByBase
 from .input_checks import Writers
 from .protocol_base import CONTRASTS
 from .protocol_tomograms_base import tellingWarnings
@@ -57,9 +57,9 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
         self._addContrast(form)
 
     def _addSource(self, form: Form) -> None:
-        form.addParam("inSource", PointerParam, pointerClass="SetOfSubTomograms, SetOfVolumes", allowsNull=True, label="Labelled source",
-                      help="Subtomograms with masks to learn from. Left empty, they are simulated.")
-        form.addParam("inSourceMasks", PointerParam, pointerClass="SetOfSubTomograms, SetOfVolumes", condition="inSource",
+        form.addParam("inSource", PointerParam, pointerClass=byHand("SetOfSubTomograms, SetOfVolumes"), allowsNull=True,
+                      label="Labelled source", help="Subtomograms with masks to learn from. Left empty, they are simulated.")
+        form.addParam("inSourceMasks", PointerParam, pointerClass=byHand("SetOfSubTomograms, SetOfVolumes"), condition="inSource",
                       allowsNull=True, label="Masks of the source", help="One mask for each source subtomogram, in their order.")
         form.addParam("sourceContrast", EnumParam, choices=list(CONTRASTS), default=0, condition="inSource",
                       display=EnumParam.DISPLAY_HLIST, label="Source particles look",

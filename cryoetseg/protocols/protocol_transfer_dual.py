@@ -12,7 +12,7 @@ from cryoetseg.core.recipes.dual_chain.params import TransferParameters
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.objects import CryoEtSegModel
 
-from .form_builder import addGroups, addPreset, fieldsByBase
+from .form_builder import addGroups, addPreset, byHand, fieldsByBase
 from .input_checks import checkIds, checkTomograms
 from .protocol_apply_base import ProtCryoEtSegApplyBase
 from .protocol_tomograms_base import counted, tellingWarnings
@@ -43,7 +43,7 @@ class ProtCryoEtSegTransferDual(ProtCryoEtSegApplyBase):
         self._addTomograms(form)
         form.addParam("inModel", PointerParam, pointerClass="CryoEtSegModel", important=True, label="DUAL model",
                       help="Output of *train DUAL*, trained on these tomograms or on others like them.")
-        form.addParam("inGrandModels", PointerParam, pointerClass="SetOfTomograms", important=True, label="Grand models",
+        form.addParam("inGrandModels", PointerParam, pointerClass=byHand("SetOfTomograms"), important=True, label="Grand models",
                       help="Density of simulated samples with the macromolecules that you look for.")
         form.addParam("inMasks", PointerParam, pointerClass="SetOfTomoMasks", important=True, label="Class masks",
                       help="The classes in these grand models, with the same tilt-series ids.")

@@ -4,6 +4,8 @@ import scipion_environment
 from scipion_environment import working_folder as working_folder
 from scipion_environment import working_folder_of_fixtures as working_folder_of_fixtures
 
+OTHER = 2  # of the form's choices of a backbone: a folder
+
 
 @pytest.fixture(scope="session")
 def project():
@@ -16,6 +18,16 @@ def simulated(project):
     from cryoetseg.protocols import ProtCryoEtSegSimulateTomograms
 
     run = scipion_environment.launch(project, ProtCryoEtSegSimulateTomograms, count=2, seed=5, **scipion_environment.SMALL_SAMPLE)
+    assert run.isFinished(), scipion_environment.log_of(run)
+    return run
+
+
+@pytest.fixture(scope="session")
+def copied(project, simulated):
+    """The true coordinates once more, as another set."""
+    from cryoetseg.protocols import ProtCryoEtSegSelectByScore
+
+    run = scipion_environment.run_here(project, ProtCryoEtSegSelectByScore, inCoordinates=(simulated, "coordinates"), threshold=-9.0)
     assert run.isFinished(), scipion_environment.log_of(run)
     return run
 
@@ -38,7 +50,8 @@ def segmented(project, simulated, backbone):
     """A finished segmentation of the simulated tomograms with the small backbone."""
     from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs
 
-    small = {"backbone": backbone, "zStart": 12, "zEnd": 18, "tilePx": 32, "overlapPx": 8, "borderTokens": 2, "draws": 1}
+    chosen = {"backbone": OTHER, "backboneFolder": backbone}
+    small = {**chosen, "zStart": 12, "zEnd": 18, "tilePx": 32, "overlapPx": 8, "borderTokens": 2, "draws": 1}
     small["particleThreshold"] = -5.0  # candidates in both tomograms, whatever random weights see
     pointers = {"inTomos": (simulated, "tomograms")}
     run = scipion_environment.run_here(project, ProtCryoEtSegSegmentSlabs, particleDiameter=250.0, **pointers, **small)

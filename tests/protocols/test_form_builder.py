@@ -95,7 +95,7 @@ def test_forms_show_what_acts_and_hide_what_does_not(protocolClass, model):
 
 def test_the_form_follows_what_is_chosen():
     slices, published = ProtCryoEtSegSegmentSlabs(separation=1), ProtCryoEtSegSegmentSlabs(preset=PRESETS.index("published"))
-    other = ProtCryoEtSegSegmentSlabs(backbone="my_backbone")
+    other = ProtCryoEtSegSegmentSlabs(backbone=2, backboneFolder="my_backbone")
     assert slices.evalParamCondition("linkSlices")
     assert not slices.evalParamCondition("membraneSeed")
     assert published.evalParamCondition("linkSlices")

@@ -15,11 +15,12 @@ def test_one_bad_item_does_not_stop_the_others_and_is_tried_again(project, simul
         return [item.model_copy(update={"path": "missing.mrc"} if tsId == "sim_002" else {}) for item in inputs(self, tsId)]
 
     monkeypatch.setattr(ProtCryoEtSegEvaluateSegmentation, "_getInputs", broken)
-    pointers = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "membraneMasks")}
+    pointers = {"predicted": (simulated, "classMasks"), "truth": (simulated, "membraneMasks")}
     run = run_here(project, ProtCryoEtSegEvaluateSegmentation, "half broken", **pointers)
     assert run.isFinished()
     assert sorted(run.getScores()) == ["sim_001"]
-    assert any("*Not finished*: sim_002" in line for line in run.summary())
+    (line,) = [line for line in run.summary() if "*Not finished*: sim_002" in line]
+    assert "missing.mrc" in line  # what the program said, not "non-zero exit status"
     monkeypatch.undo()
     first = next(str(step.endTime) for step in run.loadSteps())
     run.runMode.set(MODE_RESUME)
@@ -33,10 +34,10 @@ def test_one_bad_item_does_not_stop_the_others_and_is_tried_again(project, simul
 
 @pytest.mark.slow
 def test_several_threads_give_the_same(project, simulated):
-    pointers = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "membraneMasks")}
+    pointers = {"predicted": (simulated, "classMasks"), "truth": (simulated, "membraneMasks")}
     run = launch(project, ProtCryoEtSegEvaluateSegmentation, "threads", threads=3, **pointers)
     assert run.isFinished(), log_of(run)
-    assert run.scoreDice.get() == 1.0
+    assert 0 < run.scoreDice.get() < 1
     assert sorted(run.getScores()) == ["sim_001", "sim_002"]
 
 

@@ -16,8 +16,8 @@ def segmentation(project, simulated):
 
 
 @pytest.fixture(scope="module")
-def picking(project, simulated):
-    pointers = {"predicted": (simulated, "coordinates"), "truth": (simulated, "coordinates")}
+def picking(project, simulated, copied):
+    pointers = {"predicted": (copied, "selected"), "truth": (simulated, "coordinates")}
     run = run_here(project, ProtCryoEtSegEvaluatePicking, radiusPx=2.0, **pointers)
     assert run.isFinished(), log_of(run)
     return run
@@ -45,7 +45,7 @@ def test_scores_are_kept_in_the_project(project, segmentation):
     assert sorted(segmentation.getResultFiles()) == ["sim_001", "sim_002"]
 
 
-def test_truth_against_itself_is_perfect(picking):
+def test_a_copy_of_the_truth_is_perfect(picking):
     assert picking.scoreF1.get() == 1.0
     assert picking._readResult("sim_001").metrics["mean_distance_px"] == 0.0
     assert picking.getCurves()["sim_001"]["recall"][-1] == 1.0
@@ -60,21 +60,30 @@ def test_evaluations_ask_for_no_gpu(picking):
     ({"truthGroups": "ribosomes"}, "Allowed: numbers separated by commas"),
     ({"radiusPx": 0.0}, "radius_px"),
 ])
-def test_bad_values_of_picking_give_one_helpful_message(project, simulated, values, message):
-    run = new_run(project, ProtCryoEtSegEvaluatePicking, predicted=(simulated, "coordinates"), truth=(simulated, "coordinates"), **values)
+def test_bad_values_of_picking_give_one_helpful_message(project, simulated, copied, values, message):
+    run = new_run(project, ProtCryoEtSegEvaluatePicking, predicted=(copied, "selected"), truth=(simulated, "coordinates"), **values)
     assert any(message in line for line in run.validate())
 
 
+@pytest.mark.parametrize(("protocolClass", "output"), [
+    (ProtCryoEtSegEvaluatePicking, "coordinates"), (ProtCryoEtSegEvaluateSegmentation, "membraneMasks"),
+])
+def test_a_set_is_not_scored_against_itself(project, simulated, segmented, protocolClass, output):
+    (message,) = new_run(project, protocolClass, predicted=(simulated, output), truth=(simulated, output)).validate()
+    assert "the same set" in message
+    assert new_run(project, protocolClass, predicted=(segmented, output), truth=(simulated, output)).validate() == []
+
+
 @pytest.mark.parametrize("groups", ["", "1", "1,2", " 1, 3 7 "])
-def test_groups_can_be_written_in_any_way(project, simulated, groups):
-    pointers = {"predicted": (simulated, "coordinates"), "truth": (simulated, "coordinates")}
+def test_groups_can_be_written_in_any_way(project, simulated, copied, groups):
+    pointers = {"predicted": (copied, "selected"), "truth": (simulated, "coordinates")}
     run = new_run(project, ProtCryoEtSegEvaluatePicking, truthGroups=groups, **pointers)
     assert run.validate() == []
     assert run._getGroups() == {int(word) for word in groups.replace(",", " ").split()}
 
 
-def test_groups_restrict_the_truth(project, simulated):
-    pointers = {"predicted": (simulated, "coordinates"), "truth": (simulated, "coordinates")}
+def test_groups_restrict_the_truth(project, simulated, copied):
+    pointers = {"predicted": (copied, "selected"), "truth": (simulated, "coordinates")}
     run = new_run(project, ProtCryoEtSegEvaluatePicking, truthGroups="99", **pointers)
     project._setupProtocol(run)
     run.makePathsAndClean()

@@ -100,6 +100,18 @@ def test_a_training_gives_a_model_described_as_its_card(request, project, name, 
     assert "trained for 4 steps on 1 tomogram " in run.methods()[0]
 
 
+@pytest.mark.parametrize("name", ["membranes", "picker"])
+def test_a_training_goes_on_from_a_model(request, project, name):
+    before = request.getfixturevalue(name)
+    labels = "inMasks" if name == "membranes" else "inCoordinates"
+    values = {"cropPx": 32, "rounds": 0} if name == "membranes" else {"patchPx": 16, "width": 4, "validationCrops": 2}
+    pointers = {field: (getattr(before, field).getObjValue(), getattr(before, field).getExtended()) for field in ("inTomos", labels)}
+    start = {"startFrom": before._starts.index("a model"), "inStart": (before, "model")}
+    run = finished(project, type(before), **start, **values, **pointers, **SHORT)
+    assert read_card(run.model.getPath()).training["start"]["sha256"] == read_card(before.model.getPath()).sha256
+    assert f"going on from a model for {before.model.describe()}" in run.methods()[0]
+
+
 def test_tomograms_without_labels_are_left_out_and_told(membranes):
     assert membranes.getTrainingIds() == ["sim_001"]
     assert any("1 without labels were left out" in line for line in membranes.summary())

@@ -82,7 +82,7 @@ class BackboneParameters(Parameters):
         "cryoet-tiny",
         "Network that gives the affinities: cryoet-tiny (shipped), stable-diffusion-v1-4 (fetched by 'cryoetseg weights fetch'), or a "
         "folder in diffusers format.",
-        published="stable-diffusion-v1-4", path=True,
+        published="stable-diffusion-v1-4", path=True, known=("cryoet-tiny", "stable-diffusion-v1-4"),
     )
     weights_folder: str = parameter("", "Folder with fetched weights; empty takes the one 'cryoetseg weights' uses.", expert=True,
         acts_when=[ONE_SLICE, {"separation": "slices", "splitter": "cellpose"}])

@@ -1,6 +1,8 @@
 """Typed errors. Each says, in one line, what was got, what is allowed and what to do."""
 import errno
 
+ERROR_FILE = "CRYOETSEG_ERROR_FILE"  # variable: a file for the line of an error, for programs that start this one
+
 # What CUDA, cuDNN, cuBLAS, cuFFT, cuSOLVER, ROCm, Metal and the processor's allocator say when memory ran out. A library whose handle or
 # plan finds no room does not speak of memory at all.
 OUT_OF_MEMORY = (

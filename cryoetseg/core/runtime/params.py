@@ -96,6 +96,7 @@ def parameter(
     path: bool = False,
     acts_when: Union[Condition, Sequence[Condition], None] = None,
     keeps_result: str = "",
+    known: Sequence[str] = (),
     **bounds: Any,
 ) -> Any:
     """Declare one field of a :class:`Parameters` model.
@@ -104,14 +105,15 @@ def parameter(
     ``published`` is the paper's value where the default differs, ``path`` marks what may name a file or folder that shapes the result.
     ``acts_when`` says with which values of other parameters this one has an effect: ``{"separation": "slices"}``, all of several, or a
     list of alternatives; elsewhere forms hide it and command lines warn. ``keeps_result`` says why a change leaves what is found as it
-    is (time, memory, files beside the result). ``bounds`` are pydantic's (``ge``, ``gt``, ``le``, ``lt``).
+    is (time, memory, files beside the result). ``known`` are names that forms offer where any other value is a folder. ``bounds`` are
+    pydantic's (``ge``, ``gt``, ``le``, ``lt``).
     """
     needs = needs_of(acts_when)
     text = f"{help} Only with {needs_in_words(needs)}." if needs else help
     if published is not None:
         text = f"{text} Published value: {published}."
     extra = {"label": label, "unit": unit, "expert": expert, "published": published, "path": path, "needs": needs,
-             "keeps_result": keeps_result}
+             "keeps_result": keeps_result, "known": tuple(known)}
     return Field(default, description=text, json_schema_extra=extra, **bounds)
 
 
@@ -138,6 +140,7 @@ class FieldDescription(NamedTuple):
     upper: Optional[float]
     needs: Needs = ()
     keeps_result: str = ""
+    known: Tuple[str, ...] = ()  # names that are offered; another value is a folder
 
     def acts(self, values: Dict[str, Any]) -> bool:
         """Whether this parameter has an effect beside the ``values`` of all parameters."""
@@ -162,7 +165,7 @@ def _describe_field(name: str, field: Any) -> FieldDescription:
     label = extra.get("label") or name.replace("_", " ").capitalize()
     return FieldDescription(name, annotation, field.default, optional, choices, field.description or "", label,
                             extra.get("unit", ""), bool(extra.get("expert")), lower, upper, extra.get("needs", ()),
-                            extra.get("keeps_result", ""))
+                            extra.get("keeps_result", ""), extra.get("known", ()))
 
 
 def idle_parameters(model: Type[Parameters], values: Dict[str, Any]) -> List[str]:

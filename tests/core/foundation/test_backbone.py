@@ -3,7 +3,8 @@ import json
 import pytest
 import torch
 
-from cryoetseg.core.foundation.backbone import find_folder, load_backbone
+from cryoetseg.core.foundation.backbone import load_backbone
+from cryoetseg.core.foundation.backbone_folder import find_folder
 from cryoetseg.core.foundation.stable_diffusion import StableDiffusionBackbone
 from cryoetseg.core.models.shelf import shipped_folder
 from cryoetseg.core.runtime.errors import WeightsError
