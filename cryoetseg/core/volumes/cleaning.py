@@ -12,7 +12,19 @@ import numpy as np
 
 from ..runtime.progress import track
 from .coarse import CoarseVolume
-from .invalid import COARSE_FLAT_SIDE, FLAT_SIDE, GOLD_DEVIATIONS, HALO, SMOOTH_GOLD_DEVIATIONS, PackedMask, filled_voxels, gold, widened
+from .invalid import (
+    COARSE_FLAT_SIDE,
+    FLAT_SIDE,
+    GOLD_DEVIATIONS,
+    HALO,
+    HOT_DEVIATIONS,
+    SMOOTH_GOLD_DEVIATIONS,
+    PackedMask,
+    filled_voxels,
+    gold,
+    outlying,
+    widened,
+)
 from .normalisation import mean_and_deviation
 from .streaming import release_pages
 
@@ -79,15 +91,15 @@ class _Count:
         self.count, self.mean, self.squares = 0, 0.0, 0.0
 
     def add(self, values: np.ndarray) -> None:
+        """Float32 values of one slice, not far from 0: single precision holds the sums of so few."""
         if values.size:
-            mean = float(values.mean(dtype=np.float64))
-            spread = float(values.var(dtype=np.float64)) * values.size
-            self.join(values.size, mean, spread)
+            mean = float(values.sum()) / values.size
+            self.join(values.size, mean, float(np.vdot(values, values)) - values.size * mean**2)
 
     def join(self, count: int, mean: float, squares: float) -> None:
         total = self.count + count
         if count:
-            self.squares += squares + (mean - self.mean) ** 2 * self.count * count / total
+            self.squares += max(squares, 0.0) + (mean - self.mean) ** 2 * self.count * count / total
             self.mean += (mean - self.mean) * count / total
             self.count = total
 
@@ -172,6 +184,14 @@ def _enclosed(valid: np.ndarray) -> np.ndarray:
     return spans[0] & spans[1]
 
 
+class _Plane(NamedTuple):
+    """A slice (y, x): its values, what is a fill or no number, and whether anything else lies as far out as gold."""
+
+    values: np.ndarray
+    filled: np.ndarray | None
+    is_outlying: bool
+
+
 class _Examination:
     """The second pass: slab by slab with a few slices on both sides, each slice read once."""
 
@@ -183,10 +203,12 @@ class _Examination:
         self._plain, self._golden = _Count(), _Count()  # of the sample without, and of what might be gold
         self._coarse = CoarseVolume.empty(array.shape)
         self._gold_counts = True
+        self._gold_limit = SMOOTH_GOLD_DEVIATIONS if centre.is_smooth else GOLD_DEVIATIONS
+        self._planes: dict[int, _Plane] = {}
 
     def result(self) -> GreyValues:
-        for first, last, window, filled in self._windows():
-            self._examine(first, last, window, filled)
+        for first, last in self._slabs():
+            self._examine(first, last)
         total = float(np.prod(self._array.shape, dtype=np.int64))
         sample = self._plain.count + self._golden.count
         gold_share = self._golden.count / total if self._gold_counts and self._golden.count <= MOST_GOLD * sample else 0.0
@@ -196,44 +218,56 @@ class _Examination:
         else:
             self._plain.join(self._golden.count, self._golden.mean, self._golden.squares)
         any_invalid = filled_share + gold_share > 0
-        return GreyValues(self._grey.shape, self._grey.median, self._grey.robust_deviation, self._plain.mean, self._plain.deviation,
+        mean = self._plain.mean + self._grey.median
+        return GreyValues(self._grey.shape, self._grey.median, self._grey.robust_deviation, mean, self._plain.deviation,
                           tuple(self._fills), filled_share, gold_share, self._filled if any_invalid else None, self._coarse)
 
-    def _windows(self) -> Iterator[tuple[int, int, np.ndarray, list[np.ndarray | None]]]:
-        """First and last + 1 slice of each slab, its voxels with up to HALO slices on both sides, and the filled voxels of each."""
+    def _slabs(self) -> Iterator[tuple[int, int]]:
+        """First and last + 1 slice of each slab, once they are read with up to HALO slices on both sides."""
         depth, plane_bytes = self._array.shape[0], 4 * int(np.prod(self._array.shape[1:]))
         thickness = max(4, SLAB_BYTES // plane_bytes)
-        planes: dict[int, np.ndarray] = {}
-        filled: dict[int, np.ndarray | None] = {}
         for first in track(range(0, depth, thickness), self._description):
             last = min(first + thickness, depth)
-            wanted = range(max(0, first - HALO), min(depth, last + HALO))
-            for z in [z for z in wanted if z not in planes]:
-                planes[z] = np.asarray(self._array[z])
-                filled[z] = self._filled_of(planes[z])
-            for z in [z for z in planes if z < wanted.start]:
-                del planes[z], filled[z]
+            for z in range(max(0, first - HALO), min(depth, last + HALO)):
+                if z not in self._planes:
+                    self._planes[z] = self._read(z)
+            for z in [z for z in self._planes if z < first - HALO]:
+                del self._planes[z]
             release_pages(self._array)
-            yield first, last, np.stack([planes[z] for z in wanted]).astype(np.float32, copy=False), [filled[z] for z in wanted]
+            yield first, last
 
-    def _filled_of(self, plane: np.ndarray) -> np.ndarray | None:
-        filled, fills = filled_voxels(plane, self._centre.flat_side)
+    def _read(self, z: int) -> _Plane:
+        values = np.array(self._array[z])
+        filled, fills = filled_voxels(values, self._centre.flat_side)
         self._fills.update(dict.fromkeys(fills))
-        return filled
+        reach = min(self._gold_limit, HOT_DEVIATIONS) * self._centre.deviation
+        return _Plane(values, filled, outlying(values, filled, self._centre.median, reach))
 
-    def _examine(self, first: int, last: int, window: np.ndarray, filled: list[np.ndarray | None]) -> None:
-        start = max(0, first - HALO)
-        grown = [widened(filled[max(0, z - 1): z + 2]) for z in range(len(window))]
-        mask = np.stack([np.zeros(window.shape[1:], bool) if plane is None else plane for plane in grown])
-        limit = SMOOTH_GOLD_DEVIATIONS if self._centre.is_smooth else GOLD_DEVIATIONS
-        found = gold(window, mask, self._centre.median, self._centre.deviation, limit) if self._gold_counts else None
+    def _grown(self, z: int) -> np.ndarray | None:
+        return widened([self._planes[near].filled for near in (z - 1, z, z + 1) if near in self._planes])
+
+    def _examine(self, first: int, last: int) -> None:
+        found = self._gold_about(first, last) if self._gold_counts else None
         for z in range(first, last):
-            self._take(z, window[z - start], grown[z - start], None if found is None else found[z - start])
+            self._take(z, self._planes[z].values, self._grown(z), None if found is None else found[z - first])
         if self._golden.count > MOST_GOLD * np.prod(self._array.shape, dtype=np.int64):
-            self._gold_counts, self._gold = False, PackedMask((0, 0, 0))
+            self._gold_counts, self._gold = False, PackedMask(self._array.shape)
+
+    def _gold_about(self, first: int, last: int) -> np.ndarray | None:
+        """Gold and hot voxels (z, y, x) of a slab; None where nothing lies far out in it or beside it."""
+        if not any(plane.is_outlying for plane in self._planes.values()):
+            return None
+        numbers = sorted(self._planes)
+        window = np.stack([self._planes[z].values.astype(np.float32) for z in numbers])
+        grown = [self._grown(z) for z in numbers]
+        mask = np.stack([np.zeros(window.shape[1:], bool) if plane is None else plane for plane in grown])
+        found = gold(window, mask, self._centre.median, self._centre.deviation, self._gold_limit)
+        return None if found is None else found[first - numbers[0]:last - numbers[0]]
 
     def _take(self, z: int, plane: np.ndarray, filled: np.ndarray | None, found: np.ndarray | None) -> None:
-        plane = np.clip(plane, self._grey.low, self._grey.high)
+        # about the median, where sums in single precision lose nothing
+        plane = np.clip(plane.astype(np.float32), self._grey.low, self._grey.high)
+        plane -= np.float32(self._grey.median)
         valid: np.ndarray | None = None
         if filled is not None:
             valid = ~filled
@@ -244,4 +278,4 @@ class _Examination:
             self._golden.add(plane[golden])
             valid = ~golden if valid is None else valid & ~golden
         self._plain.add(plane if valid is None else plane[valid])
-        self._coarse.add(z, plane, valid)
+        self._coarse.add(z, plane + np.float32(self._grey.median), valid)

@@ -83,7 +83,27 @@ def _connected(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
 def widened(planes: Sequence[np.ndarray | None]) -> np.ndarray | None:
     """The middle of three planes of a mask, grown by one voxel in all directions."""
     given = [plane for plane in planes if plane is not None]
-    return ndimage.maximum_filter(np.logical_or.reduce(given), 3, mode="constant") if given else None
+    if not given:
+        return None
+    wide = given[0].copy()
+    for plane in given[1:]:
+        wide |= plane
+    for axis in (0, 1):  # shifted copies are ten times faster than a maximum filter
+        mask = np.moveaxis(wide, axis, 0)
+        grown = mask.copy()
+        grown[1:] |= mask[:-1]
+        grown[:-1] |= mask[1:]
+        wide = np.moveaxis(grown, 0, axis)
+    return wide
+
+
+def outlying(plane: np.ndarray, filled: np.ndarray | None, median: float, reach: float) -> bool:
+    """Whether any voxel (y, x) that is not ``filled`` lies farther than ``reach`` from the median; compared in the plane's own type."""
+    with np.errstate(invalid="ignore"):
+        far = (plane < median - reach) | (plane > median + reach)
+    if filled is not None:
+        far &= ~filled
+    return bool(far.any())
 
 
 def gold(window: np.ndarray, filled: np.ndarray, median: float, deviation: float, limit: float) -> np.ndarray | None:
@@ -117,39 +137,55 @@ def _gold_tile(tile: np.ndarray, filled: np.ndarray, median: float, deviation: f
 
 
 class PackedMask:
-    """A boolean volume (z, y, x), eight voxels a byte, read window by window; slices that were never set cost nothing."""
+    """A boolean volume (z, y, x), eight voxels a byte, read window by window.
+
+    Slices that were never set cost nothing, and neighbouring slices that are alike are kept once: a border costs one slice.
+    """
 
     def __init__(self, shape: Sequence[int]) -> None:
         self.shape = tuple(shape)
-        self._bits = np.zeros((*self.shape[:2], -(-self.shape[2] // 8)), np.uint8)
-        self._used = np.zeros(self.shape[0], bool)
+        self._planes: list[np.ndarray | None] = [None] * self.shape[0]
 
     def add(self, z: int, plane: np.ndarray) -> None:
         """Set the true voxels of ``plane`` (y, x) in slice ``z``."""
-        self._bits[z] |= np.packbits(plane, axis=-1)
-        self._used[z] = True
+        self._join(z, np.packbits(plane, axis=-1))
 
     def join(self, other: PackedMask) -> None:
         """Set what is set in ``other``."""
-        for z in np.flatnonzero(other._used):
-            self._bits[z] |= other._bits[z]
-        self._used |= other._used
+        for z, bits in enumerate(other._planes):
+            if bits is not None:
+                self._join(z, bits)
+
+    def _join(self, z: int, bits: np.ndarray) -> None:
+        own = self._planes[z]
+        joined = bits if own is None else own | bits
+        before = self._planes[z - 1] if z else None
+        self._planes[z] = before if before is not None and np.array_equal(before, joined) else joined
 
     def __getitem__(self, window: Any) -> np.ndarray:
         """Bool (z, y, x) of a window of three slices with step 1."""
         z, y, x = (range(*part.indices(size)) for part, size in zip(window, self.shape))
-        if not len(z) or not self._used[z.start:z.stop].any():
-            return np.zeros((len(z), len(y), len(x)), bool)
+        found = np.zeros((len(z), len(y), len(x)), bool)
         first = x.start // 8
-        bits = np.unpackbits(self._bits[z.start:z.stop, y.start:y.stop, first:-(-x.stop // 8)], axis=-1)
-        return bits[..., x.start - 8 * first:x.stop - 8 * first].astype(bool)
+        for place, number in enumerate(z):
+            bits = self._planes[number]
+            if bits is not None:
+                whole = np.unpackbits(bits[y.start:y.stop, first:-(-x.stop // 8)], axis=-1)
+                found[place] = whole[:, x.start - 8 * first:x.stop - 8 * first]
+        return found
 
     def at(self, zyx: np.ndarray) -> np.ndarray:
         """Bool (n,): whether the voxels nearest to the points (n, 3), (z, y, x), are set; points outside are not."""
         inside = ((zyx > -0.5) & (zyx < np.array(self.shape) - 0.5)).all(axis=1)
-        z, y, x = np.rint(np.where(inside[:, None], zyx, 0)).astype(np.int64).T
-        return inside & ((self._bits[z, y, x // 8] >> (7 - x % 8)) & 1 == 1)
+        places = np.rint(np.where(inside[:, None], zyx, 0)).astype(np.int64)
+        found = np.zeros(len(zyx), bool)
+        for number in np.unique(places[:, 0]):
+            bits, rows = self._planes[number], np.flatnonzero(places[:, 0] == number)
+            if bits is not None:
+                y, x = places[rows, 1:].T
+                found[rows] = (bits[y, x // 8] >> (7 - x % 8)) & 1 == 1
+        return inside & found
 
     def any_in(self, first: int, last: int) -> bool:
         """Whether any of the slices from ``first`` to before ``last`` has a set voxel."""
-        return bool(self._used[first:last].any())
+        return any(bits is not None for bits in self._planes[first:last])
