@@ -26,7 +26,7 @@ SLICES_OF_OWN_TOMOGRAM = 16  # in the middle; the whole of a large tomogram take
 # Two cells of 64 x 256 x 256 voxels: large enough for vesicles and ribosomes, small enough for two cores
 SAMPLE = {"count": 2, "seed": SEED, "sizeZ": 64, "sizeY": 256, "sizeX": 256, "voxelSize": 13.48, "snr": 0.3,
           "particles": "ribosome_80s:3, proteasome_26s, tric", "vesicleCount": 4, "sheetCount": 1, "actinCount": 1}
-SLABS = {"zStart": 24, "zEnd": 40, "particleDiameter": 280.0}
+SLABS = {"zStart": 24, "zLast": 39, "particleDiameter": 280.0}
 MATCHING_RADIUS = 10.0  # voxels
 
 
@@ -62,7 +62,7 @@ def run_demo(folder: Path, tomogram: Optional[Path] = None, voxel_size: Optional
     try:
         project = _open_project(name)  # goes into the project's folder, as Scipion wants
         if tomogram is None:
-            return _simulated(project, slices or (SLABS["zStart"], SLABS["zEnd"]), {**SAMPLE, **(sample or {})})
+            return _simulated(project, slices or (SLABS["zStart"], SLABS["zLast"] + 1), {**SAMPLE, **(sample or {})})
         return _imported(project, tomogram, _voxel_size(tomogram, voxel_size), slices)
     finally:
         os.chdir(here)
@@ -95,7 +95,7 @@ def _simulated(project: Any, slices: Tuple[int, int], sample: Dict[str, Any]) ->
         ProtCryoEtSegSimulateTomograms,
     )
 
-    window = {"zStart": slices[0], "zEnd": slices[1]}
+    window = {"zStart": slices[0], "zLast": slices[1] - 1}
     source = _finished(project, ProtCryoEtSegSimulateTomograms, "simulate tomograms", sample)
     values = {**SLABS, **window, "inTomos": (source, "tomograms")}
     found = _finished(project, ProtCryoEtSegSegmentSlabs, "segment slabs", values)
@@ -117,7 +117,8 @@ def _imported(project: Any, tomogram: Path, voxel_size: float, slices: Optional[
     source = _finished(project, ProtImportTomograms, "import tomogram", values)
     depth = source.Tomograms.getFirstItem().getDim()[2]
     first, end = slices or _middle(depth)
-    found = _finished(project, ProtCryoEtSegSegmentSlabs, "segment slabs", {"inTomos": (source, "Tomograms"), "zStart": first, "zEnd": end})
+    values = {"inTomos": (source, "Tomograms"), "zStart": first, "zLast": end - 1}
+    found = _finished(project, ProtCryoEtSegSegmentSlabs, "segment slabs", values)
     return _demo(project, {"source": source, "segmentation": found})
 
 

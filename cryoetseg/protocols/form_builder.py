@@ -26,11 +26,15 @@ from cryoetseg.core.runtime.params import (
     Need,
     Parameters,
     describe,
+    needs_in_words,
     published_values,
     with_preset,
 )
 
-UNIT_SYMBOLS = {"A": "Å", "A2": "Å²", "A^2": "Å²", "um": "µm", "1/um2": "1/µm²", "e/A2": "e⁻/Å²", "degrees": "°"}
+from . import slice_ranges
+
+UNIT_SYMBOLS = {"A": "Å", "A2": "Å²", "A^2": "Å²", "A^3": "Å³", "um": "µm", "1/um2": "1/µm²", "e/A2": "e⁻/Å²", "degrees": "°",
+                "voxel": "voxels", "pixel": "pixels", "min": "minutes", "0-255": "grey levels of 255", "of 20": "twentieths"}
 PARAM_CLASSES = {bool: BooleanParam, int: IntParam, float: FloatParam, str: StringParam}
 OTHER_FOLDER = "a folder"  # the last choice of a field with known names; the folder itself has a field of its own
 PRESET = "preset"  # attribute of the choice that :func:`addPreset` adds
@@ -59,13 +63,17 @@ class Bounds(Validator):
 
 
 def attributeName(fieldName: str) -> str:
-    """``voxel_size`` -> ``voxelSize``."""
+    """``voxel_size`` -> ``voxelSize``; the end of a range of slices is the last one in forms."""
+    if fieldName == slice_ranges.END:
+        return slice_ranges.LAST_ATTRIBUTE
     first, *others = fieldName.split("_")
     return first + "".join(part.capitalize() for part in others)
 
 
 def labelOf(field: FieldDescription) -> str:
-    """Label of a field with its unit."""
+    """Label of a field with its unit; slices of a range are called alike everywhere."""
+    if field.name in slice_ranges.LABELS:
+        return slice_ranges.LABELS[field.name]
     unit = UNIT_SYMBOLS.get(field.unit, field.unit)
     return f"{field.label} ({unit})" if unit else field.label
 
@@ -86,7 +94,7 @@ def addFields(form: Any, model: Type[Parameters], names: Iterable[str]) -> None:
     """Add fields of ``model`` by name, in the given order, to a form or a group of it."""
     fields = {field.name: field for field in describe(model)}
     for name in names:
-        _addField(form, fields[name], _condition(fields, fields[name], hasattr(model, "published")))
+        _addField(form, fields[name], _condition(fields, fields[name], published_values(model)))
     _linkConditions(form if isinstance(form, Form) else form._form)
 
 
@@ -98,24 +106,33 @@ def _linkConditions(form: Form) -> None:
         param._dependants = list(dict.fromkeys(param._dependants))
 
 
-def _condition(fields: Dict[str, FieldDescription], field: FieldDescription, hasPreset: bool) -> Optional[str]:
-    """When the form shows a field, as Scipion evaluates it. With a preset everything is shown: the form goes on showing the defaults."""
+def _condition(fields: Dict[str, FieldDescription], field: FieldDescription, published: Dict[str, Any]) -> Optional[str]:
+    """When the form shows a field, as Scipion evaluates it."""
     if not field.needs:
         return None
-    alternatives = [" and ".join(_needed(fields[need.name], need) for need in alternative) for alternative in field.needs]
-    return " or ".join([f"{PRESET} == {PRESETS.index('published')}"] * hasPreset + [f"({alternative})" for alternative in alternatives])
+    alternatives = [" and ".join(_needed(fields[need.name], need, published) for need in alternative) for alternative in field.needs]
+    return " or ".join(f"({alternative})" for alternative in alternatives)
 
 
-def _needed(field: FieldDescription, need: Need) -> str:
+def _needed(field: FieldDescription, need: Need, published: Dict[str, Any]) -> str:
+    """One need; where the preset takes a published value in place of a default that the form goes on showing, that one counts."""
+    value = attributeName(field.name)
+    if field.name in published:
+        default, other = _formValue(field, field.default), _formValue(field, published[field.name])
+        value = f"({other!r} if {PRESET} == {PRESETS.index('published')} and {value} == {default!r} else {value})"
+    return f"{value} {'not in' if need.is_other else 'in'} {[_formValue(field, wanted) for wanted in need.values]!r}"
+
+
+def _formValue(field: FieldDescription, value: Any) -> Any:
+    """A value of the core as the form keeps it: of a choice its place."""
     offered = field.choices or field.known
-    values = [offered.index(value) if offered else value for value in need.values]
-    return f"{attributeName(field.name)} {'not in' if need.is_other else 'in'} {values!r}"
+    return offered.index(value) if offered else value
 
 
 def _addField(form: Any, field: FieldDescription, condition: Optional[str]) -> Param:
     options: Dict[str, Any] = {
         "label": labelOf(field),
-        "help": field.help,
+        "help": _helpOf(field),
         "expertLevel": LEVEL_ADVANCED if field.expert else LEVEL_NORMAL,
         "allowsNull": field.optional or field.kind is str,
         "condition": condition,
@@ -128,8 +145,23 @@ def _addField(form: Any, field: FieldDescription, condition: Optional[str]) -> P
     if field.kind in (int, float):
         options["validators"] = [Bounds(field)]
         if field.lower is not None or field.upper is not None:
-            options["help"] = f"{field.help} Allowed: {Bounds(field).interval()}."
+            options["help"] += f" Allowed: {Bounds(field).interval()}."
     return form.addParam(attributeName(field.name), PARAM_CLASSES[field.kind], default=field.default, **options)
+
+
+def _helpOf(field: FieldDescription) -> str:
+    """The help without the condition under which a field acts, as the form hides it elsewhere."""
+    text = field.help.replace(f" Only with {needs_in_words(field.needs)}.", "") if field.needs else field.help
+    return slice_ranges.helpOf(field.name, text) if field.name in slice_ranges.LABELS else text
+
+
+def narrow(form: Form, fieldName: str, condition: str) -> None:
+    """Show a field of the form only where also ``condition`` holds, which speaks of inputs."""
+    name = attributeName(fieldName)
+    param = form.getParam(name)
+    known = str(param.condition) if param.condition.hasValue() else ""
+    param.condition.set(f"({known}) and ({condition})" if known else condition)
+    _linkConditions(form)
 
 
 def _addKnown(form: Any, field: FieldDescription, options: Dict[str, Any]) -> Param:
@@ -179,6 +211,8 @@ def parametersOf(protocol: Protocol, model: Type[Parameters], names: Iterable[st
 
 def _valueOf(protocol: Protocol, field: FieldDescription) -> Any:
     value = getattr(protocol, attributeName(field.name)).get()
+    if field.name == slice_ranges.END:
+        return slice_ranges.endOf(value)
     if field.known:
         return field.known[value] if value < len(field.known) else _text(getattr(protocol, folderAttribute(field.name)).get())
     if field.choices:

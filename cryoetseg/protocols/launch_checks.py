@@ -30,7 +30,7 @@ def precisionErrors(protocol: Any, values: Dict[str, Any]) -> List[str]:
     """Messages about arithmetic that the chosen processor lacks."""
     if values.get("precision") != "float16" or protocol.usesGpu():
         return []
-    return ["*Precision* = float16 needs a GPU. Allowed without one: float32, auto, bfloat16. What to do: choose auto."]
+    return ["*Arithmetic* = float16 needs a GPU. Allowed without one: float32, auto, bfloat16. What to do: choose auto."]
 
 
 def backboneChoices(names: List[str]) -> List[str]:
@@ -69,7 +69,7 @@ def splitterErrors(values: Dict[str, Any]) -> List[str]:
                 f"{Plugin.getCorePython()} -m pip install 'cellpose>=4', or choose watershed."]
     named, folder = values["cellpose_model"], values["weights_folder"] or Plugin.getWeightsFolder()
     if named and not os.path.isfile(os.path.expanduser(named)):
-        return [f"*Cellpose model* = {named} does not exist. Allowed: a file with the weights of Cellpose-SAM, or nothing."]
+        return [f"*Weights of Cellpose* = {named} does not exist. Allowed: a file with the weights of Cellpose-SAM, or nothing."]
     if not named and not _isFetched(CELLPOSE_WEIGHTS, folder):
         return [f"*Splitter* = cellpose: its weights are not in {folder}. What to do: run 'cryoetseg weights fetch {CELLPOSE_WEIGHTS}' "
                 "once on a machine with internet, or choose watershed."]

@@ -7,7 +7,7 @@ from pyworkflow.utils import Message
 
 from cryoetseg.core.models.shelf import shipped_folder, shipped_names
 from cryoetseg.core.runtime.job import InputFile
-from cryoetseg.model_folder import modelErrors
+from cryoetseg.model_folder import modelErrors, readCard
 
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, listed
 
@@ -66,6 +66,11 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
     def _validateInputs(self) -> List[str]:
         model = self.inModel.get()
         return super()._validateInputs() + (self._modelErrors(model.getPath()) if model is not None else [])
+
+    def _isGeneral(self) -> bool:
+        """Whether the general model is applied, shipped or imported: its network and its training are others."""
+        shipped = readCard(str(shipped_folder(GENERAL, self._modelMethod))) if self._hasGeneralModel() else None
+        return shipped is not None and readCard(self._modelFolder()).checksum == shipped.checksum
 
     def _modelErrors(self, folder: str) -> List[str]:
         """What speaks against a model in this folder."""

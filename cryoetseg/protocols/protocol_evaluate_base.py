@@ -11,6 +11,7 @@ from .form_builder import addFields
 from .input_checks import checkIds
 from .protocol_base import ProtCryoEtSegBase
 from .protocol_tomograms_base import counted
+from .slice_ranges import rangeErrors
 
 OUTPUT_PREFIX = "score"
 
@@ -68,10 +69,7 @@ class ProtCryoEtSegEvaluateBase(ProtCryoEtSegBase):
                     "as truth what was simulated, or picked or drawn by hand."]
         if not self._getItemIds():
             return ["*Result* and *Truth* have no tilt-series id in common. What to do: choose sets that come from the same tomograms."]
-        first, end = self.zStart.get() or 0, self.zEnd.get() or 0
-        if end and end <= first:
-            return [f"*Z end* = {end} is not behind *Z start* = {first}. Allowed: {first + 1} or more, or 0 for the last slice."]
-        return []
+        return rangeErrors(self, {})
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         means = self.getMeanScores()

@@ -10,10 +10,15 @@ from cryoetseg.core.runtime.job import Result
 from cryoetseg.core.students.picker.params import PickDeepetParameters
 from cryoetseg.model_folder import readCard
 
+from .form_builder import narrow, parametersOf
+from .methods_text import otherThanPublished
 from .protocol_apply_base import ProtCryoEtSegApplyBase
 from .protocol_tomograms_base import counted, tellingWarnings
 
 COORDINATES = "coordinates"
+# Parameters that act with the network of *train DeepETPicker* alone, and with the general one alone
+OF_TRAINED = ("peaks", "cut", "tile_px", "padding_px", "batch", "views")
+OF_GENERAL = ("diameter_min", "diameter_max", "membrane_proteins")
 
 
 class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
@@ -30,6 +35,10 @@ class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
     _modelMethod = PICKER
 
     def _addOwnParams(self, form: Form) -> None:
+        for name in OF_TRAINED:
+            narrow(form, name, "inModel")
+        for name in OF_GENERAL:
+            narrow(form, name, "not inModel")
         form.addParam("boxSize", IntParam, default=0, validators=[GE(0)], label="Box size (voxels)",
                       help="Box of the output coordinates; 0 takes an even one of 1.5 times the diameter of the largest class.")
 
@@ -49,7 +58,11 @@ class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
     def _methods(self) -> List[str]:
         if not hasattr(self, COORDINATES):
             return []
-        return [self._methodsOf(f"{self.coordinates.getSize()} particles were picked") + " [Liu2024]."]
+        found, values = self._methodsOf(f"{self.coordinates.getSize()} particles were picked"), parametersOf(self, self._model)
+        least = f"{values['height_threshold']:g}" if values["height_threshold"] else "the one that belongs to the model"
+        if self._isGeneral():
+            return [f"{found}, at a smallest probability of {least}."]
+        return [f"{found} [Liu2024], at a smallest height of {least}.", *otherThanPublished(self._model, values)]
 
     def _citations(self) -> List[str]:
-        return ["Liu2024"]
+        return [] if self._isGeneral() else ["Liu2024"]

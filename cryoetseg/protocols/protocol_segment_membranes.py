@@ -7,8 +7,11 @@ from cryoetseg.constants import MEMBRANES, SEGMENT_MEMBRANES
 from cryoetseg.core.runtime.job import Result
 from cryoetseg.core.students.membranes.params import SegmentMembranesParameters
 
+from .form_builder import parametersOf
+from .methods_text import otherThanPublished
 from .protocol_apply_base import ProtCryoEtSegApplyBase
 from .protocol_tomograms_base import counted, tellingWarnings
+from .slice_ranges import rangeInWords
 
 MEMBRANE_MASKS, PROBABILITIES = "membraneMasks", "probabilities"
 
@@ -38,8 +41,10 @@ class ProtCryoEtSegSegmentMembranes(ProtCryoEtSegApplyBase):
     def _methods(self) -> List[str]:
         if not hasattr(self, MEMBRANE_MASKS):
             return []
-        found = self._methodsOf("Membranes were segmented")
-        return [f"{found}, at a probability of {self.threshold.get():g} [Uddin2026] [Ronneberger2015]."]
+        found, values = self._methodsOf("Membranes were segmented"), parametersOf(self, self._model)
+        papers = " ".join(f"[{key}]" for key in self._citations())
+        return [f"{found} {papers}, in {rangeInWords(self)}, at a probability of {values['threshold']:g}; connected membranes of less than "
+                f"{values['smallest_component']:g} Å³ were dropped.", *otherThanPublished(self._model, values)]
 
     def _citations(self) -> List[str]:
-        return ["Uddin2026", "Ronneberger2015"]
+        return ["Ronneberger2015"] if self._isGeneral() else ["Uddin2026", "Ronneberger2015"]

@@ -1,17 +1,23 @@
 """Membranes and particle candidates from tomograms without labels."""
-from typing import Dict, List
+from typing import Any, Dict, List
 
 from pyworkflow.protocol import Form
 from pyworkflow.utils import Message
 from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks
 
+from cryoetseg._plugin import Plugin
 from cryoetseg.constants import SEGMENT_SLABS
+from cryoetseg.core.foundation.backbone_folder import STABLE_DIFFUSION, find_folder, network_class
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
+from cryoetseg.core.foundation.weights import BACKBONES
+from cryoetseg.core.runtime.errors import WeightsError
 from cryoetseg.core.runtime.job import Result
 
 from .form_builder import addGroups, addPreset, fieldsByBase, parametersOf
 from .launch_checks import backboneChoices, backboneErrors, splitterErrors
+from .methods_text import otherThanPublished
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, tellingWarnings
+from .slice_ranges import rangeErrors, rangeInWords
 
 # Tab of each group of the parameter model and the group's label; groups that are not named here go to the last tab
 TABS = {
@@ -75,18 +81,9 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
         return super()._validateLaunch() + backboneErrors(values) + splitterErrors(values)
 
     def _validateRange(self) -> List[str]:
-        tomograms = self.inTomos.get()
-        if tomograms is None:
+        if self.inTomos.get() is None:
             return []
-        first, end = self.zStart.get() or 0, self.zEnd.get() or 0
-        if end and end <= first:
-            return [f"*End slice* = {end} is not behind the first slice {first}. Allowed: {first + 1} or more, or 0 for the last slice."]
-        heights = {tsId: tomogram.getDim()[2] for tsId, tomogram in self._tomograms().items()}
-        outside = [f"{tsId} ({height} slices)" for tsId, height in sorted(heights.items()) if max(first + 1, end) > height]
-        if outside:
-            return [f"Slices {first} to {end or 'the last'} are not in {', '.join(outside[:5])}. "
-                    f"Allowed: 0 to {min(heights.values())}. What to do: choose a range inside, or a subset of the tomograms."]
-        return []
+        return rangeErrors(self, {tsId: tomogram.getDim()[2] for tsId, tomogram in self._tomograms().items()})
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0
@@ -97,12 +94,30 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
     def _methods(self) -> List[str]:
         if not hasattr(self, MEMBRANE_MASKS):
             return []
-        return ["Membranes and particle candidates were found without labels [Uddin2026] from the affinities of the backbone "
-                f"{self._backbone()} [Rombach2022], clustered spectrally [Zhang2024], in slices {self.zStart.get()} to "
-                f"{self.zEnd.get() or 'the last'}, for particles of {self.particleDiameter.get():g} Å."]
+        values, diffusion = parametersOf(self, self._model), self._isDiffusion()
+        backbone = "Stable Diffusion [Rombach2022]" if diffusion else f"the diffusion network {self._backbone()}"
+        slices = counted(len(self._getFinishedIds()), "tomogram", "")
+        return [f"Membranes and particle candidates were found without labels in {rangeInWords(self)} of {slices}, after [Uddin2026]: "
+                f"eigenvectors of the affinities of {backbone} [Zhang2024], for particles of {values['particle_diameter']:g} Å, "
+                f"{_separatedBy(values)}.", *otherThanPublished(self._model, values)]
 
     def _backbone(self) -> str:
         return str(parametersOf(self, self._model, ["backbone"])["backbone"])
 
+    def _isDiffusion(self) -> bool:
+        """Whether the backbone is Stable Diffusion, or a network of its kind."""
+        try:
+            return network_class(find_folder(self._backbone(), Plugin.getWeightsFolder())) == STABLE_DIFFUSION
+        except WeightsError:
+            return self._backbone() in BACKBONES
+
     def _citations(self) -> List[str]:
-        return ["Uddin2026", "Zhang2024", "Rombach2022"]
+        return ["Uddin2026", "Zhang2024", *(["Rombach2022"] if self._isDiffusion() else [])]
+
+
+def _separatedBy(values: Dict[str, Any]) -> str:
+    """How membranes and particles were told apart, with the thresholds."""
+    if values["separation"] == "volume":
+        return ("told apart in three dimensions at a membrane threshold of {membrane_threshold:g} (seed {membrane_seed:g}) and a particle "
+                "threshold of {particle_threshold:g}").format(**values)
+    return "told apart slice by slice at a threshold offset of {threshold_offset:g} grey levels, cut by {splitter}".format(**values)

@@ -16,7 +16,9 @@ from cryoetseg.objects import CryoEtSegModel
 
 from .form_builder import addGroups, addPreset, fieldsByBase
 from .input_checks import Writers
+from .methods_text import otherThanPublished
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, listed, tellingWarnings
+from .slice_ranges import FIRST_ATTRIBUTE, rangeErrors
 from .training_labels import TrainingLabels
 
 MODEL = "model"
@@ -133,18 +135,10 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
         if not names:
             return [f"*Tomograms* and *{labels.label}* have no tilt-series id in common: {listed(tsIdsOf(self.inTomos.get()))} against "
                     f"{listed(labels.tsIds())}. What to do: choose labels of these tomograms, or import them with the same ids."]
-        tomograms = [self._tomograms()[name] for name in names]
-        return labels.validate(tomograms) + self._validateRange(min(tomogram.getDim()[2] for tomogram in tomograms))
-
-    def _validateRange(self, depth: int) -> List[str]:
-        """Messages about a slice range, where the method has one, that does not lie in all tomograms."""
-        if not hasattr(self, "zStart"):
-            return []
-        first, end = self.zStart.get() or 0, self.zEnd.get() or 0
-        if (end and end <= first) or max(first + 1, end) > depth:
-            return [f"Slices {first} to {end or 'the last'} are empty or not in all tomograms. Allowed: 0 to {depth}, the end behind the "
-                    "start, or an end of 0."]
-        return []
+        tomograms = {name: self._tomograms()[name] for name in names}
+        hasRange = hasattr(self, FIRST_ATTRIBUTE)
+        heights = {name: tomogram.getDim()[2] for name, tomogram in tomograms.items()}
+        return labels.validate(list(tomograms.values())) + (rangeErrors(self, heights) if hasRange else [])
 
     def _summary(self) -> List[str]:
         if self.isFinished() or self._hasResult(TRAINING):
@@ -170,7 +164,8 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
         steps, parameters = self._readResult(TRAINING).metrics.get("steps", 0), self._getParameters(TRAINING)
         tomograms = counted(len(self.getTrainingIds()), "tomogram", "")
         return [f"{network} was trained for {steps} steps on {tomograms} with {labels} "
-                f"(learning rate {parameters['learning_rate']:g}, batch size {parameters['batch_size']}, seed {self.seed.get()})."]
+                f"(learning rate {parameters['learning_rate']:g}, batch size {parameters['batch_size']}, seed {self.seed.get()}).",
+                *otherThanPublished(self._model, parameters)]
 
 
 def _shaping(job: Job) -> Dict[str, Any]:

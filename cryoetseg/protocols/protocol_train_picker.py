@@ -6,7 +6,8 @@ from pyworkflow.protocol import Form, PointerParam
 from cryoetseg.constants import PICKER, TRAIN_PICKER
 from cryoetseg.core.students.picker.params import TrainPickerParameters
 
-from .protocol_train_student import ProtCryoEtSegTrainStudentBase
+from .form_builder import narrow
+from .protocol_train_student import CHOSEN, ProtCryoEtSegTrainStudentBase
 from .training_labels import CoordinateLabels
 
 
@@ -31,6 +32,10 @@ class ProtCryoEtSegTrainPicker(ProtCryoEtSegTrainStudentBase):
         form.addParam("inCoordinates", PointerParam, pointerClass="SetOfCoordinates3D", important=True, label="Coordinates",
                       help="Particles of the tomograms or of a part of their slices; their groups are the classes.")
         self._addStart(form)
+
+    def _defineParams(self, form: Form) -> None:
+        super()._defineParams(form)
+        narrow(form, "held_out", f"startFrom == {self._starts.index(CHOSEN)}")
 
     def _labels(self) -> CoordinateLabels:
         return CoordinateLabels(self.inCoordinates, "Coordinates")

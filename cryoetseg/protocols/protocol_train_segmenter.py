@@ -6,6 +6,7 @@ from pyworkflow.protocol import EnumParam, Form, PointerParam
 from cryoetseg.constants import TRAIN_SEGMENTER
 from cryoetseg.core.students.segmenter.params import TrainSegmenterParameters
 
+from .form_builder import narrow
 from .protocol_train_base import ProtCryoEtSegTrainBase
 from .training_labels import CoordinateLabels, MaskLabels, TrainingLabels
 
@@ -34,6 +35,12 @@ class ProtCryoEtSegTrainSegmenter(ProtCryoEtSegTrainBase):
                       label="Class masks", help="Label volumes of the tomograms: 0 background, 1, 2, ... classes.")
         form.addParam("inCoordinates", PointerParam, pointerClass="SetOfCoordinates3D", condition="labelsFrom == 1", important=True,
                       label="Coordinates", help="Particles of the tomograms; their groups are the classes.")
+
+    def _defineParams(self, form: Form) -> None:
+        super()._defineParams(form)
+        narrow(form, "resample_labels", f"labelsFrom == {MASKS}")
+        for name in ("particle_diameter", "class_diameters"):
+            narrow(form, name, f"labelsFrom == {COORDINATES}")
 
     def _labels(self) -> TrainingLabels:
         if self.labelsFrom.get() == COORDINATES:

@@ -12,7 +12,7 @@ from cryoetseg.core.recipes.dual_chain.params import TransferParameters
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.objects import CryoEtSegModel
 
-from .form_builder import addGroups, addPreset, byHand, fieldsByBase
+from .form_builder import addGroups, addPreset, byHand, fieldsByBase, narrow
 from .input_checks import checkIds, checkTomograms
 from .protocol_apply_base import ProtCryoEtSegApplyBase
 from .protocol_tomograms_base import counted, tellingWarnings
@@ -51,6 +51,8 @@ class ProtCryoEtSegTransferDual(ProtCryoEtSegApplyBase):
         form.addSection(label="Training of the segmenter")
         addPreset(form, self._model)
         addGroups(form, self._model, groups)
+        for name in ("resample_labels", "particle_diameter", "class_diameters"):
+            narrow(form, name, "False")  # the labels are masks of the same simulation
         self._addSeed(form)
         self._addGpu(form)
         self._addParallel(form)

@@ -3,6 +3,7 @@ from typing import Any, Dict, Optional
 
 from pyworkflow.gui.dialog import showError
 from pyworkflow.wizard import Wizard
+from tomo.objects import SetOfCoordinates3D
 
 from cryoetseg.convert import byTsId, fileOf
 from cryoetseg.core.runtime.errors import CryoetsegError, InputError
@@ -14,11 +15,20 @@ from .slab_preview import SlabPreview
 
 def previewOf(protocol: Any) -> SlabPreview:
     """A preview of the first tomogram of the input; raises :class:`InputError` when there is none."""
-    tomograms = protocol.inTomos.get()
-    if tomograms is None or not tomograms.getSize():
+    volumes = _volumesOf(protocol)
+    if volumes is None or not volumes.getSize():
         raise InputError("no tomograms are chosen", "a set of tomograms", "choose the input first")
-    tsId, tomogram = sorted(byTsId(tomograms).items())[0]
-    return SlabPreview(tsId, openArray(fileOf(tomogram)), tomogram.getSamplingRate(), CONTRASTS[protocol.contrast.get()])
+    tsId, volume = sorted(byTsId(volumes).items())[0]
+    contrast = CONTRASTS[protocol.contrast.get()] if hasattr(protocol, "contrast") else CONTRASTS[0]
+    return SlabPreview(tsId, openArray(fileOf(volume)), volume.getSamplingRate(), contrast)
+
+
+def _volumesOf(protocol: Any) -> Any:
+    """The tomograms of the form; of an evaluation those of its truth, or its masks."""
+    if hasattr(protocol, "inTomos"):
+        return protocol.inTomos.get()
+    truth = protocol.truth.get()
+    return truth.getPrecedents() if isinstance(truth, SetOfCoordinates3D) else truth
 
 
 class PreviewWizard(Wizard):

@@ -5,8 +5,16 @@ from matplotlib.figure import Figure
 
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.runtime.params import describe
-from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs
+from cryoetseg.protocols import (
+    ProtCryoEtSegEvaluatePicking,
+    ProtCryoEtSegEvaluateSegmentation,
+    ProtCryoEtSegSegmentMembranes,
+    ProtCryoEtSegSegmentSlabs,
+    ProtCryoEtSegTrainMembranes,
+    ProtCryoEtSegTrainPicker,
+)
 from cryoetseg.protocols.form_builder import attributeName, labelOf, parametersOf
+from cryoetseg.protocols.slice_ranges import FIRST_ATTRIBUTE, LAST_ATTRIBUTE, endOf, lastOf, rangeOf
 
 from .preview_wizard import PreviewWizard
 from .slab_preview import SlabPreview, drawRange, drawThreshold
@@ -21,25 +29,27 @@ SLIDERS = {
 class CryoEtSegSlabRangeWizard(PreviewWizard):
     """Choose the first and the last slice on the profile along z."""
 
-    _targets = [(ProtCryoEtSegSegmentSlabs, ["zStart", "zEnd"])]
+    _targets = [(protocol, [FIRST_ATTRIBUTE, LAST_ATTRIBUTE]) for protocol in (
+        ProtCryoEtSegSegmentSlabs, ProtCryoEtSegSegmentMembranes, ProtCryoEtSegTrainMembranes, ProtCryoEtSegTrainPicker,
+        ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegEvaluatePicking)]
 
-    def choose(self, parent: Any, protocol: ProtCryoEtSegSegmentSlabs, preview: SlabPreview) -> Optional[Dict[str, Any]]:
+    def choose(self, parent: Any, protocol: Any, preview: SlabPreview) -> Optional[Dict[str, Any]]:
         """Two sliders over the profile."""
         from .preview_window import PreviewWindow, Scale
 
         def draw(figure: Figure, values: List[float]) -> None:
-            drawRange(figure, preview, int(values[0]), int(values[1]))
+            drawRange(figure, preview, int(values[0]), endOf(int(values[1])))
 
-        first, end = preview.clampedRange(protocol.zStart.get() or 0, protocol.zEnd.get() or 0)
-        scales = [Scale("First slice", 0, preview.depth - 1, 1, first), Scale("End slice (not included)", 1, preview.depth, 1, end)]
+        first, end = preview.clampedRange(*rangeOf(protocol))
+        scales = [Scale("First slice", 0, preview.depth - 1, 1, first), Scale("Last slice", 0, preview.depth - 1, 1, lastOf(end))]
         window = PreviewWindow(parent, "Slab range", scales, draw, "Choose slices with content: the profile is high where there is some.")
         return self.accepted(preview, window.values) if window.resultYes() else None
 
     @staticmethod
     def accepted(preview: SlabPreview, values: List[float]) -> Dict[str, Any]:
         """The form's values from those of the sliders."""
-        first, end = preview.clampedRange(int(values[0]), int(values[1]))
-        return {"zStart": first, "zEnd": end}
+        first, end = preview.clampedRange(int(values[0]), int(values[1]) + 1)
+        return {FIRST_ATTRIBUTE: first, LAST_ATTRIBUTE: lastOf(end)}
 
 
 class CryoEtSegThresholdWizard(PreviewWizard):

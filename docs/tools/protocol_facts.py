@@ -2,6 +2,7 @@
 
 Needs a prepared Scipion (``cryoetseg.scipion_home``), because the form is read from the protocol itself.
 """
+import ast
 import inspect
 import json
 import re
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import typer
-from pyworkflow.protocol import EnumParam, MultiPointerParam, PathParam, PointerParam
+from pyworkflow.protocol import LEVEL_ADVANCED, EnumParam, MultiPointerParam, PathParam, PointerParam
 
 import cryoetseg
 from cryoetseg import bibtex, protocols
@@ -153,13 +154,41 @@ def _needed(run: Any, param: Any) -> str:
 
 def _condition(run: Any, condition: str) -> str:
     """``not inSource`` -> ``without *Labelled source*``; ``labelsFrom == 0`` -> ``with *Labels*: class masks``."""
-    found = re.fullmatch(r"(not )?(\w+)(?: == (\d+))?", condition.strip())
-    if not found:
-        return f"when `{condition}`"
-    other = run.getParam(found[2])
-    if found[3]:
-        return f"with *{other.getLabel()}*: {other.choices[int(found[3])]}"
-    return f"{'without' if found[1] else 'with'} *{other.getLabel()}*"
+    return _inWords(run, ast.parse(condition.strip(), mode="eval").body)
+
+
+def _inWords(run: Any, node: Any) -> str:
+    """A condition of Scipion's form, parsed, in the labels of the form."""
+    if isinstance(node, ast.BoolOp):
+        parts = [_inWords(run, part) for part in node.values]
+        return (" and " if isinstance(node.op, ast.And) else ", or ").join(parts)
+    if isinstance(node, ast.UnaryOp):
+        return f"without *{run.getParam(node.operand.id).getLabel()}*"
+    if isinstance(node, ast.Name):
+        return f"with *{run.getParam(node.id).getLabel()}*"
+    if isinstance(node, ast.Constant):
+        return "never, as it has no effect here"
+    name = node.left.orelse if isinstance(node.left, ast.IfExp) else node.left  # with a preset its value, else the form's
+    param, (wanted,) = run.getParam(name.id), node.comparators
+    values = ast.literal_eval(wanted)
+    shown = " or ".join(_choice(param, value) for value in (values if isinstance(values, (list, tuple)) else [values]))
+    return f"with *{param.getLabel()}* {'other than ' if isinstance(node.ops[0], (ast.NotIn, ast.NotEq)) else ''}{shown}"
+
+
+def _choice(param: Any, value: Any) -> str:
+    if isinstance(param, EnumParam):
+        return param.choices[int(value)].replace(" (not installed)", "")
+    return _shown(value)
+
+
+def formFields(protocolClass: type) -> List[Row]:
+    """(label, level, when the form shows it) of all fields of a form; *always*, or the condition in words."""
+    run, rows = protocolClass(), []
+    for _, param in _ownParams(run):
+        condition = str(param.condition) if param.condition.hasValue() else ""
+        advanced = "advanced" if param.expertLevel.get() == LEVEL_ADVANCED else ""
+        rows.append((param.getLabel(), advanced, _condition(run, condition) if condition else "always"))
+    return rows
 
 
 def _formDefault(param: Any) -> Any:

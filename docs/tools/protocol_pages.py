@@ -9,12 +9,14 @@ DOCS = Path(__file__).resolve().parents[1]
 PARTS, PAGES = DOCS / "parts", DOCS / "protocols"
 ELSE, OUTPUTS, COMMAND, FIGURE = "Take something else when", "Outputs", "On the command line", "Figure"
 NEEDED = (ELSE, COMMAND)
+FORMS = "forms.md"
 MADE_BY = "<!-- Made by docs/tools/make_pages.py from the code and docs/parts/{name}.md; change these, not this page. -->"
 
 
 def pages() -> Dict[Path, str]:
     """The text of every protocol's page, by its path; raises ValueError where a hand-written part does not fit."""
-    return {PAGES / f"{facts.pageName(item)}.md": page(item) for item in facts.classes()} | {PAGES / "index.md": overview()}
+    return {PAGES / f"{facts.pageName(item)}.md": page(item) for item in facts.classes()} | {
+        PAGES / "index.md": overview(), PAGES / FORMS: forms()}
 
 
 def page(protocolClass: type) -> str:
@@ -33,6 +35,16 @@ def page(protocolClass: type) -> str:
     for title, text in sections.items():
         blocks += [f"## {title}", withLabels(text, labels)]
     blocks += [*_parameterBlocks(parameters), f"## {COMMAND}", command, *_paperBlocks(protocolClass)]
+    return "\n\n".join(blocks) + "\n"
+
+
+def forms() -> str:
+    """The page that tells of every field of every form when it is shown."""
+    blocks = [MADE_BY.format(name="*"), "# The forms, field by field",
+              "A field that is shown has an effect; one that would have none is hidden. With *Preset*: published, the published value "
+              "counts where the form shows the default. *Advanced* fields are shown with the expert level *Advanced*."]
+    for item in sorted(facts.classes(), key=lambda item: facts.menuOrder().index(item.__name__)):
+        blocks += [f"## {item._label}", table(("Field", "Level", "Shown"), facts.formFields(item))]
     return "\n\n".join(blocks) + "\n"
 
 

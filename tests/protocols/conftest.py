@@ -51,7 +51,7 @@ def segmented(project, simulated, backbone):
     from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs
 
     chosen = {"backbone": OTHER, "backboneFolder": backbone}
-    small = {**chosen, "zStart": 12, "zEnd": 18, "tilePx": 32, "overlapPx": 8, "borderTokens": 2, "draws": 1}
+    small = {**chosen, "zStart": 12, "zLast": 17, "tilePx": 32, "overlapPx": 8, "borderTokens": 2, "draws": 1}
     small["particleThreshold"] = -5.0  # candidates in both tomograms, whatever random weights see
     pointers = {"inTomos": (simulated, "tomograms")}
     run = scipion_environment.run_here(project, ProtCryoEtSegSegmentSlabs, particleDiameter=250.0, **pointers, **small)

@@ -89,7 +89,7 @@ def test_a_run_with_other_values_is_another_run(project, simulated):
     assert demo_project._has_values(simulated, SMALL_SAMPLE)
     assert demo_project._has_values(simulated, {**SMALL_SAMPLE, "voxelSize": 13.0000001})  # as a header's single precision gives
     assert not demo_project._has_values(simulated, {**SMALL_SAMPLE, "snr": 0.1})
-    values = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "membraneMasks"), "zEnd": 8}
+    values = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "membraneMasks"), "zLast": 7}
     run = demo_project._new_run(project, ProtCryoEtSegEvaluateSegmentation, "scores", values)
     assert demo_project._has_values(run, values)
     assert not demo_project._has_values(run, {**values, "truth": (simulated, "classMasks")})

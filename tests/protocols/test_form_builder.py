@@ -1,4 +1,5 @@
 """Forms are made from the parameter models: nothing is lost, renamed twice or unbounded."""
+import re
 from typing import Literal, Optional
 
 import pytest
@@ -9,8 +10,17 @@ from cryoetseg import protocols
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.runtime.params import PRESETS, Parameters, describe, parameter, published_values
 from cryoetseg.core.students.picker.params import TrainPickerParameters
-from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs, ProtCryoEtSegTrainPicker
-from cryoetseg.protocols.form_builder import addFields, attributeName, fieldsByBase, groupsFrom, parametersOf
+from cryoetseg.objects import CryoEtSegModel
+from cryoetseg.protocols import (
+    ProtCryoEtSegCompareVoxUda,
+    ProtCryoEtSegPickParticles,
+    ProtCryoEtSegSegmentSlabs,
+    ProtCryoEtSegTrainPicker,
+    ProtCryoEtSegTrainSegmenter,
+    ProtCryoEtSegTrainVoxUda,
+    slice_ranges,
+)
+from cryoetseg.protocols.form_builder import addFields, attributeName, fieldsByBase, groupsFrom, labelOf, parametersOf
 
 CLASSES = [getattr(protocols, name) for name in protocols.__all__]
 PROTOCOLS = [pytest.param(made, made._model, id=made.__name__) for made in CLASSES if hasattr(made, "_model")]
@@ -85,12 +95,73 @@ def test_forms_show_every_parameter_once_and_give_back_the_defaults(protocolClas
     assert parametersOf(protocol, model) == model().model_dump()
 
 
+# Fields that depend on an input besides: shown with the form as it opens only where the input says so
+NARROWED = {"ProtCryoEtSegPickParticles": {"peaks", "cut", "tile_px", "padding_px", "batch", "views"},
+            "ProtCryoEtSegTrainSegmenter": {"particle_diameter", "class_diameters"},
+            "ProtCryoEtSegTransferDual": {"particle_diameter", "class_diameters", "resample_labels"},
+            "ProtCryoEtSegTrainPicker": {"held_out"}}
+
+
+@pytest.mark.parametrize("preset", [0, 1])
 @pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
-def test_forms_show_what_acts_and_hide_what_does_not(protocolClass, model):
+def test_forms_show_what_acts_and_hide_what_does_not(protocolClass, model, preset):
     protocol = protocolClass()
+    if preset and not hasattr(protocol, "preset"):
+        return
+    if preset:
+        protocol.preset.set(preset)
+    values = parametersOf(protocol, model)
     for field in describe(model):
-        hidden = field.needs and not field.acts(model().model_dump())
-        assert bool(protocol.evalParamCondition(attributeName(field.name))) != bool(hidden), field.name
+        if field.name not in NARROWED.get(protocolClass.__name__, ()):
+            assert bool(protocol.evalParamCondition(attributeName(field.name))) == field.acts(values), field.name
+
+
+@pytest.mark.parametrize(("protocolClass", "chosen", "shown"), [
+    (ProtCryoEtSegPickParticles, {}, {"diameterMin": True, "peaks": False}),
+    (ProtCryoEtSegTrainPicker, {"startFrom": 1}, {"heldOut": True}),
+    (ProtCryoEtSegTrainPicker, {}, {"heldOut": False}),
+    (ProtCryoEtSegTrainSegmenter, {"labelsFrom": 1}, {"particleDiameter": True, "resampleLabels": False}),
+])
+def test_fields_follow_the_inputs(protocolClass, chosen, shown):
+    protocol = protocolClass(**chosen)
+    assert {name: bool(protocol.evalParamCondition(name)) for name in shown} == shown
+
+
+def test_a_chosen_model_brings_its_own_fields():
+    protocol = ProtCryoEtSegPickParticles()
+    protocol.inModel.set(CryoEtSegModel("folder", "picker"))
+    assert {name: bool(protocol.evalParamCondition(name)) for name in ("diameterMin", "peaks")} == {"diameterMin": False, "peaks": True}
+
+
+def test_rows_of_a_comparison_vary_what_they_compare():
+    """A denoiser that one row takes has parameters that act, whatever the form says of the others."""
+    gaussian = ProtCryoEtSegTrainVoxUda(denoiser=0)
+    assert not gaussian.evalParamCondition("gaussianSigma")
+    assert ProtCryoEtSegCompareVoxUda(denoiser=0).evalParamCondition("gaussianSigma")
+
+
+@pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
+def test_labels_are_words(protocolClass, model):
+    """No abbreviation of the code, and units as words or signs that a biologist reads."""
+    for field in describe(model):
+        label = labelOf(field)
+        assert not re.search(r"\b(px|ema|coords|min|max|clahe)\b", label, re.IGNORECASE) or "(CLAHE)" in label, label
+        assert not set("^_") & set(label), label
+
+
+@pytest.mark.parametrize(("last", "end"), [(0, 0), (1, 2), (17, 18)])
+def test_the_last_slice_is_included(last, end):
+    assert parametersOf(ProtCryoEtSegSegmentSlabs(zLast=last), SegmentSlabsParameters)["z_end"] == end
+    assert slice_ranges.endOf(slice_ranges.lastOf(end)) == end
+
+
+@pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
+def test_ranges_of_slices_are_called_alike(protocolClass, model):
+    if "z_end" not in model.model_fields:
+        return
+    form = protocolClass()
+    assert [form.getParam(name).getLabel() for name in ("zStart", "zLast")] == ["First slice", "Last slice"]
+    assert form.getParam("zLast").getHelp().startswith("Last slice, itself included, counted from 0; 0 ")
 
 
 def test_the_form_follows_what_is_chosen():
@@ -98,7 +169,8 @@ def test_the_form_follows_what_is_chosen():
     other = ProtCryoEtSegSegmentSlabs(backbone=2, backboneFolder="my_backbone")
     assert slices.evalParamCondition("linkSlices")
     assert not slices.evalParamCondition("membraneSeed")
-    assert published.evalParamCondition("linkSlices")
+    assert published.evalParamCondition("thresholdOffset")
+    assert not published.evalParamCondition("linkSlices")  # the published rules ask for no slabs in a row
     assert other.evalParamCondition("clahe")
     assert not other.evalParamCondition("linkSlices")
 

@@ -56,7 +56,7 @@ def test_evaluations_ask_for_no_gpu(picking):
 
 
 @pytest.mark.parametrize(("values", "message"), [
-    ({"zStart": 8, "zEnd": 4}, "Allowed: 9 or more"),
+    ({"zStart": 8, "zLast": 4}, "Allowed: 8 or more"),
     ({"truthGroups": "ribosomes"}, "Allowed: numbers separated by commas"),
     ({"radiusPx": 0.0}, "radius_px"),
 ])
@@ -98,9 +98,9 @@ def test_masks_are_refused_as_tomograms(project, simulated):
 
 
 @pytest.mark.parametrize(("values", "message"), [
-    ({"zStart": 10, "zEnd": 10}, "Allowed: 11 or more"),
-    ({"zStart": 40, "zEnd": 0}, "Allowed: 0 to 32"),
-    ({"zEnd": 33}, "Slices 0 to 33 are not in sim_001 (32 slices), sim_002 (32 slices)"),
+    ({"zStart": 10, "zLast": 9}, "Allowed: 10 or more"),
+    ({"zStart": 40, "zLast": 0}, "Allowed: 0 to 31"),
+    ({"zLast": 32}, "Slices 0 to 32 are not in sim_001 (32 slices), sim_002 (32 slices)"),
 ])
 def test_slab_ranges_outside_are_refused(project, simulated, values, message):
     run = new_run(project, ProtCryoEtSegSegmentSlabs, inTomos=(simulated, "tomograms"), **values)

@@ -8,7 +8,7 @@ from tomo.protocols import ProtMaskCoordinates
 from tomo.tests.test_base_centralized_layer import TestBaseCentralizedLayer
 
 from cryoetseg.convert import readParticles
-from cryoetseg.protocols import ProtCryoEtSegEvaluatePicking, ProtCryoEtSegEvaluateSegmentation
+from cryoetseg.protocols import ProtCryoEtSegEvaluatePicking, ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegSegmentSlabs
 
 RANGE = (12, 18)
 
@@ -56,12 +56,24 @@ def test_jobs_can_be_repeated_outside_scipion(segmented):
 
 def test_information_for_the_user(segmented):
     assert "*2* tomograms" in segmented.summary()[0]
-    assert "slices 12 to 18" in segmented.methods()[0]
+    text = " ".join(segmented._methods())
+    assert "slices 12 to 17" in text
+    assert "a membrane threshold of" in text
+    assert "separation volume (slices)" in text  # what is other than published, with the published value
     assert any("10.48550/arXiv.2312.06716" in line for line in segmented.citations())
 
 
+def test_only_what_was_used_is_cited(segmented):
+    """The backbone of this run is no Stable Diffusion, and no paper is cited for every protocol of the package."""
+    assert segmented._citations() == ["Uddin2026", "Zhang2024"]
+    assert ProtCryoEtSegSegmentSlabs(backbone=1)._citations() == ["Uddin2026", "Zhang2024", "Rombach2022"]
+    assert not [line for line in segmented.citations() if "Package references" in line]
+    assert not [line for line in segmented.methods() if "Rombach" in line]
+    assert ProtCryoEtSegEvaluatePicking().citations() == ["No references provided"]
+
+
 def test_results_are_scored(project, simulated, segmented):
-    window = {"zStart": RANGE[0], "zEnd": RANGE[1]}
+    window = {"zStart": RANGE[0], "zLast": RANGE[1] - 1}
     masks = run_here(project, ProtCryoEtSegEvaluateSegmentation, predicted=(segmented, "membraneMasks"), truth=(simulated, "membraneMasks"),
                      **window)
     assert masks.isFinished(), log_of(masks)

@@ -311,8 +311,8 @@ def test_labels_of_other_tomograms_and_empty_slices_are_told(simulated, imported
     run = ProtCryoEtSegTrainMembranes()
     run.inTomos, run.inMasks = Pointer(imported.Tomograms), Pointer(simulated.membraneMasks)
     run.zStart.set(20)
-    run.zEnd.set(40)
-    assert "Allowed: 0 to 32" in run._validateInputs()[0]
+    run.zLast.set(40)
+    assert "Allowed: 0 to 31" in run._validateInputs()[0]
     tomogram.setTsId("another")
     run._tomogramsById = {"another": tomogram}
     run.getTrainingIds = lambda: []

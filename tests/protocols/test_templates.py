@@ -18,7 +18,7 @@ IMPORT = {"filesPattern": "{TS}.mrc", "samplingRate": "13.0"}
 # By template: values typed into its window, its protocols in order, how many connections they have, how many of them need no model
 TEMPLATES = {
     "unsupervised_segmentation": (
-        {**IMPORT, "zStart": "12", "zEnd": "18", "particleDiameter": "250.0", "pickerDiameter": "250.0"},
+        {**IMPORT, "zStart": "12", "zLast": "17", "particleDiameter": "250.0", "pickerDiameter": "250.0"},
         ["ImportTomograms", "SegmentSlabs", "TrainMembranes", "SegmentMembranes", "TrainPicker", "PickParticles"], 9, 2),
     "general_models": (IMPORT, ["ImportTomograms", "SegmentMembranes", "PickParticles"], 2, 3),
     "denoise_and_pick": (

@@ -3,12 +3,12 @@ import numpy as np
 import pytest
 from pyworkflow.object import Pointer
 
-from cryoetseg import wizards
+from cryoetseg import protocols, wizards
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.report.figures import new_figure
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.params import describe
-from cryoetseg.protocols import ProtCryoEtSegSegmentSlabs
+from cryoetseg.protocols import ProtCryoEtSegEvaluatePicking, ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegSegmentSlabs
 from cryoetseg.wizards import CryoEtSegSlabRangeWizard, CryoEtSegThresholdWizard
 from cryoetseg.wizards.preview_wizard import previewOf
 from cryoetseg.wizards.slab_preview import SlabPreview, drawRange, drawThreshold
@@ -77,7 +77,7 @@ def test_bad_parameters_of_the_form_are_told(preview):
 
 @pytest.fixture
 def protocol(sets):
-    run = ProtCryoEtSegSegmentSlabs(zStart=2, zEnd=0)
+    run = ProtCryoEtSegSegmentSlabs(zStart=2, zLast=0)
     run.inTomos = Pointer(sets.tomograms)
     return run
 
@@ -93,7 +93,7 @@ def test_without_input_the_message_says_what_to_do():
 
 
 def test_sliders_become_values_of_the_form(preview, protocol):
-    assert CryoEtSegSlabRangeWizard.accepted(preview, [20.0, 4.0]) == {"zStart": 20, "zEnd": 21}
+    assert CryoEtSegSlabRangeWizard.accepted(preview, [20.0, 4.0]) == {"zStart": 20, "zLast": 20}
     values = CryoEtSegThresholdWizard.parameters(protocol, [5.0, 1.5, 3.5, 180.0])
     expected = {"membrane_threshold": 1.5, "particle_threshold": 3.5, "particle_diameter": 180.0, "z_start": 2}
     assert {name: values[name] for name in expected} == expected
@@ -113,10 +113,27 @@ def test_targets_are_fields_of_forms_with_tomograms():
     for wizard in map(wizards.__dict__.get, wizards.__all__):
         for target, names in wizard._targets:
             form = target()
-            assert all(hasattr(form, name) for name in [*names, "inTomos", "contrast"]), (wizard, target)
+            assert all(hasattr(form, name) for name in names), (wizard, target)
+            assert hasattr(form, "inTomos") or hasattr(form, "truth"), (wizard, target)
 
 
-@pytest.mark.parametrize(("button", "expected"), [("<Return>", {"zStart": 5, "zEnd": 12}), ("<Escape>", None)])
+def test_every_range_of_slices_has_a_wand():
+    """Scipion finds a wizard by the class of the form itself, not by that of its parents."""
+    ranges = {made for made in map(protocols.__dict__.get, protocols.__all__) if hasattr(made(), "zStart")}
+    assert {target for target, _ in CryoEtSegSlabRangeWizard._targets} == ranges
+    assert len(ranges) == 6
+
+
+@pytest.mark.parametrize(("protocolClass", "shape"), [
+    (ProtCryoEtSegEvaluatePicking, (12, 20, 28)), (ProtCryoEtSegEvaluateSegmentation, (12, 20, 28)),
+])
+def test_an_evaluation_previews_its_truth(sets, protocolClass, shape):
+    run = protocolClass()
+    run.truth = Pointer(sets.coordinates if protocolClass is ProtCryoEtSegEvaluatePicking else sets.masks)
+    assert previewOf(run).volume.shape == shape
+
+
+@pytest.mark.parametrize(("button", "expected"), [("<Return>", {"zStart": 5, "zLast": 11}), ("<Escape>", None)])
 def test_the_window_gives_back_what_was_chosen(window_root, protocol, monkeypatch, button, expected):
     from cryoetseg.wizards import preview_window
 

@@ -22,22 +22,26 @@ def checked_channels(text: str) -> str:
 class DualArchitecture(Parameters):
     """Sizes of the networks, kept in the card of a model."""
 
-    patch_px: int = parameter(32, "Side of the training patches.", unit="voxels", ge=16, le=256, multiple_of=16, published=32)
+    patch_px: int = parameter(32, "Side of the training patches.", unit="voxels", ge=16, le=256, multiple_of=16, published=32,
+        label="Side of a training patch")
     denoiser_channels: str = parameter(
         "12,24,48", "Feature maps of the denoiser's levels, finest first. The paper does not say them; 32,64,128,128 suits a GPU.",
-        expert=True)
+        expert=True, label="Channels of the denoiser")
     generator_channels: str = parameter(
-        "8,16,32", "Feature maps of the structural generator's levels, finest first; 32,64,128,128 suits a GPU.", expert=True)
+        "8,16,32", "Feature maps of the structural generator's levels, finest first; 32,64,128,128 suits a GPU.", expert=True,
+        label="Channels of the generator")
     noise_channels: str = parameter(
-        "8,16,32", "Feature maps of the noise encoder's three layers, mirrored in the noise decoder; 32,64,128 suits a GPU.", expert=True)
+        "8,16,32", "Feature maps of the noise encoder's three layers, mirrored in the noise decoder; 32,64,128 suits a GPU.", expert=True,
+        label="Channels of the noise")
     judge_channels: str = parameter(
-        "16,32,64", "Feature maps of the discriminators' layers; 32,64,128 suits a GPU.", expert=True)
+        "16,32,64", "Feature maps of the discriminators' layers; 32,64,128 suits a GPU.", expert=True,
+        label="Channels of the discriminators")
     filter_radius: int = parameter(
         15, "Radius of the linear filters beside the U-Nets of denoiser and structural generator; 0 leaves them out.", unit="voxels",
-        expert=True, ge=0, le=15, published=0)
+        expert=True, ge=0, le=15, published=0, label="Radius of the filter")
     code: Literal["spatial", "global"] = parameter(
-        "spatial", "Noise code of every eighth voxel, or one for a whole patch.", expert=True, published="global")
-    code_length: int = parameter(8, "Numbers in one noise code.", expert=True, ge=1, le=1024)
+        "spatial", "Noise code of every eighth voxel, or one for a whole patch.", expert=True, published="global", label="Noise code")
+    code_length: int = parameter(8, "Numbers in one noise code.", expert=True, ge=1, le=1024, label="Length of a code")
 
     @property
     def block_px(self) -> int:
@@ -58,9 +62,10 @@ class DualArchitecture(Parameters):
 class TrainDualParameters(TrainingParameters, DualArchitecture):
     """Unpaired training on noisy tomograms and clean density. The defaults are sized for two processor cores."""
 
-    epochs: int = parameter(20, "Passes over the patches of the noisy tomograms.", ge=1, published=20, acts_when={"iterations": 0})
-    iterations: int = parameter(2000, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, published=0)
-    batch_size: int = parameter(4, "Pairs of unrelated patches in one step.", ge=1)
+    epochs: int = parameter(20, "Passes over the patches of the noisy tomograms.", ge=1, published=20, acts_when={"iterations": 0},
+        label="Epochs")
+    iterations: int = parameter(2000, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, published=0, label="Steps")
+    batch_size: int = parameter(4, "Pairs of unrelated patches in one step.", ge=1, label="Batch size")
     learning_rate: float = parameter(1e-4, "Learning rate of the discriminators and the noise encoder.", gt=0)
     denoiser_learning_rate: float = parameter(1e-3, "Learning rate of the denoiser, which learns from pairs and may be fast.", gt=0,
                                               published=1e-4)
@@ -69,27 +74,31 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
         "this leads them away before the discriminators have learnt what to look at.", gt=0, published=1e-4)
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
-        "cosine", "How the learning rate moves.", expert=True, published="constant")
+        "cosine", "How the learning rate moves.", expert=True, published="constant", label="Course of the learning rate")
     warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
-        acts_when={"schedule": ("one_cycle", "cosine")})
+        acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
-        "auto", "Arithmetic of the generators; discriminators and losses always use float32.", expert=True)
+        "auto", "Arithmetic of the generators; discriminators and losses always use float32.", expert=True, label="Arithmetic")
     ema_decay: float = parameter(
         0.995, "Running average of denoiser and structural generator, which then serves; 0 keeps none.", expert=True, ge=0, lt=1,
-        published=0)
-    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0)
-    checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
-    validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0)
+        published=0, label="Decay of the averaged weights")
+    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0,
+        label="Largest gradient")
+    checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
+        label="Checkpoint every")
+    validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
+        label="Validation every")
 
     model_voxel_size: float = parameter(
         10.0, "Voxel size of the model, to which volumes of another one are resampled; 0 takes that of the first noisy tomogram.",
         unit="A", ge=0.0, le=100.0)
     crops: Literal["random", "grid"] = parameter(
         "random", "Patches from random places, half of them turned by 180 degrees about the tilt axis, or the non-overlapping grid.",
-        expert=True, published="grid")
+        expert=True, published="grid", label="Training patches")
     cycle_gradient: Literal["restorer", "all"] = parameter(
         "restorer", "What a cycle loss trains: the network that restores, or also the one before it, which then learns to hide the answer "
-        "in its output; in short trainings that ruins the denoiser within fifty steps.", expert=True, published="all")
+        "in its output; in short trainings that ruins the denoiser within fifty steps.", expert=True, published="all",
+        label="Cycle losses train")
     clean_cycle_weight: float = parameter(1.0, "Weight of L_v: density to tomogram and back.", expert=True, ge=0, published=1)
     noisy_cycle_weight: float = parameter(
         0.1, "Weight of L_t: tomogram to density and back. It asks for the mean of what cannot be known, which takes power from the noise.",
@@ -101,17 +110,20 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     code_weight: float = parameter(0.1, "Weight of the regulariser of noise codes.", expert=True, ge=0, published=0.1)
     code_covariance: Literal["diagonal", "shrinkage", "full"] = parameter(
         "diagonal", "Covariance in that regulariser; the full one needs more codes in a batch than a code has numbers.", expert=True,
-        published="full")
+        published="full", label="Covariance of codes")
     start: Literal["spectrum", "random"] = parameter(
         "spectrum", "Start the linear filter and the strength of the noise from the power spectra of both sets (no pairs needed), or at "
-        "random.", expert=True, published="random")
+        "random.", expert=True, published="random", label="Start")
     replay_pool: int = parameter(
-        50, "Earlier synthetic patches shown to the discriminators again; 0 shows new ones only.", expert=True, ge=0, le=10000, published=0)
-    real_label: float = parameter(0.9, "Target of the discriminators for real patches.", expert=True, gt=0.5, le=1.0, published=1)
-    validation_patches: int = parameter(8, "Pairs of patches in one validation.", expert=True, ge=1, le=1000)
+        50, "Earlier synthetic patches shown to the discriminators again; 0 shows new ones only.", expert=True, ge=0, le=10000, published=0,
+        label="Patches shown again")
+    real_label: float = parameter(0.9, "Target of the discriminators for real patches.", expert=True, gt=0.5, le=1.0, published=1,
+        label="Target for real patches")
+    validation_patches: int = parameter(8, "Pairs of patches in one validation.", expert=True, ge=1, le=1000,
+        label="Patches of a validation")
     stuck_limit: int = parameter(
         10, "Validations in a row with a discriminator that is always right and generators that do not gain, after which training stops; "
-        "0 never stops.", expert=True, ge=0)
+        "0 never stops.", expert=True, ge=0, label="Stop when stuck after")
 
     @model_validator(mode="after")
     def _filter_needs_a_start(self) -> "TrainDualParameters":
@@ -134,7 +146,8 @@ class ApplyDualParameters(Parameters):
     """How a trained model runs over whole volumes."""
 
     tile_px: int = parameter(
-        96, "Side of the tiles without their rims; changes memory and time, not the result.", unit="voxels", expert=True, ge=16, le=1024)
+        96, "Side of the tiles without their rims; changes memory and time, not the result.", unit="voxels", expert=True, ge=16, le=1024,
+        label="Side of a tile")
 
 
 class DenoiseParameters(ApplyDualParameters):
@@ -157,11 +170,16 @@ class ConvertParameters(ApplyDualParameters):
 class WedgeArchitecture(Parameters):
     """Sizes of the two translators, kept in the card of a model."""
 
-    patch_px: int = parameter(32, "Side of the training patches.", unit="voxels", ge=16, le=256, multiple_of=16, published=32)
-    fill_channels: str = parameter("12,24,48", "Feature maps of the translator that fills, finest first.", expert=True)
-    cut_channels: str = parameter("8,16,32", "Feature maps of the translator that takes the wedge away, finest first.", expert=True)
-    judge_channels: str = parameter("16,32,64", "Feature maps of the discriminators' layers.", expert=True)
-    filter_radius: int = parameter(7, "Radius of the linear filter beside each U-Net.", unit="voxels", expert=True, ge=1, le=15)
+    patch_px: int = parameter(32, "Side of the training patches.", unit="voxels", ge=16, le=256, multiple_of=16, published=32,
+        label="Side of a training patch")
+    fill_channels: str = parameter("12,24,48", "Feature maps of the translator that fills, finest first.", expert=True,
+        label="Channels of the filler")
+    cut_channels: str = parameter("8,16,32", "Feature maps of the translator that takes the wedge away, finest first.", expert=True,
+        label="Channels of the cutter")
+    judge_channels: str = parameter("16,32,64", "Feature maps of the discriminators' layers.", expert=True,
+        label="Channels of the discriminators")
+    filter_radius: int = parameter(7, "Radius of the linear filter beside each U-Net.", unit="voxels", expert=True, ge=1, le=15,
+        label="Radius of the filter")
 
     _checked = field_validator("fill_channels", "cut_channels", "judge_channels")(checked_channels)
 
@@ -169,8 +187,9 @@ class WedgeArchitecture(Parameters):
 class TiltRangeParameters(Parameters):
     """What the tilt series measured."""
 
-    tilt_min: float = parameter(-60.0, "First tilt angle.", unit="degrees", ge=-90.0, le=89.0)
-    tilt_max: float = parameter(60.0, "Last tilt angle; the range may be asymmetric.", unit="degrees", ge=-89.0, le=90.0)
+    tilt_min: float = parameter(-60.0, "First tilt angle.", unit="degrees", ge=-90.0, le=89.0, label="First tilt angle")
+    tilt_max: float = parameter(60.0, "Last tilt angle; the range may be asymmetric.", unit="degrees", ge=-89.0, le=90.0,
+        label="Last tilt angle")
 
     @model_validator(mode="after")
     def _range_has_a_wedge(self) -> "TiltRangeParameters":
@@ -182,31 +201,38 @@ class TiltRangeParameters(Parameters):
 class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchitecture):
     """Learning to fill the missing wedge from the tomograms alone."""
 
-    iterations: int = parameter(1500, "Optimiser steps; 0 takes the number of epochs instead.", ge=0)
-    batch_size: int = parameter(4, "Pairs of patches in one step.", ge=1)
+    iterations: int = parameter(1500, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, label="Steps")
+    batch_size: int = parameter(4, "Pairs of patches in one step.", ge=1, label="Batch size")
     learning_rate: float = parameter(1e-4, "Learning rate of all networks.", gt=0)
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
-        "cosine", "How the learning rate moves.", expert=True, published="constant")
+        "cosine", "How the learning rate moves.", expert=True, published="constant", label="Course of the learning rate")
     warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
-        acts_when={"schedule": ("one_cycle", "cosine")})
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the translators.", expert=True)
-    ema_decay: float = parameter(0.995, "Running average of the translators; 0 keeps none.", expert=True, ge=0, lt=1, published=0)
-    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0)
-    checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
-    validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0)
+        acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
+    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the translators.", expert=True,
+        label="Arithmetic")
+    ema_decay: float = parameter(0.995, "Running average of the translators; 0 keeps none.", expert=True, ge=0, lt=1, published=0,
+        label="Decay of the averaged weights")
+    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0,
+        label="Largest gradient")
+    checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
+        label="Checkpoint every")
+    validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
+        label="Validation every")
 
     model_voxel_size: float = parameter(
         10.0, "Voxel size of the model, to which volumes of another one are resampled; 0 takes that of the first tomogram.", unit="A",
         ge=0.0, le=100.0)
     cycle_weight: float = parameter(1.0, "Weight of both cycles.", expert=True, ge=0, published=1)
     adversarial_weight: float = parameter(1.0, "Weight of the discriminators for the translators.", expert=True, ge=0, published=1)
-    replay_pool: int = parameter(50, "Earlier translations shown to the discriminators again.", expert=True, ge=0, le=10000, published=0)
-    real_label: float = parameter(0.9, "Target of the discriminators for real patches.", expert=True, gt=0.5, le=1.0, published=1)
-    validation_patches: int = parameter(8, "Patches in one validation.", expert=True, ge=1, le=1000)
+    replay_pool: int = parameter(50, "Earlier translations shown to the discriminators again.", expert=True, ge=0, le=10000, published=0,
+        label="Patches shown again")
+    real_label: float = parameter(0.9, "Target of the discriminators for real patches.", expert=True, gt=0.5, le=1.0, published=1,
+        label="Target for real patches")
+    validation_patches: int = parameter(8, "Patches in one validation.", expert=True, ge=1, le=1000, label="Patches of a validation")
     stuck_limit: int = parameter(
         10, "Validations in a row with a discriminator that is always right, without gain, after which training stops; 0 never stops.",
-        expert=True, ge=0)
+        expert=True, ge=0, label="Stop when stuck after")
 
 
 class WedgeParameters(ApplyDualParameters, TiltRangeParameters):
@@ -214,6 +240,8 @@ class WedgeParameters(ApplyDualParameters, TiltRangeParameters):
 
     noise: float = parameter(
         0.0, "Noise in the filled wedge where a model of 'train DUAL' fills it: 0 puts structure alone there, which is all that is "
-        "known; 1 adds synthetic noise as strong as that of the tomograms, so that the spectrum looks complete.", ge=0.0, le=2.0)
+        "known; 1 adds synthetic noise as strong as that of the tomograms, so that the spectrum looks complete.", ge=0.0, le=2.0,
+        label="Noise in the wedge")
     softness_px: float = parameter(
-        2.5, "Width of the edge between measured and filled, inside the wedge.", unit="Fourier voxels", expert=True, ge=0.0, le=20.0)
+        2.5, "Width of the edge between measured and filled, inside the wedge.", unit="Fourier voxels", expert=True, ge=0.0, le=20.0,
+        label="Softness of the edge")

@@ -13,23 +13,28 @@ from ..training.params import TrainingParameters
 class TrainGeneratorParameters(TrainingParameters):
     """A conditional diffusion model of particles. Defaults suit boxes of 32 voxels on a processor; see :meth:`published`."""
 
-    iterations: int = parameter(1500, "Optimiser steps; 0 takes the number of epochs instead.", ge=0)
+    iterations: int = parameter(1500, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, label="Steps")
     epochs: int = parameter(100, "Passes over the training particles, where iterations are 0.", expert=True, ge=1,
-        acts_when={"iterations": 0})
-    batch_size: int = parameter(8, "Particles in one optimiser step, over all processes together.", ge=1, published=16)
+        acts_when={"iterations": 0}, label="Epochs")
+    batch_size: int = parameter(8, "Particles in one optimiser step, over all processes together.", ge=1, published=16, label="Batch size")
     learning_rate: float = parameter(6e-4, "Largest learning rate.", gt=0, published=1e-4)
     weight_decay: float = parameter(0.0, "Weight decay of the optimiser; with 0 it is Adam, as published.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
-        "cosine", "How the learning rate moves.", expert=True, published="constant")
+        "cosine", "How the learning rate moves.", expert=True, published="constant", label="Course of the learning rate")
     warm_up: float = parameter(0.04, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
-        acts_when={"schedule": ("one_cycle", "cosine")})
+        acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
-        "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32")
+        "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32",
+        label="Arithmetic")
     ema_decay: float = parameter(
-        0.99, "Decay of the running average of the weights, which is what samples; 0 keeps none.", expert=True, ge=0, lt=1, published=0)
-    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0)
-    checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
-    validation_interval: int = parameter(250, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0)
+        0.99, "Decay of the running average of the weights, which is what samples; 0 keeps none.", expert=True, ge=0, lt=1, published=0,
+        label="Decay of the averaged weights")
+    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0,
+        label="Largest gradient")
+    checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
+        label="Checkpoint every")
+    validation_interval: int = parameter(250, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
+        label="Validation every")
 
     box_px: int = parameter(32, "Side of the cubes cut around particles.", label="Box", unit="voxels", ge=16, le=256, multiple_of=8,
                             published=64)
@@ -38,28 +43,35 @@ class TrainGeneratorParameters(TrainingParameters):
         "mean is not 0.", expert=True, published="zero")
     split: Literal["tomogram", "particle"] = parameter(
         "tomogram", "What is held out for validation: whole tomograms, or particles drawn from all. Boxes of neighbouring particles "
-        "overlap, so that held-out particles are partly known to the network.", published="particle")
-    held_out: float = parameter(0.1, "Share of the tomograms or particles held out, at least one.", expert=True, gt=0, lt=1, published=0.1)
+        "overlap, so that held-out particles are partly known to the network.", published="particle", label="Held out are")
+    held_out: float = parameter(0.1, "Share of the tomograms or particles held out, at least one.", expert=True, gt=0, lt=1, published=0.1,
+        label="Share held out")
     turn: bool = parameter(
         True, "Show half of the particles turned by 180 degrees about y, the tilt axis, which keeps the missing wedge in its place.",
-        published=False)
+        published=False, label="Turn by 180°")
     class_dropout: float = parameter(
-        0.1, "Share of the particles shown without their class: makes guidance possible.", expert=True, ge=0, lt=1, published=0)
+        0.1, "Share of the particles shown without their class: makes guidance possible.", expert=True, ge=0, lt=1, published=0,
+        label="Shown without class")
     position_dropout: float = parameter(
-        0.1, "Share of the particles shown at 0.5, 0.5, 0.5, which then means anywhere.", expert=True, ge=0, lt=1, published=0)
-    validation_items: int = parameter(48, "Particles of one validation, at noise steps spread evenly.", expert=True, ge=1)
+        0.1, "Share of the particles shown at 0.5, 0.5, 0.5, which then means anywhere.", expert=True, ge=0, lt=1, published=0,
+        label="Shown without place")
+    validation_items: int = parameter(48, "Particles of one validation, at noise steps spread evenly.", expert=True, ge=1,
+        label="Particles of a validation")
 
     channels: int = parameter(
-        32, "Feature maps at full resolution; 16 trains in about half the time.", expert=True, ge=8, le=256, multiple_of=8, published=32)
+        32, "Feature maps at full resolution; 16 trains in about half the time.", expert=True, ge=8, le=256, multiple_of=8, published=32,
+        label="Channels")
     answer: Literal["sample", "velocity"] = parameter(
         "velocity", "What the network answers with: the clean volume, or the velocity (v-prediction), from which the clean volume "
-        "follows and which keeps fine detail at small noise.", expert=True, published="sample")
+        "follows and which keeps fine detail at small noise.", expert=True, published="sample", label="Answer of the network")
     noise_steps: int = parameter(1000, "Steps from a clean volume to pure noise.", expert=True, ge=2, le=10000, published=1000)
     noise_schedule: Literal["linear", "cosine"] = parameter(
         "linear", "How noise grows over the steps: its variance by beta from beta start to beta end, or a squared cosine.",
         expert=True, published="linear")
-    beta_start: float = parameter(1e-4, "First beta of the linear schedule.", expert=True, gt=0, lt=1, published=1e-4)
-    beta_end: float = parameter(2e-2, "Last beta of the linear schedule.", expert=True, gt=0, lt=1, published=2e-2)
+    beta_start: float = parameter(1e-4, "First beta of the linear schedule.", expert=True, gt=0, lt=1, published=1e-4,
+        label="First beta", acts_when={"noise_schedule": "linear"})
+    beta_end: float = parameter(2e-2, "Last beta of the linear schedule.", expert=True, gt=0, lt=1, published=2e-2,
+        label="Last beta", acts_when={"noise_schedule": "linear"})
 
     @classmethod
     def published(cls) -> "TrainGeneratorParameters":
@@ -74,7 +86,7 @@ class SampleParameters(Parameters):
 
     name: str = parameter("generated", "Prefix of the written files.")
     classes: str = parameter("all", "Classes to make: 'all', or names with commas such as 'ribosome, apoferritin'.")
-    count: int = parameter(20, "Number of subtomograms of each class.", ge=1, le=1000000)
+    count: int = parameter(20, "Number of subtomograms of each class.", ge=1, le=1000000, label="Number")
     position: str = parameter(
         "training", "Where in a tomogram they sit: 'training' draws places of training particles, 'anywhere' leaves it open, "
         "'z, y, x' as fractions of the tomogram's sides names one. The particle is always in the middle of its box: the place "
@@ -82,13 +94,16 @@ class SampleParameters(Parameters):
     sampler: Literal["ddpm", "ddim", "dpm_solver"] = parameter(
         "dpm_solver", "ddpm adds fresh noise at each step and needs all 1000 steps: with 50 it loses a fifth of the variance; ddim and "
         "dpm_solver are deterministic after the first noise, and dpm_solver is right within 2 % from 20 steps on.", published="ddpm")
-    steps: int = parameter(20, "Passes through the network for one subtomogram.", unit="steps", ge=1, le=10000, published=1000)
+    steps: int = parameter(20, "Passes through the network for one subtomogram.", unit="steps", ge=1, le=10000, published=1000,
+        label="Sampling steps")
     guidance: float = parameter(
         1.0, "Classifier-free guidance: 1 samples the class as learned, more exaggerates what sets it apart at the cost of variety and "
-        "twice the time.", ge=0.0, le=10.0, published=1)
-    batch_size: int = parameter(8, "Subtomograms made together; does not change the result beyond rounding.", expert=True, ge=1, le=1024)
+        "twice the time.", ge=0.0, le=10.0, published=1, label="Guidance")
+    batch_size: int = parameter(8, "Subtomograms made together; does not change the result beyond rounding.", expert=True, ge=1, le=1024,
+        label="Batch size")
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
-        "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32")
+        "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32",
+        label="Arithmetic")
     contrast: Literal["dark", "bright"] = parameter("dark", "How particles look in the written subtomograms.")
 
     _name = field_validator("name")(checked_file_name)

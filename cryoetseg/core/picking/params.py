@@ -14,15 +14,17 @@ class DogParameters(Parameters):
         280.0, "Diameter of the particles. The inner Gaussian's sigma is this over 2 sqrt(3), to which a ball of that size answers most "
         "strongly: 81 A for a ribosome of 280 A.", label="Particle diameter", unit="A", gt=0.0, le=10000.0)
     sigma: float = parameter(
-        0.0, "Sigma of the inner Gaussian; 0 takes it from the particle diameter.", unit="A", expert=True, ge=0.0, le=5000.0, published=80)
+        0.0, "Sigma of the inner Gaussian; 0 takes it from the particle diameter.", unit="A", expert=True, ge=0.0, le=5000.0, published=80,
+        label="Sigma")
     cleaning: Literal["auto", "off"] = parameter(
         "auto", "Find borders, empty corners, gold and hot voxels, so that they give no picks; off takes every voxel as it is.",
-        expert=True, published="off")
+        expert=True, published="off", label="Clean the tomogram")
     clip: float = parameter(
         3.0, "Grey values further than so many deviations from the median are drawn in to there first, so that gold and ice do not "
         "outshine particles; 0 takes them as they are. The deviation is that of the quartiles.", label="Clip at",
         unit="standard deviations", expert=True, ge=0.0, le=1000.0, published=0)
-    sigma_ratio: float = parameter(1.1, "Sigma of the outer Gaussian over that of the inner.", expert=True, gt=1.0, le=4.0, published=1.1)
+    sigma_ratio: float = parameter(1.1, "Sigma of the outer Gaussian over that of the inner.", expert=True, gt=1.0, le=4.0, published=1.1,
+        label="Ratio of sigmas")
     exclusion: float = parameter(
         0.0, "Picks are at least so far apart; 0 takes three sigma, published with sigma 80 A.", label="Smallest distance", unit="A",
         ge=0.0, le=10000.0, published=240)

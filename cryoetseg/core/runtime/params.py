@@ -149,7 +149,14 @@ class FieldDescription(NamedTuple):
 
 def describe(model: Type[Parameters]) -> List[FieldDescription]:
     """List the fields of a parameter model in the order of their definition."""
-    return [_describe_field(name, field) for name, field in model.model_fields.items()]
+    varied = getattr(model, "varied", ())
+    return [_without_needs_of(_describe_field(name, field), varied) for name, field in model.model_fields.items()]
+
+
+def _without_needs_of(field: FieldDescription, varied: Sequence[str]) -> FieldDescription:
+    """The field, which acts always where it depends on parameters that the method varies by itself."""
+    depends = any(need.name in varied for alternative in field.needs for need in alternative)
+    return field._replace(needs=()) if depends else field
 
 
 def _describe_field(name: str, field: Any) -> FieldDescription:

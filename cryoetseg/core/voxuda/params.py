@@ -2,9 +2,9 @@
 
 Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
 """
-from typing import Literal
+from typing import ClassVar, List, Literal, Tuple
 
-from ..runtime.params import Parameters, parameter
+from ..runtime.params import Condition, Parameters, other_than, parameter
 from ..training.params import TrainingParameters
 
 Geometry = Literal["corner_cube", "radial", "outside_cube"]
@@ -16,62 +16,83 @@ Denoiser = Literal["improved_bilateral", "bilateral", "noise_module", "gaussian"
 Statistics = Literal["target", "all"]
 Calibration = Literal["otsu", "none"]
 
+# Where volumes are denoised: the target for pseudo-labels, and noised source volumes
+DENOISED: List[Condition] = [{"pseudo_labels": True}, {"consistency": True, "denoise_source": True}]
+WHITE_NOISE: Condition = {"consistency": True, "noise_kind": other_than("target_spectrum")}
+
+
+def denoised_by(*denoisers: str) -> List[Condition]:
+    """For ``acts_when``: with one of these denoisers where something is denoised."""
+    return [{**condition, "denoiser": denoisers} for condition in DENOISED]
+
+
+HIGH_PASS = [WHITE_NOISE, *denoised_by("noise_module")]
+
 
 class TrainVoxUdaParameters(TrainingParameters):
     """Adaptation from labelled source subtomograms to an unlabelled target. The defaults fit a processor; published() is the paper."""
 
-    epochs: int = parameter(40, "Passes over the source subtomograms.", ge=1, published=300, acts_when={"iterations": 0})
-    batch_size: int = parameter(8, "Source and target subtomograms each in one step, over all processes together.", ge=1, published=16)
+    epochs: int = parameter(40, "Passes over the source subtomograms.", ge=1, published=300, acts_when={"iterations": 0}, label="Epochs")
+    batch_size: int = parameter(8, "Source and target subtomograms each in one step, over all processes together.", ge=1, published=16,
+        label="Batch size")
     learning_rate: float = parameter(1e-3, "Largest learning rate, of Adam.", gt=0, published=1e-3)
     weight_decay: float = parameter(0.0, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
-        "cosine", "How the learning rate moves. Published: step, a tenth every 100 epochs.")
+        "cosine", "How the learning rate moves. Published: step, a tenth every 100 epochs.", label="Course of the learning rate")
     step_every: int = parameter(100, "Epochs (or iterations, when given) between two steps of the step schedule.", expert=True, ge=1,
-        acts_when={"schedule": "step"})
+        acts_when={"schedule": "step"}, label="Steps of the rate every")
     warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
-        acts_when={"schedule": ("one_cycle", "cosine")})
+        acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
-        "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU.", expert=True)
+        "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU.", expert=True,
+        label="Arithmetic")
     ema_decay: float = parameter(
         0.999, "Decay of the teacher, the running average of the student. Needed for pseudo-labels. The paper does not state it.",
-        expert=True, ge=0, lt=1)
+        expert=True, ge=0, lt=1, label="Decay of the averaged weights")
 
     # Subtomograms
     size: int = parameter(32, "Side of the subtomograms that the network sees.", unit="voxels", ge=16, le=128, multiple_of=8, published=32)
     common_voxel_size: float = parameter(
-        0.0, "Voxel size to which source and target are brought; 0 takes that of the target.", unit="A", ge=0, le=100)
+        0.0, "Voxel size to which source and target are brought; 0 takes that of the target.", unit="A", ge=0, le=100,
+        label="Voxel size of both")
     mask_threshold: float = parameter(
         0.5, "A source mask's voxels above this are foreground. 0.5 suits masks of 0 and 1; grey masks in Da/nm3 want the published value, "
-        "0.37 of the density of protein.", expert=True, published=300)
+        "0.37 of the density of protein.", expert=True, published=300, label="Foreground of masks above")
     width: int = parameter(32, "Channels of the network at full resolution; half as many train three times as fast.", expert=True,
-                           ge=4, le=256, published=32)
+                           ge=4, le=256, published=32, label="Width of the network")
     augment: bool = parameter(
         True, "Show subtomograms mirrored along the tilt axis and turned by 180 degrees about it, which keeps the missing wedge. "
-        "Not in the paper.", expert=True)
+        "Not in the paper.", expert=True, label="Mirror and turn")
 
     # Parts of the method
     segmentation_on: Literal["clean", "both"] = parameter(
         "both", "Source subtomograms on which the segmentation loss is taken: as they are, or also with noise added. The text of the paper "
-        "can be read both ways.", expert=True)
+        "can be read both ways.", expert=True, label="Segmentation loss on", acts_when={"consistency": True})
     denoise_source: bool = parameter(
         True, "Every second noised source subtomogram goes through the target's denoiser, so that the teacher has seen denoised input. "
-        "Not in the paper.", expert=True)
-    consistency: bool = parameter(True, "Loss between features of the source with and without the target's noise (noise module).")
-    adversarial: bool = parameter(True, "Domain discriminator behind gradient reversal.")
-    pseudo_labels: bool = parameter(True, "Labels that the teacher gives to the denoised target train the student.")
-    consistency_weight: float = parameter(1.0, "Weight of the consistency loss.", expert=True, ge=0, published=1)
-    adversarial_weight: float = parameter(1.0, "Weight of the discriminator's loss.", expert=True, ge=0, published=1)
-    pseudo_weight: float = parameter(1.0, "Weight of the pseudo-label loss.", expert=True, ge=0)
+        "Not in the paper.", expert=True, acts_when={"consistency": True})
+    consistency: bool = parameter(True, "Loss between features of the source with and without the target's noise (noise module).",
+        label="Consistency loss")
+    adversarial: bool = parameter(True, "Domain discriminator behind gradient reversal.", label="Discriminator")
+    pseudo_labels: bool = parameter(True, "Labels that the teacher gives to the denoised target train the student.", label="Pseudo-labels")
+    consistency_weight: float = parameter(1.0, "Weight of the consistency loss.", expert=True, ge=0, published=1,
+        acts_when={"consistency": True})
+    adversarial_weight: float = parameter(1.0, "Weight of the discriminator's loss.", expert=True, ge=0, published=1,
+        acts_when={"adversarial": True})
+    pseudo_weight: float = parameter(1.0, "Weight of the pseudo-label loss.", expert=True, ge=0,
+        label="Weight of pseudo-labels", acts_when={"pseudo_labels": True})
     pseudo_start: float = parameter(
         0.3, "Part of the training before pseudo-labels count, so that the teacher knows something first. The paper does not say.",
-        expert=True, ge=0, lt=1)
+        expert=True, ge=0, lt=1, label="Start of pseudo-labels", acts_when={"pseudo_labels": True})
     pseudo_threshold: float = parameter(
-        0.85, "Voxels count where the teacher is at least so sure.", expert=True, ge=0.5, lt=1, published=0.85)
+        0.85, "Voxels count where the teacher is at least so sure.", expert=True, ge=0.5, lt=1, published=0.85,
+        label="Sureness of pseudo-labels", acts_when={"pseudo_labels": True})
     feature_weights: str = parameter(
-        "0.2,0.2,0.3,0.3", "Weights of the four features in the consistency loss, finest first.", expert=True, published="0.2,0.2,0.3,0.3")
+        "0.2,0.2,0.3,0.3", "Weights of the four features in the consistency loss, finest first.", expert=True, published="0.2,0.2,0.3,0.3",
+        label="Weights of features", acts_when={"consistency": True})
     statistics: Statistics = parameter(
         "target", "Which passes move the running statistics of the normalisation that the teacher and the result use: those of the target, "
-        "or all. The paper does not say; plain code gives all.", expert=True)
+        "or all. The paper does not say; plain code gives all.", expert=True, label="Running statistics")
     calibration: Calibration = parameter(
         "otsu", "After training, the logit at which Otsu's threshold parts the unlabelled target becomes probability 0.5; none leaves the "
         "network as trained, which finds too little where the target's particles are larger than the source's.", expert=True,
@@ -79,37 +100,45 @@ class TrainVoxUdaParameters(TrainingParameters):
 
     # Noise module
     noise_samples: int = parameter(10, "Target subtomograms from which the noise is estimated in each step.", expert=True, ge=1, le=1000,
-                                   published=10)
+                                   published=10, label="Subtomograms for the noise", acts_when={"consistency": True})
     noise_share: float = parameter(
-        0.244, "Share of the frequencies, the highest ones, that count as noise.", expert=True, gt=0, lt=1, published=0.244)
+        0.244, "Share of the frequencies, the highest ones, that count as noise.", expert=True, gt=0, lt=1, published=0.244,
+        label="Share of noise frequencies", acts_when=HIGH_PASS)
     noise_geometry: Geometry = parameter(
         "corner_cube", "Shape of the high-pass filter: the cube of high frequencies that gives the published shares exactly, all beyond a "
-        "radius, or all outside a cube about zero.", expert=True)
+        "radius, or all outside a cube about zero.", expert=True, label="Shape of the high-pass", acts_when=HIGH_PASS)
     noise_reading: Reading = parameter(
         "variance_of_mean", "Variance of the averaged noise volumes, as the text says, or mean of their variances, three times as strong.",
-        expert=True)
-    noise_scale: float = parameter(1.0, "Factor on the strength of the added noise.", expert=True, ge=0, le=100)
+        expert=True, label="Strength of the noise", acts_when=WHITE_NOISE)
+    noise_scale: float = parameter(1.0, "Factor on the strength of the added noise.", expert=True, ge=0, le=100,
+        label="Factor of the noise", acts_when=WHITE_NOISE)
     noise_kind: NoiseKind = parameter(
         "target_spectrum", "Noise given to the source: random phases under the mean power spectrum of the target, in a random share of the "
         "variance, which has the colour and the missing wedge of the target; or one of the published white ones, whose strength follows "
-        "from the high frequencies.", expert=True, published="gaussian")
+        "from the high frequencies.", expert=True, published="gaussian", label="Kind of noise", acts_when={"consistency": True})
     noise_share_max: float = parameter(
-        0.95, "Largest share of the variance that noise of the target's spectrum takes; drawn evenly from 0 on.", expert=True, gt=0, lt=1)
+        0.95, "Largest share of the variance that noise of the target's spectrum takes; drawn evenly from 0 on.", expert=True, gt=0, lt=1,
+        label="Largest share of noise", acts_when={"consistency": True, "noise_kind": "target_spectrum"})
 
     # Denoising before pseudo-labels
-    denoiser: Denoiser = parameter("improved_bilateral", "Filter of the target before the teacher sees it.")
+    denoiser: Denoiser = parameter("improved_bilateral", "Filter of the target before the teacher sees it.",
+        label="Denoiser", acts_when=DENOISED)
     range_feature: RangeFeature = parameter(
         "sobel32", "What the improved filter compares: the true gradient, 32 times it, or the published gradient of the Laplacian, with "
-        "which it changes nothing on standardised data.", expert=True, published="laplacian_gradient")
-    filter_scale: Scale = parameter("z_score", "How the data are scaled before neighbours are compared.", expert=True)
-    range_sigma: float = parameter(1.2, "Range sigma of the bilateral filters.", expert=True, gt=0, published=1.2)
+        "which it changes nothing on standardised data.", expert=True, published="laplacian_gradient",
+        label="What is compared", acts_when=denoised_by("improved_bilateral"))
+    filter_scale: Scale = parameter("z_score", "How the data are scaled before neighbours are compared.", expert=True,
+        label="Scale of the data", acts_when=denoised_by("improved_bilateral", "bilateral"))
+    range_sigma: float = parameter(1.2, "Range sigma of the bilateral filters.", expert=True, gt=0, published=1.2,
+        label="Range sigma", acts_when=denoised_by("improved_bilateral", "bilateral"))
     domain_sigma: float = parameter(
         120.0, "Domain sigma of the bilateral filters; over the 27 nearest voxels everything from 10 on is flat.", unit="voxels",
-        expert=True, gt=0, published=120)
-    gaussian_sigma: float = parameter(1.0, "Sigma of the Gaussian denoiser.", unit="voxels", expert=True, gt=0, le=10)
+        expert=True, gt=0, published=120, label="Domain sigma", acts_when=denoised_by("improved_bilateral", "bilateral"))
+    gaussian_sigma: float = parameter(1.0, "Sigma of the Gaussian denoiser.", unit="voxels", expert=True, gt=0, le=10,
+        label="Sigma of the Gaussian", acts_when=denoised_by("gaussian"))
     restandardise: bool = parameter(
         True, "Bring the denoised target back to variance 1, as the network knows its input; without it the teacher saw background "
-        "only. The paper does not say.", expert=True)
+        "only. The paper does not say.", expert=True, label="Bring back to variance 1", acts_when=DENOISED)
 
     @classmethod
     def published(cls) -> "TrainVoxUdaParameters":
@@ -124,27 +153,32 @@ class SegmentSubtomogramsParameters(Parameters):
 
     threshold: float = parameter(0.5, "Voxels with a probability above this are foreground.", gt=0, lt=1)
     overlap: float = parameter(0.5, "Overlap of windows on whole tomograms, as share of their side.", expert=True, ge=0, le=0.9)
-    batch_size: int = parameter(8, "Windows or subtomograms worked on at once.", expert=True, ge=1)
-    probabilities: bool = parameter(True, "Also write the probabilities.")
+    batch_size: int = parameter(8, "Windows or subtomograms worked on at once.", expert=True, ge=1, label="Batch size")
+    probabilities: bool = parameter(True, "Also write the probabilities.", label="Write probabilities")
 
 
 class VoxUdaAblationParameters(TrainVoxUdaParameters):
     """The published comparison on the user's data: one training for each row and seed, scored on labelled target subtomograms."""
 
+    # rows set these themselves, so that what depends on them acts in one row or another
+    varied: ClassVar[Tuple[str, ...]] = ("consistency", "adversarial", "pseudo_labels", "denoiser")
+
     rows: str = parameter(
         "source_only,vox_uda,supervised,dann,without_noise_module,without_pseudo_labels,noise_module_denoiser,bilateral_denoiser",
-        "Rows to train, in this order.")
-    seeds: int = parameter(3, "Trainings of each row, with the seeds 0, 1, ... after the given one.", ge=1, le=100)
+        "Rows to train, in this order.", label="Rows")
+    seeds: int = parameter(3, "Trainings of each row, with the seeds 0, 1, ... after the given one.", ge=1, le=100,
+        label="Trainings of a row")
     test_share: float = parameter(
         0.5, "Share of the target kept out of all trainings and used for the scores. 0 scores on the training target itself, as the paper "
-        "seems to; the supervised row then knows the answers.", ge=0, lt=1)
-    draw_features: bool = parameter(True, "Map the features of source and target by t-SNE, without and with adaptation.", expert=True)
+        "seems to; the supervised row then knows the answers.", ge=0, lt=1, label="Share for tests")
+    draw_features: bool = parameter(True, "Map the features of source and target by t-SNE, without and with adaptation.", expert=True,
+        label="Map features")
 
 
 class VoxUdaSourceParameters(Parameters):
     """The simulated source of a Vox-UDA training."""
 
-    count: int = parameter(300, "Number of simulated subtomograms, over all signal-to-noise ratios.", ge=2, published=3000)
+    count: int = parameter(300, "Number of simulated subtomograms, over all signal-to-noise ratios.", ge=2, published=3000, label="Number")
     particles: str = parameter(
         "rubisco, beta_galactosidase, thyroglobulin", "Macromolecules of the source: built-in ones, or 'none' with templates.",
         published="PDB 1bxn, 1f1b and 1yg6")

@@ -11,8 +11,9 @@ from ...training.params import TrainingParameters
 class TrainMembranesParameters(TrainingParameters):
     """A 2D U-Net on one or several neighbouring slices, from membrane masks of any origin (Uddin26 1.9)."""
 
-    iterations: int = parameter(500, "Optimiser steps of each round; 0 takes the number of epochs instead.", ge=0, published=30000)
-    batch_size: int = parameter(4, "Crops in one optimiser step, over all processes together.", ge=1, published=8)
+    iterations: int = parameter(500, "Optimiser steps of each round; 0 takes the number of epochs instead.", ge=0, published=30000,
+        label="Steps")
+    batch_size: int = parameter(4, "Crops in one optimiser step, over all processes together.", ge=1, published=8, label="Batch size")
     learning_rate: float = parameter(
         2e-3, "Largest learning rate. The supplement has 0.1 with SGD, the released program 0.01.", gt=0, published=0.1)
     weight_decay: float = parameter(
@@ -20,19 +21,22 @@ class TrainMembranesParameters(TrainingParameters):
     optimiser: Literal["adamw", "sgd"] = parameter(
         "adamw", "Optimiser: AdamW, or gradient descent with momentum 0.9.", expert=True, published="sgd")
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
-        "cosine", "How the learning rate moves.", expert=True, published="step")
+        "cosine", "How the learning rate moves.", expert=True, published="step", label="Course of the learning rate")
     warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
-        acts_when={"schedule": ("one_cycle", "cosine")})
+        acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
         "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it, three times faster on such processors.",
-        expert=True, published="float32")
+        expert=True, published="float32", label="Arithmetic")
     ema_decay: float = parameter(
         0.98, "Decay of the running average of the weights, which then serves for validation and use; 0 keeps none.",
-        expert=True, ge=0, lt=1, published=0.0)
-    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0.0)
-    checkpoint_interval: int = parameter(250, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0)
+        expert=True, ge=0, lt=1, published=0.0, label="Decay of the averaged weights")
+    gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0.0,
+        label="Largest gradient")
+    checkpoint_interval: int = parameter(250, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
+        label="Checkpoint every")
     validation_interval: int = parameter(
-        100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0, published=200)
+        100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0, published=200,
+        label="Validation every")
 
     z_start: int = parameter(0, "First slice that is labelled; slices before it are not taken as background.", label="First labelled slice",
                              unit="voxel", ge=0)
@@ -48,13 +52,14 @@ class TrainMembranesParameters(TrainingParameters):
         label="Share of empty tomograms", expert=True, ge=0, lt=1)
     membrane_class: int = parameter(0, "Number of the membrane in the label volume; 0 takes every label above 0.", ge=0, le=32767)
     resample_labels: bool = parameter(
-        False, "Bring labels of another shape or voxel size onto the tomogram's grid, the nearest label for each voxel.")
+        False, "Bring labels of another shape or voxel size onto the tomogram's grid, the nearest label for each voxel.",
+        label="Resample labels")
     slices: int = parameter(
         5, "Neighbouring slices the network sees at once to label the middle one, an odd number.", unit="slices", ge=1, le=15,
-        published=1)
+        published=1, label="Slices seen at once")
     crop_px: int = parameter(
         96, "Side of a training crop, at most the slice itself. The paper trains on whole slices.", unit="voxel", ge=16, le=4096,
-        multiple_of=16, published=1024)
+        multiple_of=16, published=1024, label="Side of a training crop")
     normalisation: Literal["volume", "slice"] = parameter(
         "volume", "Grey values are standardised by mean and deviation of the tomogram, or of each slice.", expert=True, published="slice")
     smoothing_px: float = parameter(
@@ -65,7 +70,7 @@ class TrainMembranesParameters(TrainingParameters):
         "every crop and also flip along z, change contrast and add noise.", published="published")
     foreground_crops: float = parameter(
         0.5, "Share of the crops that are centred on a labelled voxel; the others lie anywhere.", expert=True, ge=0, le=1,
-        published=0.0)
+        published=0.0, label="Crops on labels")
     ignore_band_px: int = parameter(
         1, "Voxels on either side of a label's border that are not learned from, because pseudo-labels are least certain there.",
         label="Ignored border", unit="voxel", ge=0, le=10, published=0)
@@ -75,13 +80,13 @@ class TrainMembranesParameters(TrainingParameters):
         label="Rounds of self-training", ge=0, le=5, published=0)
     confidence: float = parameter(
         0.2, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this.", expert=True, ge=0, lt=1,
-        acts_when={"rounds": other_than(0)})
+        acts_when={"rounds": other_than(0)}, label="Confidence")
     smallest_component: float = parameter(
         1e6, "Connected membranes of a smaller volume become background in self-training.", unit="A^3", expert=True, ge=0,
         acts_when={"rounds": other_than(0)})
     held_out: float = parameter(
         0.15, "Share of the labelled slices kept for validation, one block of neighbours. The paper draws single slices, whose "
-        "neighbours are trained on.", expert=True, ge=0, le=0.5, published=0.2)
+        "neighbours are trained on.", expert=True, ge=0, le=0.5, published=0.2, label="Share held out")
 
     @classmethod
     def supplement(cls, **changes: Any) -> "TrainMembranesParameters":
@@ -114,8 +119,10 @@ class SegmentMembranesParameters(Parameters):
         False, "Average the answers to the four mirror images of each tile: steadier, four times slower.",
         label="Average over mirror images")
     tile_px: int = parameter(
-        256, "Side of the tiles a slice is cut into.", unit="voxel", expert=True, ge=32, le=4096, multiple_of=16, published=512)
+        256, "Side of the tiles a slice is cut into.", unit="voxel", expert=True, ge=32, le=4096, multiple_of=16, published=512,
+        label="Side of a tile")
     overlap_px: int = parameter(
         64, "Voxels shared by neighbouring tiles, whose probabilities are averaged. The paper's tiles do not overlap.", unit="voxel",
-        expert=True, ge=0, le=2048)
-    write_probability: bool = parameter(True, "Also write the probability of membrane for each voxel.", expert=True)
+        expert=True, ge=0, le=2048, label="Overlap of tiles")
+    write_probability: bool = parameter(True, "Also write the probability of membrane for each voxel.", expert=True,
+        label="Write probabilities")
