@@ -77,6 +77,15 @@
   year = {2015},
   doi = {10.1007/978-3-319-24574-4_28}
 }
+@inproceedings{Khosla2020,
+  title = {Supervised Contrastive Learning},
+  author = {Khosla, Prannay and Teterwak, Piotr and Wang, Chen and Sarna, Aaron and Tian, Yonglong and others},
+  booktitle = {Advances in Neural Information Processing Systems (NeurIPS)},
+  volume = {33},
+  pages = {18661--18673},
+  year = {2020},
+  doi = {10.48550/arXiv.2004.11362}
+}
 @article{Pei2016,
   title = {Simulating cryo electron tomograms of crowded cell cytoplasm for assessment of automated particle picking},
   author = {Pei, Long and Xu, Min and Frazier, Zachary and Alber, Frank},

@@ -25,6 +25,8 @@ TRAIN_DUAL, TRAIN_WEDGE = "train-dual", "train-dual-wedge"
 DENOISE_DUAL, SIMULATE_DUAL, CONVERT_DUAL = "denoise-dual", "simulate-dual", "convert-dual"
 FILL_WEDGE, TRANSFER_DUAL = "fill-wedge", "transfer-dual"
 
+CLUSTER_PARTICLES, MEASURE_MEMBRANES = "cluster-particles", "measure-membranes"
+
 # What a model serves, as in its card
 MEMBRANES, PICKER, SEGMENTER = "membranes", "picker", "segmenter"
 GENERATOR = "generator"

@@ -114,6 +114,14 @@ def readParticles(path: str) -> List[Particle]:
     return [_particle(row) for row in rowsOf(path, POSITION)]
 
 
+def particlesByTsId(path: str) -> Dict[str, List[Particle]]:
+    """As :func:`readParticles`, for a list of several tomograms."""
+    found: Dict[str, List[Particle]] = {}
+    for row in rowsOf(path, (*POSITION, TOMO_NAME)):
+        found.setdefault(row[TOMO_NAME], []).append(_particle(row))
+    return found
+
+
 def _particle(row: Dict[str, str]) -> Particle:
     x, y, z = (float(row[name]) for name in POSITION)
     rot, tilt, psi = (float(row.get(name, 0.0)) for name in ANGLES)

@@ -16,7 +16,7 @@ FLOORS = {
     "volumes": 0, "particles": 0, "runtime": 0,
     "models": 1, "training": 1, "inference": 1, "metrics": 1, "interchange": 1,
     "simulation": 2, "foundation": 2, "students": 2, "dual": 2, "voxuda": 2, "generation": 2, "picking": 2,
-    "surfaces": 2,
+    "surfaces": 2, "clusters": 2,
     "methods": 3, "recipes": 3, "report": 3,
     "batch": 4, "commands": 4, "cli": 4, "__main__": 4, "__init__": 4,
 }  # fmt: skip

@@ -22,8 +22,8 @@ from .runtime.errors import ERROR_FILE, CryoetsegError, MemoryLimitError, is_out
 from .runtime.files import write_text
 
 logger = logging.getLogger(__name__)
-COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "membranes", "train", "voxuda", "dual", "generate", "export", "data",
-            "weights", "run", "batch", "info")
+COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "particles", "membranes", "train", "voxuda", "dual", "generate",
+            "export", "data", "weights", "run", "batch", "info")
 INTERRUPTED, UNEXPECTED = 130, 70
 
 

@@ -1,4 +1,5 @@
 """Scipion finds the protocols that are imported here."""
+from .protocol_cluster_particles import ProtCryoEtSegClusterParticles
 from .protocol_compare_voxuda import ProtCryoEtSegCompareVoxUda
 from .protocol_dual import (
     ProtCryoEtSegConvertDual,
@@ -10,6 +11,7 @@ from .protocol_evaluate_picking import ProtCryoEtSegEvaluatePicking
 from .protocol_evaluate_segmentation import ProtCryoEtSegEvaluateSegmentation
 from .protocol_export_coordinates import ProtCryoEtSegExportCoordinates
 from .protocol_generate_particles import ProtCryoEtSegGenerateParticles
+from .protocol_measure_membranes import ProtCryoEtSegMeasureMembranes
 from .protocol_models import ProtCryoEtSegExportModel, ProtCryoEtSegImportModel
 from .protocol_pick_dog import ProtCryoEtSegPickDog
 from .protocol_pick_particles import ProtCryoEtSegPickParticles
@@ -18,6 +20,7 @@ from .protocol_segment_membranes import ProtCryoEtSegSegmentMembranes
 from .protocol_segment_slabs import ProtCryoEtSegSegmentSlabs
 from .protocol_segment_subtomograms import ProtCryoEtSegSegmentSubtomograms
 from .protocol_segment_voxuda import ProtCryoEtSegSegmentVoxUda
+from .protocol_select_by_cluster import ProtCryoEtSegSelectByCluster
 from .protocol_select_by_score import ProtCryoEtSegSelectByScore
 from .protocol_simulate_tomograms import ProtCryoEtSegSimulateTomograms
 from .protocol_train_dual import ProtCryoEtSegTrainDual, ProtCryoEtSegTrainWedge
@@ -29,6 +32,7 @@ from .protocol_train_voxuda import ProtCryoEtSegTrainVoxUda
 from .protocol_transfer_dual import ProtCryoEtSegTransferDual
 
 __all__ = [
+    "ProtCryoEtSegClusterParticles",
     "ProtCryoEtSegCompareVoxUda",
     "ProtCryoEtSegConvertDual",
     "ProtCryoEtSegDenoiseDual",
@@ -39,6 +43,7 @@ __all__ = [
     "ProtCryoEtSegFillWedge",
     "ProtCryoEtSegGenerateParticles",
     "ProtCryoEtSegImportModel",
+    "ProtCryoEtSegMeasureMembranes",
     "ProtCryoEtSegPickDog",
     "ProtCryoEtSegPickParticles",
     "ProtCryoEtSegSegmentClasses",
@@ -46,6 +51,7 @@ __all__ = [
     "ProtCryoEtSegSegmentSlabs",
     "ProtCryoEtSegSegmentSubtomograms",
     "ProtCryoEtSegSegmentVoxUda",
+    "ProtCryoEtSegSelectByCluster",
     "ProtCryoEtSegSelectByScore",
     "ProtCryoEtSegSimulateDual",
     "ProtCryoEtSegSimulateTomograms",

@@ -84,6 +84,13 @@ def general(
 
 
 @app.command(cls=SectionedCommand)
+@with_settings("train-embedding")
+def embedding(out: FolderOption, *, settings: Settings) -> None:
+    """Train the embedding of "particles cluster", which the package ships, anew on simulated molecules. Writes OUT/model."""
+    run_and_show(build_job("train-embedding", [], out, settings), settings)
+
+
+@app.command(cls=SectionedCommand)
 @with_settings("train-picker")
 def picker(
     tomogram: TrainingTomogramsOption,

@@ -14,3 +14,10 @@ class ExportParticlesParameters(Parameters):
         "relion5", "relion5: RELION 5, Angstrom from the tomogram's centre; relion: RELION 3 and 4 and their peers, voxels; imod_model: "
         "models for 3dmod, one object a class; dynamo: tables; em_motl: motive lists; coords: DeepETPicker; copick: JSON; csv: tables.",
         label="Format")
+
+
+class SelectParticlesParameters(Parameters):
+    """Which particles of a list are kept."""
+
+    clusters: str = parameter("", "Numbers of the classes that are kept, with commas; empty keeps all.", label="Classes")
+    lowest_score: float = parameter(-1e9, "Particles that score less are left out; those without a score stay.", label="Lowest score")

@@ -110,6 +110,27 @@ def draw_measured_membranes(result: Result, folder: Path) -> list[str]:
     return names
 
 
+def draw_clusters(result: Result, folder: Path) -> list[str]:
+    """The map of the clusters, and averages beside members."""
+    import pandas as pd
+
+    from .clusters import PANEL_INCHES, draw_gallery, draw_map
+    from .figures import new_figure, save_figure
+
+    rows, table = pd.read_csv(folder / "picks.csv"), pd.read_csv(folder / "clusters.csv").set_index("cluster")
+    shown = rows.dropna(subset=["map_x"])
+    figure = new_figure(8.0, 6.0)
+    draw_map(figure.add_subplot(), shown[["map_x", "map_y"]].to_numpy(), shown["cluster"].to_numpy(), "alike particles near each other")
+    save_figure(folder / "map.png", figure)
+    with np.load(folder / "boxes.npz", allow_pickle=False) as stored:
+        numbers, boxes = stored["numbers"].tolist(), stored["boxes"]
+    figure = new_figure(PANEL_INCHES * (boxes.shape[1] + 2), (PANEL_INCHES + 0.35) * len(numbers))
+    counts = [int(table.loc[number, "particles"]) for number in numbers]
+    draw_gallery(figure, numbers, boxes, counts, result.outputs_of("average")[0].voxel_size or 1.0)
+    save_figure(folder / "gallery.png", figure)
+    return ["map.png", "gallery.png"]
+
+
 DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-slabs": draw_segmentation,
     "simulate": draw_simulation,
@@ -117,6 +138,7 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-classes": draw_classes,
     "pick-dog": draw_picks,
     "pick-deepet": draw_picks,
+    "cluster-particles": draw_clusters,
     **dict.fromkeys(("measure-membranes", "membrane-points"), draw_measured_membranes),
     "generate-particles": draw_generated,
     "evaluate-generation": draw_scores,

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy.ndimage import find_objects
 
+from ..particles.belonging import particles_of
 from ..particles.export import SUFFIXES
 from ..particles.formats import read_particles, write_particles
 from ..particles.options import tomogram_numbers
@@ -17,7 +17,7 @@ from ..particles.table import ParticleTable, concatenate
 from ..runtime.errors import InputError
 from ..runtime.files import atomic_folder, write_text
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
-from ..runtime.names import file_stem, meant, name_of, named_inputs, series_key
+from ..runtime.names import file_stem, name_of, named_inputs, series_key
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
 from ..runtime.seeds import numpy_generator
@@ -85,7 +85,7 @@ def run_distances(job: Job) -> MethodOutcome:
     for item, name in zip(masks, names):
         found = measure_mask(item, p)
         for table in tables:
-            own = _of(table, name, names, found.voxel_size)
+            own = particles_of(table, name, names, found.voxel_size)
             distances = distances_to(found.surfaces, [row.label for row in found.membranes], own.zyx, found.voxel_size)
             close = np.abs(distances.distance) <= p.near
             near += int(close.sum())
@@ -104,14 +104,6 @@ def run_distances(job: Job) -> MethodOutcome:
         outputs=[Output(kind="table", path="distances.csv"),
                  Output(kind="particles", path="particles.star", voxel_size=kept[0].voxel_size)],
         metrics={"particles": total, "near_membranes": near, "kept": sum(map(len, kept))})
-
-
-def _of(table: ParticleTable, name: str, names: Sequence[str], voxel_size: float) -> ParticleTable:
-    """The particles of one tilt series, in voxels of ``voxel_size``; those that name none belong to the only one."""
-    wanted = {series for series in table.tilt_series_ids()
-              if meant(series_key(series), names) == name or (len(names) == 1 and len(table.tilt_series_ids()) == 1)}
-    own = table.select(np.isin(table.tilt_series_id, list(wanted)))
-    return own.at_voxel_size(voxel_size) if own.voxel_size_is_known else replace(own, voxel_size=voxel_size)
 
 
 def measure_mask(item: InputFile, p: MeasureMembranesParameters) -> Measured:

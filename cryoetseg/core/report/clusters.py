@@ -1,0 +1,43 @@
+"""Pictures of clusters: the map with a colour for each, and a gallery of averages and members. Scipion's interpreter draws them too."""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from .figures import GREY, SERIES, draw_slice
+
+MARKERS = "os^Dv<>p"
+PLANES = ("xy", "xz", "yz")
+PANEL_INCHES = 1.15
+
+
+def draw_map(axes: Any, places: np.ndarray, clusters: np.ndarray, title: str = "") -> None:
+    """Draw particles at ``places`` (n, 2), each with colour and marker of its cluster (n,), 0 in grey."""
+    for number in sorted(set(clusters.tolist()), key=lambda value: (value == 0, value)):
+        own = clusters == number
+        colour = SERIES[(number - 1) % len(SERIES)] if number else GREY
+        marker = MARKERS[(number - 1) // len(SERIES) % len(MARKERS)] if number else "x"
+        label = f"cluster {number} ({int(own.sum())})" if number else f"unsure ({int(own.sum())})"
+        axes.scatter(places[own, 0], places[own, 1], s=14, c=colour, marker=marker, linewidths=0 if number else 0.8, label=label)
+        if number:
+            axes.annotate(str(number), np.median(places[own], axis=0), fontsize="medium", weight="bold",
+                          bbox={"facecolor": "white", "alpha": 0.7, "pad": 1, "linewidth": 0})
+    axes.set(xticks=[], yticks=[], title=title)
+    axes.legend(fontsize="x-small", loc="upper left", bbox_to_anchor=(1, 1))
+
+
+def draw_gallery(figure: Figure, numbers: Sequence[int], boxes: np.ndarray, counts: Sequence[int], voxel_size: float) -> None:
+    """Draw for each cluster a row: three planes of its average, then the middle slices of members; ``boxes`` (k, 1 + m, z, y, x)."""
+    columns = len(PLANES) + boxes.shape[1] - 1
+    grid = figure.subplots(len(numbers), columns, squeeze=False)
+    for row, (number, own, count) in enumerate(zip(numbers, boxes.astype(np.float32), counts)):
+        middle = own.shape[-1] // 2
+        planes = [own[0][middle], own[0][:, middle], own[0][:, :, middle], *(member[middle] for member in own[1:])]
+        for column, plane in enumerate(planes):
+            name = (f"cluster {number}" if number else "unsure") + f" ({count})\n" if column == 0 else ""
+            title = name + PLANES[column] if column < len(PLANES) else ""
+            # microscopes give dark particles: drawn so
+            draw_slice(grid[row, column], -plane, title=title, voxel_size=voxel_size if (row, column) == (0, 0) else None)
