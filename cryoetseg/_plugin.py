@@ -14,7 +14,7 @@ from pyworkflow import TOMO, VarTypes
 from pyworkflow.utils import Environ
 
 from . import __version__
-from .constants import CORE_MODULES, CORE_PACKAGE, CRYOETSEG_PYTHON, CRYOETSEG_WEIGHTS, DEFAULT_WEIGHTS
+from .constants import CORE_MODULES, CORE_PACKAGE, CRYOETSEG_PYTHON, CRYOETSEG_WEIGHTS, DEFAULT_WEIGHTS, JOB_VARIABLE
 from .core.runtime.errors import ERROR_FILE, JobError
 
 ERROR_NAME = "error.txt"  # of the program, beside its job
@@ -70,8 +70,11 @@ class Plugin(pwem.Plugin):
         environ[ERROR_FILE] = os.path.abspath(os.path.join(os.path.dirname(jobFile), ERROR_NAME))
         if os.path.exists(environ[ERROR_FILE]):
             os.remove(environ[ERROR_FILE])
+        argument = shlex.quote(jobFile)
+        if "%" in jobFile:  # pyworkflow takes it for a place to put the GPU's number
+            environ[JOB_VARIABLE], argument = jobFile, f'"${JOB_VARIABLE}"'
         try:
-            protocol.runJob(command, shlex.quote(jobFile), env=environ, numberOfMpi=1)
+            protocol.runJob(command, argument, env=environ, numberOfMpi=1)
         except Exception as error:  # pyworkflow raises what a shell says, "non-zero exit status 2"
             raise JobError(cls._reasonOf(environ[ERROR_FILE]) or str(error)) from error
 

@@ -3,6 +3,7 @@
 CRYOETSEG_PYTHON = "CRYOETSEG_PYTHON"
 CRYOETSEG_WEIGHTS = "CRYOETSEG_WEIGHTS"
 DEFAULT_WEIGHTS = "~/.local/share/cryoetseg/weights"
+JOB_VARIABLE = "CRYOETSEG_JOB"  # carries the job's file where a command line cannot
 CORE_PACKAGE = "cryoetseg-core"
 
 # What the core cannot start without; the installation check names the first one missing.

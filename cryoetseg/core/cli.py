@@ -6,6 +6,7 @@ Commands are loaded one by one when they are asked for, so that ``--help`` answe
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import signal
@@ -18,13 +19,16 @@ from typing import Annotated, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from .runtime.errors import ERROR_FILE, CryoetsegError, MemoryLimitError, is_out_of_memory
+from .runtime.errors import ERROR_FILE, CryoetsegError, InputError, MemoryLimitError, ParameterError, lacks_memory
 from .runtime.files import write_text
 
 logger = logging.getLogger(__name__)
 COMMANDS = ("pipeline", "segment", "simulate", "evaluate", "pick", "particles", "membranes", "train", "voxuda", "dual", "generate",
             "export", "data", "weights", "run", "batch", "info")
 INTERRUPTED, UNEXPECTED = 130, 70
+# what a disk, a name or permissions may be the reason of, and not the program
+OUTSIDE_REASONS = {errno.ENAMETOOLONG, errno.EACCES, errno.EPERM, errno.EROFS, errno.ELOOP, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT,
+                   errno.EIO, errno.ESTALE}  # fmt: skip
 
 
 class CommandsOnDemand(TyperGroup):
@@ -94,10 +98,11 @@ def exit_code_of(application: typer.Typer, arguments: list[str], name: str) -> i
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup wants a run to outlive its terminal
             signal.signal(number, _terminate)
     try:
+        _refuse_empty_folder(arguments)
         code = application(args=arguments, prog_name=name, standalone_mode=False) or 0
         return _say_interrupted() if code == INTERRUPTED else code
     except CryoetsegError as error:
-        return _complain(error, str(error), error.exit_code, verbose)
+        return _explain_memory(error, verbose) if lacks_memory(error) else _complain(error, str(error), error.exit_code, verbose)
     except typer.TyperException as error:
         return _complain(error, f"{error.format_message()} What to do: add --help to see what is allowed.", error.exit_code, verbose)
     except (KeyboardInterrupt, typer.Abort):
@@ -109,15 +114,33 @@ def exit_code_of(application: typer.Typer, arguments: list[str], name: str) -> i
 
 
 def _explain_unexpected(error: Exception, verbose: bool) -> int:
-    if is_out_of_memory(error):
-        limit = MemoryLimitError(
-            f"out of memory: {_one_line(error)}",
-            "a job that fits into memory",
-            "choose a smaller z range or tile, or a machine with more memory",
-        )
-        return _complain(error, str(limit), limit.exit_code, verbose)
+    if lacks_memory(error):
+        return _explain_memory(error, verbose)
+    if isinstance(error, OSError) and error.errno in OUTSIDE_REASONS and error.filename is not None:
+        outside = InputError(f"cannot use {error.filename}: {error.strerror}",
+                             "a file or folder that this user may use, under a name of at most 255 bytes",
+                             "check the path, its permissions and the disk")
+        return _complain(error, str(outside), outside.exit_code, verbose)
     advice = "What to do: run again with --verbose and report what it prints."
     return _complain(error, f"unexpected {type(error).__name__}: {_one_line(error)}. {advice}", UNEXPECTED, verbose)
+
+
+def _explain_memory(error: Exception, verbose: bool) -> int:
+    if isinstance(error, MemoryLimitError):
+        return _complain(error, str(error), error.exit_code, verbose)
+    limit = MemoryLimitError(
+        f"out of memory: {error.got if isinstance(error, CryoetsegError) else _one_line(error)}",
+        "a job that fits into memory",
+        "choose a smaller z range or tile, fewer --workers, or a machine with more memory",
+    )
+    return _complain(error, str(limit), limit.exit_code, verbose)
+
+
+def _refuse_empty_folder(arguments: list[str]) -> None:
+    """An unset variable in a script must not mean the current folder, as an empty path would."""
+    for word, value in zip(arguments, [*arguments[1:], "-"]):
+        if word == "--out=" or (word == "--out" and not value.strip()):
+            raise ParameterError("--out is empty", "the name of a folder or file", "name one; . is the current folder")
 
 
 def _one_line(error: Exception) -> str:

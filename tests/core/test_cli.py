@@ -1,5 +1,6 @@
 """The command line: help at once, options from the parameter models, one line for every error, nothing done twice."""
 
+import errno
 import json
 import os
 import subprocess
@@ -7,12 +8,13 @@ import sys
 
 import numpy as np
 import pytest
+import typer
 
 from cryoetseg.core import cli, methods
 from cryoetseg.core.commands import options
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
-from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.job import Job, MethodOutcome, Output, read_job, write_job
 from cryoetseg.core.runtime.params import Parameters, describe, parameter
 from cryoetseg.core.volumes.io import write_volume
@@ -260,3 +262,34 @@ def test_info_of_picks_and_of_a_job(call, tmp_path, tomogram):
     assert json.loads(call("info", tmp_path / "truth.star", "--json")[1])["count"] == 3
     write_jobs(tmp_path / "jobs", [7])
     assert json.loads(call("info", tmp_path / "jobs" / "00.json", "--json")[1])["kind"] == "job"
+
+
+@pytest.mark.parametrize("words", [["--out", ""], ["--out="], ["--out", " "]])
+def test_an_empty_out_is_not_the_current_folder(words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as end:
+        cli.main(["pick", "dog", "tomogram.mrc", *words])
+    assert end.value.code == ParameterError.exit_code
+    assert "--out is empty" in capsys.readouterr().err
+    assert not (tmp_path / "job.json").exists()
+
+
+def test_a_name_too_long_for_the_disk_is_told_as_such(capsys):
+    for words in (["info", "n" * 300 + ".mrc"], ["pick", "dog", __file__, "--out", "n" * 300]):
+        with pytest.raises(SystemExit) as end:
+            cli.main(words)
+        assert end.value.code == 2
+        assert "File name too long. Allowed: a file or folder" in capsys.readouterr().err
+
+
+def test_a_lack_of_memory_is_told_as_such_whatever_error_it_became(capsys):
+    def fails():
+        try:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        except OSError as error:
+            raise InputError("a.mrc cannot be read", "a file this user may read") from error
+
+    application = typer.Typer()
+    application.command()(fails)
+    assert cli.exit_code_of(application, [], "cryoetseg") == 5
+    assert "out of memory: a.mrc cannot be read" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import pytest
 import pyworkflow
 from pyworkflow.object import String
 from pyworkflow.utils import Environ
+from pyworkflow.utils.process import buildRunCommand
 
 import cryoetseg
 from cryoetseg import Plugin, protocols
@@ -124,6 +125,18 @@ def test_the_gpu_of_a_step_is_an_environment_variable_of_its_command(variable, g
     assert program == prefix + "'/opt/my python/bin/python' -m cryoetseg.core"
     assert arguments == "'extra/a b/job.json'"
     assert options["env"]["OMP_NUM_THREADS"] == "3"
+
+
+@pytest.mark.parametrize("gpus", [[0], []])
+def test_a_percent_sign_in_a_name_is_no_place_for_the_gpu(variable, gpus, tmp_path):
+    variable(CRYOETSEG_PYTHON, sys.executable)
+    job = tmp_path / "50%" / "job.json"
+    run = RecordingRun(bool(gpus))
+    Plugin.runCore(run, str(job))
+    ((program, arguments, options),) = run.calls
+    command = buildRunCommand(program.replace("-m cryoetseg.core", "-c 'import sys; print(sys.argv[1])'"), arguments, 1, gpuList=gpus)
+    told = subprocess.run(command, shell=True, env=options["env"], capture_output=True, text=True, check=True)
+    assert told.stdout == f"{job}\n"
 
 
 def test_jobs_of_a_run_with_gpu_ask_for_cuda():

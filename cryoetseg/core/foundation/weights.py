@@ -1,9 +1,11 @@
 """Weights made by others: fetched by an explicit command, checked by SHA-256, kept in a folder the user can copy and set."""
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,16 +17,19 @@ logger = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "CRYOETSEG_WEIGHTS"
 RECORD = "weights.json"
+GIT_SUM_DIGITS = 40
 
 
 class Source(NamedTuple):
-    """A public repository at one fixed revision, the files taken from it and their licence."""
+    """A public repository at one fixed revision (a commit, which fixes the content of every file), the files taken from it, their licence,
+    and the SHA-256 of those files for which it is written down here."""
 
     repository: str
     revision: str
     files: tuple[str, ...]
     licence: str
     size: str
+    sha256: Mapping[str, str] = {}
 
 
 SOURCES = {
@@ -46,7 +51,14 @@ SOURCES = {
         "CreativeML OpenRAIL-M",
         "4.3 GB",
     ),
-    "cellpose-sam": Source("mouseland/cellpose-sam", "main", ("cpsam",), "BSD-3-Clause", "1.2 GB"),
+    "cellpose-sam": Source(
+        "mouseland/cellpose-sam",
+        "7c61431b5fbb078f3296754bd15d9f51b320f837",
+        ("cpsam",),
+        "BSD-3-Clause",
+        "1.2 GB",
+        {"cpsam": "e1440429eb384f95afe32bcba6510f90d518eaedc917ede549bed6804004abe2"},
+    ),
 }
 BACKBONES = ("stable-diffusion-v1-4",)
 
@@ -103,28 +115,41 @@ def fetch(name: str, folder: str = "") -> Path:
 
 
 def verify(name: str, folder: str = "") -> Path:
-    """Compare fetched weights with the sums recorded when they were fetched; returns their folder."""
+    """Compare fetched weights with the sums recorded when they were fetched, and with those known here; returns their folder."""
     target = fetched_folder(name, folder)
     if not (target / RECORD).is_file():
         raise WeightsError(f"{target} has no {RECORD}", "a folder made by 'cryoetseg weights fetch'", f"fetch {name} again")
-    _check_all(target, known_source(name), read_json(target / RECORD)["sha256"])
+    recorded = read_json(target / RECORD).get("sha256")
+    _check_all(target, known_source(name), recorded if isinstance(recorded, dict) else {})
     return target
 
 
 def _published_sums(source: Source) -> dict[str, str]:
-    """SHA-256 of the large files as the repository states them for the fixed revision."""
+    """What the repository states of its files at the fixed revision: the SHA-256 of large ones, git's SHA-1 of the others."""
     from huggingface_hub import HfApi
 
     listed = HfApi().model_info(source.repository, revision=source.revision, files_metadata=True).siblings or []
-    return {entry.rfilename: entry.lfs.sha256 for entry in listed if entry.lfs is not None}
+    return {entry.rfilename: entry.lfs.sha256 if entry.lfs is not None else entry.blob_id or "" for entry in listed}
 
 
-def _is_sound(path: Path, expected: str | None) -> bool:
-    return path.is_file() and (expected is None or sha256(path) == expected)
+def _is_sound(path: Path, expected: object) -> bool:
+    """Whether a file has the sum ``expected``; without one it is not sound."""
+    if not path.is_file() or not isinstance(expected, str):
+        return False
+    return expected == (_git_sum(path) if len(expected) == GIT_SUM_DIGITS else sha256(path))
 
 
-def _check_all(target: Path, source: Source, expected: dict[str, str]) -> None:
+def _git_sum(path: Path) -> str:
+    """What git calls a small file by."""
+    content = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def _check_all(target: Path, source: Source, expected: Mapping[str, object]) -> None:
     for file in source.files:
-        if not _is_sound(target / file, expected.get(file)):
-            raise WeightsError(f"{target / file} differs from what {source.repository} states", f"SHA-256 {expected.get(file)}",
-                               "delete the file and fetch again")
+        if not expected.get(file):
+            raise WeightsError(f"nothing tells what {target / file} has to be", "a sum for every file", "fetch again")
+        for wanted in (expected[file], source.sha256.get(file, expected[file])):
+            if not _is_sound(target / file, wanted):
+                raise WeightsError(f"{target / file} differs from what {source.repository} states", f"the sum {wanted}",
+                                   "delete the file and fetch again")

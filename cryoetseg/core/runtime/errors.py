@@ -9,7 +9,8 @@ OUT_OF_MEMORY = (
     "out of memory", "out_of_memory", "can't allocate memory", "cannot allocate memory", "failed to allocate", "not enough memory",
     "unable to allocate", "alloc_failed", "cublas_status_not_initialized", "cudnn_status_not_initialized",
     "cusolver_status_not_initialized", "unable to find a valid cudnn algorithm",
-    "unable to find an engine to execute", "insufficient resources",
+    "unable to find an engine to execute", "insufficient resources", "cudaerrormemoryallocation", "nvml_success == r", "bad_alloc",
+    "out of shared memory", "unable to allocate shared memory",
 )
 
 
@@ -86,6 +87,16 @@ def is_out_of_memory(error: BaseException) -> bool:
     """
     if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
         return True
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM
-    return isinstance(error, RuntimeError) and any(phrase in str(error).lower() for phrase in OUT_OF_MEMORY)
+    plain = isinstance(error, (RuntimeError, OSError)) or type(error).__name__ == "SafetensorError"
+    return plain and any(phrase in str(error).lower() for phrase in OUT_OF_MEMORY)
+
+
+def lacks_memory(error: "BaseException | None") -> bool:
+    """Whether memory ran out, in ``error`` itself or in what it was raised from."""
+    while error is not None:
+        if isinstance(error, MemoryLimitError) or is_out_of_memory(error):
+            return True
+        error = error.__cause__
+    return False

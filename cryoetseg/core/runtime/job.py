@@ -2,10 +2,12 @@
 
 Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydantic.
 """
+import json
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Type, TypeVar, Union
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from typing_extensions import Annotated
 
 from .errors import CryoetsegError, JobError
 from .files import read_json, write_text
@@ -15,6 +17,30 @@ MODEL_CARD = "card.json"  # makes a folder a model; holds the checksum of its we
 Record = TypeVar("Record", bound=BaseModel)
 
 
+def _text(value: str) -> str:
+    """Names go into JSON, STAR and CSV, which are UTF-8; raised here, before anything runs."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise JobError(f"the name {value.encode(errors='backslashreplace').decode()} is not in UTF-8", "names in UTF-8",
+                       "rename the file or folder, for instance with convmv") from None
+    return value
+
+
+def _all_text(values: Dict[str, Any]) -> Dict[str, Any]:
+    _text(json.dumps(values, ensure_ascii=False, default=str))
+    return values
+
+
+def _folder(value: str) -> str:
+    if not value.strip():
+        raise JobError("the output folder has no name", "the name of a folder", "name one; . is the current one")
+    return value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", protected_namespaces=())
 
@@ -22,10 +48,10 @@ class _Strict(BaseModel):
 class InputFile(_Strict):
     """One input of a job. ``voxel_size`` (Angstrom) overrides the file's header; ``contrast`` tells how particles look."""
 
-    path: str
+    path: Text
     role: str = "tomogram"
     voxel_size: Optional[float] = None
-    tilt_series_id: str = ""
+    tilt_series_id: Text = ""
     contrast: str = "dark"
 
 
@@ -33,9 +59,9 @@ class Job(_Strict):
     """What to do: a method's name, its parameters, its inputs, where the results go."""
 
     method: str
-    parameters: Dict[str, Any] = Field(default_factory=dict)
+    parameters: Annotated[Dict[str, Any], AfterValidator(_all_text)] = Field(default_factory=dict)
     inputs: List[InputFile] = Field(default_factory=list)
-    output_folder: str
+    output_folder: Annotated[str, AfterValidator(_text), AfterValidator(_folder)]
     seed: int = 0
     device: str = "auto"
 

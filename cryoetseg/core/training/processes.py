@@ -44,10 +44,14 @@ class Processes:
         """Whether this process writes the files."""
         return self.index == 0
 
-    def check_batch(self, batch_size: int) -> None:
-        """Raise :class:`ParameterError` unless the batch splits evenly: the mean of means must be the mean."""
+    def check_batch(self, batch_size: int, smallest: int = 1) -> None:
+        """Raise :class:`ParameterError` unless the batch splits evenly, the mean of means being the mean, into ``smallest`` or more."""
         if batch_size % self.count:
             raise ParameterError(f"batch size {batch_size} does not split over {self.count} processes", f"multiples of {self.count}")
+        if batch_size // self.count < smallest:
+            raise ParameterError(f"batch size {batch_size} over {self.count} process(es) with items this small: the normalisation of the "
+                                 "network would see a single value", f"at least {smallest * self.count}",
+                                 "take a larger batch or larger crops")
 
     def wait(self) -> None:
         """Wait until all processes are here."""

@@ -4,7 +4,10 @@ The epochs are laid end to end and cut into whole batches; a batch may straddle 
 """
 from __future__ import annotations
 
+import logging
+import shutil
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +17,11 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from ..runtime.errors import InputError
 from ..runtime.seeds import numpy_generator
 from .task import TrainingTask
+
+logger = logging.getLogger(__name__)
+SHARED_MEMORY = Path("/dev/shm")  # through which workers hand over their items; containers give it 64 MB, some less
+BATCHES_AHEAD = 2  # that torch lets each worker keep ready
+OTHER_BYTES = 1024**2  # semaphores, and pages that are not filled
 
 
 class Place(NamedTuple):
@@ -76,7 +84,21 @@ class TaskItems(Dataset[Mapping[str, Any]]):
 
 
 def batches(task: TrainingTask, seed: int, places: BatchPlaces, workers: int) -> Iterator[Mapping[str, Any]]:
-    """Stacked items, batch by batch."""
+    """Stacked items, batch by batch; made by this process where shared memory has no room for those of ``workers``."""
+    items = TaskItems(task, seed)
+    if workers and not _have_room(items, places, workers):
+        logger.warning("warning: %s is too small for %d worker processes; items are prepared without them. Give the container more "
+                       "(docker --shm-size), or take --workers 0", SHARED_MEMORY, workers)
+        workers = 0
     # the loader draws a base seed for its workers: from a generator of its own, not from the global stream
-    loader = DataLoader(TaskItems(task, seed), batch_sampler=places, num_workers=workers, generator=torch.Generator().manual_seed(seed))
+    loader = DataLoader(items, batch_sampler=places, num_workers=workers, generator=torch.Generator().manual_seed(seed))
     return iter(loader)
+
+
+def _have_room(items: TaskItems, places: BatchPlaces, workers: int) -> bool:
+    """Whether the batches that workers keep ready fit into what shared memory has free; without room torch dies by a bus error."""
+    batch = next(iter(places), [])
+    if not batch or not SHARED_MEMORY.is_dir():
+        return True
+    item = sum(np.asarray(value).nbytes for value in items[batch[0]].values())
+    return shutil.disk_usage(SHARED_MEMORY).free >= item * len(batch) * workers * BATCHES_AHEAD + OTHER_BYTES

@@ -1,3 +1,5 @@
+import hashlib
+import json
 from types import SimpleNamespace
 
 import huggingface_hub
@@ -27,6 +29,7 @@ def hub(monkeypatch):
         files = weights.SOURCES["cellpose-sam"].files
         return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name, lfs=SimpleNamespace(sha256=state.stated)) for name in files])
 
+    monkeypatch.setitem(weights.SOURCES, "cellpose-sam", weights.SOURCES["cellpose-sam"]._replace(sha256={}))
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     monkeypatch.setattr(huggingface_hub.HfApi, "model_info", model_info)
     return state
@@ -86,6 +89,42 @@ def test_unknown_weights():
 
 
 def test_every_source_is_taken_at_a_fixed_revision_without_pickle():
-    source = weights.SOURCES["stable-diffusion-v1-4"]
-    assert len(source.revision) == 40
-    assert not any(file.endswith((".bin", ".ckpt", ".pt")) for file in source.files)
+    assert all(len(source.revision) == 40 for source in weights.SOURCES.values())
+    assert not any(file.endswith((".bin", ".ckpt", ".pt")) for file in weights.SOURCES["stable-diffusion-v1-4"].files)
+
+
+@pytest.mark.parametrize(("content", "sound"), [(b"{}\n", True), (b"{ }\n", False)])
+def test_small_files_are_checked_by_the_sum_that_git_gives_them(hub, monkeypatch, tmp_path, content, sound):
+    stated = hashlib.sha1(b"blob 3\0{}\n").hexdigest()
+    assert stated == "0967ef424bce6791893e9a57bb952f80fd536e93"  # git hash-object
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **options: SimpleNamespace(
+        siblings=[SimpleNamespace(rfilename="cpsam", lfs=None, blob_id=stated)]))
+    hub.content = content
+    if sound:
+        assert weights.fetch("cellpose-sam", str(tmp_path)) == weights.verify("cellpose-sam", str(tmp_path))
+        return
+    with pytest.raises(WeightsError, match="differs"):
+        weights.fetch("cellpose-sam", str(tmp_path))
+
+
+@pytest.mark.parametrize("record", [{}, {"sha256": {}}, {"sha256": None}, {"sha256": {"cpsam": ""}}, {"sha256": {"cpsam": None}}])
+def test_an_empty_record_verifies_nothing(hub, stated, tmp_path, record):
+    hub.stated = stated
+    folder = weights.fetch("cellpose-sam", str(tmp_path))
+    (folder / weights.RECORD).write_text(json.dumps(record))
+    with pytest.raises(WeightsError, match="nothing tells"):
+        weights.verify("cellpose-sam", str(tmp_path))
+
+
+def test_a_file_that_the_repository_does_not_state_is_refused(hub, monkeypatch, tmp_path):
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **options: SimpleNamespace(siblings=[]))
+    with pytest.raises(WeightsError, match="nothing tells"):
+        weights.fetch("cellpose-sam", str(tmp_path))
+
+
+def test_a_sum_that_is_written_down_here_counts_beside_the_record(hub, stated, monkeypatch, tmp_path):
+    hub.stated = stated
+    weights.fetch("cellpose-sam", str(tmp_path))
+    monkeypatch.setitem(weights.SOURCES, "cellpose-sam", weights.SOURCES["cellpose-sam"]._replace(sha256={"cpsam": "0" * 64}))
+    with pytest.raises(WeightsError, match="differs"):
+        weights.verify("cellpose-sam", str(tmp_path))

@@ -1,6 +1,7 @@
 """job.json and result.json: what is written is what is read, and nothing else is accepted."""
 
 import json
+import os
 
 import pytest
 
@@ -54,3 +55,18 @@ def test_a_damaged_file_is_a_job_error(tmp_path):
     path.write_text('{"method": ')
     with pytest.raises(JobError, match=r"job\.json"):
         read_job(path)
+
+
+@pytest.mark.parametrize("job", [
+    {"output_folder": os.fsdecode(b"d\xff/out")}, {"output_folder": "out", "inputs": [{"path": os.fsdecode(b"d\xff/a.mrc")}]},
+    {"output_folder": "out", "inputs": [{"path": "a.mrc", "tilt_series_id": "\ud800"}]},
+    {"output_folder": "out", "parameters": {"names": [os.fsdecode(b"\xff")]}}])
+def test_names_that_are_not_in_utf_8_are_refused_before_anything_runs(job):
+    with pytest.raises(JobError, match="not in UTF-8"):
+        Job(method="pick-dog", **job)
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_an_output_folder_has_a_name(name):
+    with pytest.raises(JobError, match="has no name"):
+        Job(method="pick-dog", output_folder=name)

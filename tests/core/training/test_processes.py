@@ -32,6 +32,13 @@ def test_batches_must_split_evenly() -> None:
         processes.check_batch(8)
 
 
+def test_a_batch_too_small_to_normalise_is_refused() -> None:
+    processes = Processes("cpu")
+    processes.check_batch(2, smallest=2)
+    with pytest.raises(ParameterError, match="single value"):
+        processes.check_batch(1, smallest=2)
+
+
 def test_a_launch_that_started_one_process_for_several_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     for name in ASKED_FOR_SEVERAL:
         monkeypatch.setenv(name, "29500")

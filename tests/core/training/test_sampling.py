@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from tiny_training import TinyTask
 
+from cryoetseg.core.training import sampling
 from cryoetseg.core.training.sampling import BatchPlaces, EndlessOrder, TaskItems, batches
 
 
@@ -54,3 +58,16 @@ def test_an_order_of_the_wrong_length_is_refused() -> None:
     task.order = lambda epoch, generator: np.arange(3)  # type: ignore[method-assign]
     with pytest.raises(ValueError, match="3 places for 10 items"):
         EndlessOrder(task, seed=1).place(0)
+
+
+@pytest.mark.parametrize(("free", "told"), [(2**16, True), (2**30, False)])
+def test_workers_are_left_out_where_shared_memory_has_no_room_for_their_items(
+    free: int, told: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path,
+) -> None:
+    loaders = []
+    monkeypatch.setattr(sampling, "SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(sampling.shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    monkeypatch.setattr(sampling, "DataLoader", lambda *args, num_workers, **options: loaders.append(num_workers) or [])
+    sampling.batches(TinyTask(), 1, BatchPlaces(EndlessOrder(TinyTask(), seed=1), 4, 0, 5, 0, 1), workers=2)
+    assert loaders == [0 if told else 2]
+    assert ("--workers 0" in caplog.text) is told

@@ -86,6 +86,7 @@ class GeneralMembraneTask(TrainingTask):
     def __init__(self, scenes: Sequence[PreparedScene], held_out: Sequence[PreparedScene], parameters: GeneralMembranesParameters,
                  seed: int) -> None:
         self._scenes, self._held_out, self._parameters = list(scenes), list(held_out), parameters
+        self.smallest_batch = 2 if parameters.crop_px == DIVISOR else 1
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.networks = {"unet": build_network(parameters.slices)}

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...metrics.segmentation import dice_from_counts
+from ...models.unet2d import DIVISOR
 from ...training.params import TrainingParameters
 from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
 from .augmentation import DRAWS, changed_grey, turned
@@ -30,6 +31,7 @@ class MembraneTask(TrainingTask):
         self._tomograms, self._parameters = list(tomograms), parameters
         widest = max(size for tomogram in self._tomograms for size in tomogram.volume.header.shape[1:])
         self._side = min(parameters.crop_px, padded(widest))
+        self.smallest_batch = 2 if self._side == DIVISOR else 1
         self._slices = np.array([(number, z) for number, tomogram in enumerate(self._tomograms) for z in tomogram.training])
         with torch.random.fork_rng():
             torch.manual_seed(seed)

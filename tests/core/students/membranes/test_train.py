@@ -157,3 +157,14 @@ def test_small_components_become_background_in_self_training(trained, tmp_path, 
     targets = _relabelled(tomogram, trained.model, parameters, tmp_path, "cpu").targets
     assert (targets.probability >= 0.5).any() == stays
     assert (targets.probability > 0).any()
+
+
+@pytest.mark.parametrize(("crop_px", "batch_size", "refused"), [(16, 1, True), (16, 2, False), (32, 1, False)])
+def test_a_batch_that_normalisation_makes_one_value_of_is_refused_before_the_training(tmp_path, crop_px, batch_size, refused):
+    p = TrainMembranesParameters(**{**QUICK, "iterations": 1, "crop_px": crop_px, "batch_size": batch_size})
+    if not refused:
+        assert train_membranes([training_volume()], p, tmp_path, 0, "cpu").rounds
+        return
+    with pytest.raises(ParameterError, match="single value"):
+        train_membranes([training_volume()], p, tmp_path, 0, "cpu")
+    assert not list(tmp_path.rglob("*.safetensors"))
