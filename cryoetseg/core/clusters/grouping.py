@@ -17,9 +17,9 @@ from .params import ClusterParticlesParameters
 
 UNSURE = 0
 SMALLEST_SHARE, FEWEST = 0.02, 5
-DIMENSIONS = 8  # axes of the embedding in which Gaussians are fitted
+DIMENSIONS = 5  # axes of the embedding in which Gaussians are fitted
 PATIENCE = 4  # numbers of Gaussians without an improvement before the search ends
-VALLEY = 0.5  # of the lower of two peaks: what does not fall below it between them is one cluster
+VALLEY = 0.8  # of the lower of two peaks: what does not fall below it between them is one cluster
 NEIGHBOURS = 10
 
 
