@@ -9,7 +9,8 @@ from cryoetseg.core.models.shelf import shipped_folder, shipped_names
 from cryoetseg.core.runtime.job import InputFile
 from cryoetseg.model_folder import modelErrors, readCard
 
-from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, listed
+from .protocol_streamed_base import ProtCryoEtSegStreamedBase
+from .protocol_tomograms_base import counted, listed
 
 GENERAL = "general"  # name of the shipped models that know all tomograms
 GENERAL_HELP = "Leave it empty for the general model that comes with the plugin, which needs no training and takes any voxel size. Or: "
@@ -17,7 +18,7 @@ GENERAL_TEXT = "all tomograms, the general model of the plugin (simulated scenes
 ALIKE_VOXEL_SIZE = 0.05  # larger differences make the core resample the tomogram to the model's voxel size
 
 
-class ProtCryoEtSegApplyBase(ProtCryoEtSegTomogramsBase):
+class ProtCryoEtSegApplyBase(ProtCryoEtSegStreamedBase):
     """Base of the protocols with inputs ``inTomos`` and ``inModel``: one job a tomogram."""
 
     _modelMethod = ""  # what the card of a fitting model says

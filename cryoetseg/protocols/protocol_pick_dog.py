@@ -9,12 +9,13 @@ from cryoetseg.constants import PICK_DOG
 from cryoetseg.core.picking.params import DogParameters
 from cryoetseg.core.runtime.job import Result
 
-from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, tellingWarnings
+from .protocol_streamed_base import ProtCryoEtSegStreamedBase
+from .protocol_tomograms_base import counted, tellingWarnings
 
 COORDINATES = "coordinates"
 
 
-class ProtCryoEtSegPickDog(ProtCryoEtSegTomogramsBase):
+class ProtCryoEtSegPickDog(ProtCryoEtSegStreamedBase):
     """Pick particles of about one size with a difference of Gaussians: fast, nothing to train.
 
     Two Gaussians of slightly different width are subtracted, and the best local maxima that are far enough apart are kept. It finds

@@ -16,7 +16,8 @@ from cryoetseg.core.runtime.job import Result
 from .form_builder import addGroups, addPreset, fieldsByBase, parametersOf
 from .launch_checks import backboneChoices, backboneErrors, splitterErrors
 from .methods_text import otherThanPublished
-from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, tellingWarnings
+from .protocol_streamed_base import ProtCryoEtSegStreamedBase
+from .protocol_tomograms_base import counted, tellingWarnings
 from .slice_ranges import rangeErrors, rangeInWords
 
 # Tab of each group of the parameter model and the group's label; groups that are not named here go to the last tab
@@ -31,7 +32,7 @@ TABS = {
 MEMBRANE_MASKS, COORDINATES = "membraneMasks", "coordinates"
 
 
-class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegTomogramsBase):
+class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegStreamedBase):
     """Find membranes and particle candidates in tomograms without any label or template.
 
     Slices of the chosen range become pictures, a diffusion network says which of their parts belong together, and the eigenvectors

@@ -36,6 +36,7 @@ class ProtCryoEtSegTransferDual(ProtCryoEtSegApplyBase):
     _method = TRANSFER_DUAL
     _model = TransferParameters
     _modelMethod = DUAL
+    _followsInput = False  # one training for all tomograms
 
     # --------------------------- form --------------------------------------
     def _defineParams(self, form: Form) -> None:

@@ -1,0 +1,84 @@
+"""What protocols share that work tomogram by tomogram: they follow a set that still grows, and end when it is closed."""
+import logging
+import time
+from datetime import datetime
+from typing import List, Set
+
+from pyworkflow.protocol import ProtStreamingBase
+from pyworkflow.utils import cyanStr
+
+from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase
+
+logger = logging.getLogger(__name__)
+POLL_SECONDS = 10.0  # between two looks at an open set
+LEAST_THREADS = 3  # Scipion's own, the one that waits for tomograms, and one that works
+
+
+class ProtCryoEtSegStreamedBase(ProtCryoEtSegTomogramsBase, ProtStreamingBase):
+    """Base of the protocols with one job a tomogram.
+
+    A closed set is worked through as it is, with any number of threads. An open one is followed: a tomogram is worked on when it arrives,
+    and its results are there for what follows, which may be scheduled already.
+    """
+
+    _followsInput = True
+
+    @classmethod
+    def isBase(cls) -> bool:
+        """Keeps the base class out of Scipion's menu."""
+        return cls is ProtCryoEtSegStreamedBase
+
+    @classmethod
+    def worksInStreaming(cls) -> bool:
+        """Whether Scipion may launch this on a set that still grows."""
+        return cls._followsInput
+
+    # --------------------------- steps -------------------------------------
+    def _insertAllSteps(self) -> None:
+        if self._followsInput and self.inTomos.get().isStreamOpen():
+            self._forgetFailures()
+            self._insertFunctionStep(self.resumableStepGeneratorStep, str(datetime.now()), needsGPU=False)
+        else:
+            super()._insertAllSteps()
+
+    def stepsGeneratorStep(self) -> None:
+        """Insert the steps of every tomogram as it arrives, and the last one when the set is closed; called by Scipion."""
+        known: Set[str] = set()
+        registered: List[int] = []
+        while True:
+            isOpen = self._lookAgain()
+            for tsId in sorted(set(self._getItemIds()) - known):
+                known.add(tsId)
+                registered.append(self._insertItem(tsId))
+                logger.info(cyanStr(f"tsId = {tsId} has arrived"))
+            if not isOpen:
+                break
+            time.sleep(POLL_SECONDS)
+        self._insertFunctionStep(self.closeOutputSetsStep, prerequisites=registered, needsGPU=False)
+
+    def _lookAgain(self) -> bool:
+        """Read the input set anew; whether it was open before its tomograms were read, so that none of a closed one is missed."""
+        with self._lock:
+            tomograms = self.inTomos.get()
+            tomograms.loadAllProperties()
+            self.__dict__.pop("_tomogramsById", None)
+            isOpen = bool(tomograms.isStreamOpen())
+            self._tomograms()
+        return isOpen
+
+    def _insertItem(self, tsId: str) -> int:
+        """The steps of one tomogram; what an earlier launch has finished is only registered."""
+        done = [] if self._hasResult(tsId) else [
+            self._insertFunctionStep(self.runCoreStep, tsId, prerequisites=[], needsGPU=self.usesGpu())]
+        return int(self._insertFunctionStep(self.createOutputStep, tsId, prerequisites=done, needsGPU=False))
+
+    # --------------------------- information -------------------------------
+    def _validateLaunch(self) -> List[str]:
+        return super()._validateLaunch() + self._threadErrors()
+
+    def _threadErrors(self) -> List[str]:
+        tomograms, threads = self.inTomos.get(), self.numberOfThreads.get()
+        if tomograms is None or not tomograms.isStreamOpen() or threads >= LEAST_THREADS:
+            return []
+        return [f"*Tomograms* still grows, and *Threads* = {threads}. Allowed for a growing set: {LEAST_THREADS} or more, one of which "
+                "waits for tomograms. What to do: set more threads, or wait until the set is complete."]
