@@ -39,6 +39,8 @@ METHODS = {
     "pick-deepet": Method("students.picker.params:PickDeepetParameters", "students.picker.apply:run", each="tomogram"),
     "train-membranes": Method("students.membranes.params:TrainMembranesParameters", "students.membranes.train:run"),
     "segment-membranes": Method("students.membranes.params:SegmentMembranesParameters", "students.membranes.apply:run", each="tomogram"),
+    "threshold-membranes": Method("students.membranes.params:ThresholdMembranesParameters", "students.membranes.rethreshold:run",
+                                  each="probability"),
     "train-segmenter": Method("students.segmenter.params:TrainSegmenterParameters", "students.segmenter.train:run"),
     "segment-classes": Method("students.segmenter.params:SegmentClassesParameters", "students.segmenter.apply:run", each="tomogram"),
     "measure-membranes": Method("surfaces.params:MeasureMembranesParameters", "surfaces.apply:run", each="mask"),

@@ -1,6 +1,7 @@
 """Scipion finds the protocols that are imported here."""
 from .protocol_cluster_particles import ProtCryoEtSegClusterParticles
 from .protocol_compare_voxuda import ProtCryoEtSegCompareVoxUda
+from .protocol_curate_coordinates import ProtCryoEtSegCurateCoordinates
 from .protocol_dual import (
     ProtCryoEtSegConvertDual,
     ProtCryoEtSegDenoiseDual,
@@ -23,6 +24,7 @@ from .protocol_segment_voxuda import ProtCryoEtSegSegmentVoxUda
 from .protocol_select_by_cluster import ProtCryoEtSegSelectByCluster
 from .protocol_select_by_score import ProtCryoEtSegSelectByScore
 from .protocol_simulate_tomograms import ProtCryoEtSegSimulateTomograms
+from .protocol_threshold_membranes import ProtCryoEtSegThresholdMembranes
 from .protocol_train_dual import ProtCryoEtSegTrainDual, ProtCryoEtSegTrainWedge
 from .protocol_train_generator import ProtCryoEtSegTrainGenerator
 from .protocol_train_membranes import ProtCryoEtSegTrainMembranes
@@ -35,6 +37,7 @@ __all__ = [
     "ProtCryoEtSegClusterParticles",
     "ProtCryoEtSegCompareVoxUda",
     "ProtCryoEtSegConvertDual",
+    "ProtCryoEtSegCurateCoordinates",
     "ProtCryoEtSegDenoiseDual",
     "ProtCryoEtSegEvaluatePicking",
     "ProtCryoEtSegEvaluateSegmentation",
@@ -55,6 +58,7 @@ __all__ = [
     "ProtCryoEtSegSelectByScore",
     "ProtCryoEtSegSimulateDual",
     "ProtCryoEtSegSimulateTomograms",
+    "ProtCryoEtSegThresholdMembranes",
     "ProtCryoEtSegTrainDual",
     "ProtCryoEtSegTrainGenerator",
     "ProtCryoEtSegTrainMembranes",

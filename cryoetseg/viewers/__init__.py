@@ -1,5 +1,5 @@
 """Scipion finds the viewers that are imported here."""
-from .viewer_coordinates import CryoEtSegPicksViewer, CryoEtSegScatterViewer, CryoEtSegScoresViewer
+from .viewer_coordinates import CryoEtSegCurationViewer, CryoEtSegPicksViewer, CryoEtSegScatterViewer, CryoEtSegScoresViewer
 from .viewer_dual import CryoEtSegDualViewer
 from .viewer_evaluation import CryoEtSegEvaluationViewer
 from .viewer_generation import CryoEtSegGenerationViewer
@@ -12,6 +12,7 @@ from .viewer_voxuda import CryoEtSegComparisonViewer, CryoEtSegMontageViewer
 
 __all__ = [
     "CryoEtSegComparisonViewer",
+    "CryoEtSegCurationViewer",
     "CryoEtSegDualViewer",
     "CryoEtSegEvaluationViewer",
     "CryoEtSegGenerationViewer",

@@ -1,12 +1,12 @@
 """A window that walks through tomograms: sliders for slice and contrast, switch of the axis, mask and particles on or off."""
-from typing import Any, List
+from typing import Any, Callable, List, NamedTuple, Optional
 
 from matplotlib.widgets import Button, CheckButtons, RadioButtons, Slider
 from pwem.viewers import EmPlotter
 
 from cryoetseg.core.report.figures import GREY_RANGE, draw_slice
 
-from .slice_stack import AXES, Entry, SliceStack
+from .slice_stack import AXES, Entry, Plane, SliceStack
 
 MASK, PARTICLES = "mask", "particles"
 MOST_CUT = 20.0  # percent of the grey values that the contrast may cut at either end
@@ -20,15 +20,31 @@ class FigureView(EmPlotter):
         self.tightLayoutOn = False
 
 
-class SliceBrowser(FigureView):
-    """The window. ``entries`` are the tomograms, opened one at a time when they are looked at."""
+class Level(NamedTuple):
+    """A threshold that moves in the window: of the probabilities of the mask, or of the scores of particles.
 
-    def __init__(self, entries: List[Entry], title: str = "Slices") -> None:
+    ``write`` is called with it when the button is pressed, and says what it did.
+    """
+
+    label: str
+    lowest: float
+    highest: float
+    start: float
+    ofMask: bool
+    write: Callable[[float], str]
+
+
+class SliceBrowser(FigureView):
+    """The window. ``entries`` are the tomograms, opened one at a time when they are looked at; ``level`` a threshold to move."""
+
+    def __init__(self, entries: List[Entry], title: str = "Slices", level: Optional[Level] = None) -> None:
         super().__init__(windowTitle=title, figsize=(8, 8.4))
-        self.entries, self.number, self.axis = entries, 0, AXES[0]
+        self.entries, self.number, self.axis, self.level = entries, 0, AXES[0], level
         self.shown = {MASK: True, PARTICLES: True}
         self.axes = self.figure.add_axes((0.03, 0.17, 0.94, 0.79))
         self._addWidgets()
+        if level is not None:
+            self._addLevel(level)
         self.open(0)
 
     def _addWidgets(self) -> None:
@@ -50,6 +66,27 @@ class SliceBrowser(FigureView):
         self.figure.canvas.mpl_connect("scroll_event", self._scroll)
         for button in (self.back, self.forth):
             button.ax.set_visible(len(self.entries) > 1)
+
+    def _addLevel(self, level: Level) -> None:
+        """A slider for the threshold and a button that writes a set with it, above the other widgets."""
+        self.axes.set_position((0.03, 0.2, 0.94, 0.76))
+        self.levelSlider = Slider(self.figure.add_axes((0.12, 0.158, 0.45, 0.03)), level.label, level.lowest,
+                                  max(level.highest, level.lowest + 1e-6), valinit=level.start, valfmt="%.3g")
+        self.writer = Button(self.figure.add_axes((0.66, 0.156, 0.14, 0.034)), "Write a set")
+        self.told = self.figure.text(0.81, 0.173, "", va="center", fontsize=8)
+        self.levelSlider.on_changed(lambda value: self.draw())
+        self.writer.on_clicked(lambda event: self.write())
+
+    def write(self) -> None:
+        """Write a set with the threshold that the slider is at."""
+        assert self.level is not None
+        self.told.set_text(self.level.write(float(self.levelSlider.val)))
+        self.figure.canvas.draw_idle()
+
+    def _moveLevel(self) -> None:
+        """Give the threshold of the slider to what is shown."""
+        if self.level is not None:
+            setattr(self.stack, "cut" if self.level.ofMask else "least", float(self.levelSlider.val))
 
     def open(self, number: int) -> None:
         """Show the tomogram number ``number``, counted round."""
@@ -77,11 +114,16 @@ class SliceBrowser(FigureView):
 
     def draw(self) -> None:
         """Draw the slice that the slider is at."""
+        self._moveLevel()
         plane = self.stack.plane(self.axis, int(self.slider.val))
         cut = float(self.contrast.val)
         self.axes.clear()
         mask = plane.mask if self.shown[MASK] else None
         points = plane.points if self.shown[PARTICLES] else None
-        draw_slice(self.axes, plane.image, mask, points, title=f"{plane.title},   {len(plane.points)} particles",
+        draw_slice(self.axes, plane.image, mask, points, title=self._titleOf(plane),
                    voxel_size=self.stack.voxelSize, diameter_px=self.stack.diameterPx, percentiles=(cut, 100.0 - cut))
         self.figure.canvas.draw_idle()
+
+    def _titleOf(self, plane: Plane) -> str:
+        """What the slice is; of particles only where the tomogram has a list of them."""
+        return f"{plane.title},   {len(plane.points)} particles" if len(self.stack.points) else plane.title

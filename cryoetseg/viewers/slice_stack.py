@@ -28,12 +28,14 @@ class SliceStack:
     """Slices of a volume (z, y, x) along any axis, with a mask of the same shape and points (n, 3) in voxels (z, y, x)."""
 
     def __init__(self, name: str, volume: np.ndarray, voxelSize: float, mask: Optional[np.ndarray] = None,
-                 points: Optional[np.ndarray] = None, diameterPx: float = 8.0, cut: float = PROBABILITY_CUT) -> None:
+                 points: Optional[np.ndarray] = None, diameterPx: float = 8.0, cut: float = PROBABILITY_CUT,
+                 scores: Optional[np.ndarray] = None) -> None:
         if mask is not None and mask.shape != volume.shape:
             raise InputError(f"the mask of {name} has {mask.shape} voxels (z, y, x)", f"those of its tomogram, {volume.shape}")
         self.name, self.volume, self.mask, self.voxelSize, self.diameterPx = name, volume, mask, voxelSize, diameterPx
-        self.cut = cut
+        self.cut, self.least = cut, -np.inf  # of probabilities and of scores, which a window may move
         self.points = np.zeros((0, 3)) if points is None else np.asarray(points, dtype=float).reshape(-1, 3)
+        self.scores = np.zeros(len(self.points)) if scores is None else np.asarray(scores, dtype=float)
 
     def length(self, axis: str) -> int:
         """Number of slices along an axis."""
@@ -56,7 +58,7 @@ class SliceStack:
         number, (rows, columns) = AXES.index(axis), PLANES[axis]
         index = int(np.clip(index, 0, self.length(axis) - 1))
         cut = tuple(index if other == number else slice(None) for other in range(3))
-        near = np.abs(self.points[:, number] - index) <= self.diameterPx / 2
+        near = (np.abs(self.points[:, number] - index) <= self.diameterPx / 2) & (self.scores >= self.least)
         mask = None if self.mask is None else self._covered(np.asarray(self.mask[cut]))
         title = f"{self.name}   {axis} = {index} of {self.length(axis)}"
         return Plane(np.asarray(self.volume[cut], dtype=np.float32), mask, self.points[near][:, [rows, columns]], title)
@@ -93,13 +95,17 @@ def stackOf(tomogram: Tomogram, maskFile: str = "", coordinates: Optional[SetOfC
             threshold: Optional[float] = None, cut: float = PROBABILITY_CUT) -> SliceStack:
     """A tomogram with a mask file (probabilities from ``cut`` on) and the coordinates that reach the threshold, all optional."""
     samplingRate = tomogram.getSamplingRate()
-    points, diameter = None, 8.0
+    points, scores, diameter = None, None, 8.0
     if coordinates is not None:
         particles = particlesOf(coordinates, tomogram, samplingRate)
-        points = np.array([(item.z, item.y, item.x) for item in particles if threshold is None or item.score >= threshold])
+        points = np.array([(item.z, item.y, item.x) for item in particles])
+        scores = np.array([item.score for item in particles])
         diameter = (coordinates.getBoxSize() or 12) * coordinates.getSamplingRate() / samplingRate / 1.5
     mask = openArray(maskFile) if maskFile else None
-    return SliceStack(tomogram.getTsId(), openArray(fileOf(tomogram)), samplingRate, mask, points, diameter, cut)
+    stack = SliceStack(tomogram.getTsId(), openArray(fileOf(tomogram)), samplingRate, mask, points, diameter, cut, scores)
+    if threshold is not None:
+        stack.least = threshold
+    return stack
 
 
 # The browser walks over tomograms and opens each only when it is looked at: (name, how to open it)

@@ -1,5 +1,5 @@
 """Picks of any picker: on the slices, their scores with a threshold that writes a new set, and in three dimensions with membranes."""
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
 from pyworkflow.protocol.params import EnumParam, LabelParam
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View, Viewer
@@ -7,15 +7,18 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks
 
 from cryoetseg.convert import tsIdsOf
 from cryoetseg.protocols import (
+    ProtCryoEtSegCurateCoordinates,
     ProtCryoEtSegPickDog,
     ProtCryoEtSegPickParticles,
     ProtCryoEtSegSegmentClasses,
     ProtCryoEtSegSelectByScore,
 )
+from cryoetseg.protocols.protocol_curate_coordinates import Added
 
+from .curation_window import CurationWindow, textOf
 from .scatter_browser import ScatterBrowser
 from .score_window import ScoreWindow
-from .slice_browser import SliceBrowser
+from .slice_browser import Level, SliceBrowser
 from .slice_stack import entriesOfCoordinates
 
 NOTHING = "Nothing to show"
@@ -27,12 +30,20 @@ class CryoEtSegPicksViewer(ProtocolViewer):
     """Picks on the tomograms, their scores, and the picture in three dimensions."""
 
     _label = "Picks"
-    _targets = [ProtCryoEtSegPickDog, ProtCryoEtSegPickParticles, ProtCryoEtSegSelectByScore, ProtCryoEtSegSegmentClasses]
+    _targets = [ProtCryoEtSegPickDog, ProtCryoEtSegPickParticles, ProtCryoEtSegSelectByScore, ProtCryoEtSegSegmentClasses,
+                ProtCryoEtSegCurateCoordinates]
     _environments = [DESKTOP_TKINTER]
 
     def _defineParams(self, form: Any) -> None:
         form.addSection(label="Picks")
-        form.addParam("showSlices", LabelParam, label="Picks on the tomogram")
+        self._addPicks(form)
+
+    def _addPicks(self, form: Any) -> None:
+        """The entries for coordinates, in the current section of the form."""
+        form.addParam("showSlices", LabelParam, label="Picks on the tomogram, with a threshold to move",
+                      help="Picks below the threshold vanish as it moves; the button writes what is left as a new set.")
+        form.addParam("showCuration", LabelParam, label="Correct picks by clicks",
+                      help="A click on a pick takes it away, a click beside one adds a pick; the button writes the corrected set.")
         form.addParam("showScores", LabelParam, label="Scores, with a threshold to choose",
                       help="Move the threshold, then write what lies above it as a new set: a run of *select coordinates by score*.")
         form.addParam("showScatter", LabelParam, label="Picks and membranes in 3D")
@@ -42,7 +53,7 @@ class CryoEtSegPicksViewer(ProtocolViewer):
                       help="Masks of this project that belong to the same tomograms.")
 
     def _getVisualizeDict(self) -> Dict[str, Callable[..., List[View]]]:
-        return {"showSlices": self._slices, "showScores": self._scores, "showScatter": self._scatter}
+        return {"showSlices": self._slices, "showCuration": self._curation, "showScores": self._scores, "showScatter": self._scatter}
 
     def coordinates(self) -> Any:
         """The first set of coordinates of the run, or None."""
@@ -59,7 +70,13 @@ class CryoEtSegPicksViewer(ProtocolViewer):
 
     def _slices(self, paramName: str = "") -> List[View]:
         coordinates = self.coordinates()
-        return [SliceBrowser(entriesOfCoordinates(coordinates), "Picks") if coordinates else self._nothing()]
+        if not coordinates:
+            return [self._nothing()]
+        return [SliceBrowser(entriesOfCoordinates(coordinates), "Picks", scoreLevel(self.getProject(), self.protocol, coordinates))]
+
+    def _curation(self, paramName: str = "") -> List[View]:
+        coordinates = self.coordinates()
+        return [curationWindow(self.getProject(), self.protocol, coordinates) if coordinates else self._nothing()]
 
     def _scores(self, paramName: str = "") -> List[View]:
         coordinates = self.coordinates()
@@ -72,6 +89,8 @@ class CryoEtSegPicksViewer(ProtocolViewer):
         return [ScatterBrowser(coordinates, self.maskSets()[chosen - 1][1] if chosen else None)]
 
     def _nothing(self) -> View:
+        if self.protocol.isActive():
+            return self.infoMessage("Not yet: no tomogram is finished.", NOTHING)
         return self.infoMessage("No particle was picked.", NOTHING)
 
 
@@ -102,16 +121,57 @@ class CryoEtSegScatterViewer(Viewer):
         return [ScatterBrowser(obj) if obj.getSize() else self.infoMessage("The set is empty.", NOTHING)]
 
 
+class CryoEtSegCurationViewer(Viewer):
+    """The same clicks for coordinates of any plugin."""
+
+    _name = "CryoETSeg correct by clicks"
+    _label = "CryoETSeg correct by clicks"
+    _targets = [SetOfCoordinates3D]
+    _environments = [DESKTOP_TKINTER]
+
+    def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
+        project = self.getProject()
+        if not obj.getSize():
+            return [self.infoMessage("The set is empty.", NOTHING)]
+        return [curationWindow(project, project.getProtocol(obj.getObjParentId()), obj)]
+
+
 def scoreWindow(project: Any, run: Any, coordinates: Any) -> ScoreWindow:
     """The window for the output ``coordinates`` of ``run``; its button launches a selection in the project."""
-    name = next(name for name, output in run.iterOutputAttributes(SetOfCoordinates3D) if output.getObjId() == coordinates.getObjId())
+    return ScoreWindow([item.getScore() or 0.0 for item in coordinates.iterItems()], _selection(project, run, coordinates))
 
+
+def scoreLevel(project: Any, run: Any, coordinates: Any) -> Level:
+    """A threshold of the scores to move over the slices, which writes a selection."""
+    scores = [item.getScore() or 0.0 for item in coordinates.iterItems()]
+    return Level("score from", min(scores), max(scores), min(scores), False, _selection(project, run, coordinates))
+
+
+def _selection(project: Any, run: Any, coordinates: Any) -> Callable[[float], str]:
+    """What launches *select coordinates by score* at a threshold."""
     def choose(threshold: float) -> str:
-        selection = project.newProtocol(ProtCryoEtSegSelectByScore, threshold=threshold)
-        selection.setObjLabel(f"score at least {threshold:.4g}")
-        selection.inCoordinates.set(run)
-        selection.inCoordinates.setExtended(name)
-        project.launchProtocol(selection, wait=False)
-        return "launched: " + selection.getObjLabel()
+        return launched(project, ProtCryoEtSegSelectByScore, f"score at least {threshold:.4g}", run, coordinates, threshold=threshold)
 
-    return ScoreWindow([item.getScore() or 0.0 for item in coordinates.iterItems()], choose)
+    return choose
+
+
+def curationWindow(project: Any, run: Any, coordinates: Any) -> CurationWindow:
+    """The window of clicks for the output ``coordinates`` of ``run``; its button launches the correction."""
+    def write(removed: Set[int], added: List[Added]) -> str:
+        if not removed and not added:
+            return "nothing was clicked"
+        return launched(project, ProtCryoEtSegCurateCoordinates, f"{len(removed)} away, {len(added)} added", run, coordinates,
+                        removed=" ".join(map(str, sorted(removed))), added=textOf(added))
+
+    return CurationWindow(coordinates, write)
+
+
+def launched(project: Any, protocolClass: Any, label: str, run: Any, output: Any, inputName: str = "inCoordinates", **values: Any) -> str:
+    """Launch a protocol on an output of a run; says so."""
+    name = next(name for name, item in run.iterOutputAttributes(type(output)) if item.getObjId() == output.getObjId())
+    made = project.newProtocol(protocolClass, **values)
+    made.setObjLabel(label)
+    getattr(made, inputName).set(run)
+    getattr(made, inputName).setExtended(name)
+    project.launchProtocol(made, wait=False)
+    return f"launched: {label}"

@@ -13,7 +13,8 @@ CLASSES = [getattr(protocols, name) for name in protocols.__all__]
 KEYS = set(re.findall(r"@\w+\{(\w+),", bibtex.__doc__))
 # The last two cite what their model does, once there is one
 WITHOUT_PAPERS = {f"ProtCryoEtSeg{name}" for name in ("SelectByScore", "ExportCoordinates", "EvaluatePicking", "EvaluateSegmentation",
-                                                      "ImportModel", "ExportModel")}
+                                                      "ImportModel", "ExportModel", "CurateCoordinates", "ThresholdMembranes",
+                                                      "PickParticles")}  # the general picker, taken unless a model is chosen, has none
 pytestmark = pytest.mark.parametrize("protocolClass", CLASSES, ids=lambda made: made.__name__[len("ProtCryoEtSeg"):])
 
 

@@ -28,6 +28,9 @@ class Finished(ProtCryoEtSegSegmentSlabs):
 
     folder = ""
 
+    def iterOutputAttributes(self, *classes, **options):
+        yield "coordinates", self.coordinates
+
     def getResultFiles(self):
         return dict.fromkeys(("TS_1", "TS_2"), f"{self.folder}/result.json")
 
@@ -74,11 +77,18 @@ def test_every_plot_opens(viewer):
         view.close()
 
 
-def test_the_threshold_leaves_candidates_out(viewer):
-    assert len(viewer.entries()[0][1]().points) == 2
-    viewer.threshold.set(0.5)
-    assert len(viewer.entries()[0][1]().points) == 1
-    np.testing.assert_allclose(sorted(viewer.scores()), [0.4, 0.4, 0.9, 0.9], atol=1e-6)
+def test_slabs_have_what_picks_have(viewer):
+    assert {"showSlices", "showCuration", "showScores", "showScatter", "showResults", "showEigenimages"} == set(viewer._getVisualizeDict())
+
+
+def test_the_threshold_that_moves_leaves_candidates_out(viewer):
+    (browser,) = viewer._results()
+    browser.slider.set_val(7)
+    assert len(browser.stack.plane("z", 7).points) == 2
+    browser.levelSlider.set_val(0.5)
+    assert len(browser.stack.plane("z", 7).points) == 1
+    assert "1 particles" in browser.axes.get_title()
+    browser.close()
 
 
 def test_a_run_without_results_says_so(project, sets):
@@ -86,6 +96,6 @@ def test_a_run_without_results_says_so(project, sets):
     run.inTomos = Pointer(sets.tomograms)
     made = CryoEtSegSegmentSlabsViewer(project=project)
     made.setProtocol(run)
-    for action in (made._slices, made._scores):
+    for action in (made._slices, made._scores, made._results, made._curation, made._scatter):
         (view,) = action()
         assert view.getMessage()

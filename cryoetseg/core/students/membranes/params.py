@@ -106,12 +106,16 @@ class TrainMembranesParameters(TrainingParameters):
         return cls.supplement(**{"learning_rate": 0.01, "weight_decay": 1e-4, **changes})
 
 
-class SegmentMembranesParameters(Parameters):
-    """Membranes of whole tomograms by a trained student."""
+class ThresholdMembranesParameters(Parameters):
+    """From probabilities of membrane to a mask."""
 
     threshold: float = parameter(0.5, "Voxels are membrane when their probability reaches this.", gt=0, lt=1, published=0.5)
     smallest_component: float = parameter(
         1e6, "Connected membranes of a smaller volume are dropped; 0 keeps all. The paper keeps all.", unit="A^3", ge=0)
+
+class SegmentMembranesParameters(ThresholdMembranesParameters):
+    """Membranes of whole tomograms by a trained student."""
+
     z_start: int = parameter(0, "First slice to segment, counted from 0.", label="First slice", unit="voxel", ge=0)
     z_end: int = parameter(0, "First slice behind the last one to segment; 0 takes every slice up to the last one.", label="End slice",
                            unit="voxel", ge=0)
