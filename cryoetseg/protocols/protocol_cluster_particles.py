@@ -11,7 +11,7 @@ from cryoetseg.convert import byTsId, coordinatesOf, inputFile, particlesByTsId,
 from cryoetseg.core.clusters.params import ClusterParticlesParameters
 from cryoetseg.core.runtime.job import InputFile, Result
 
-from .form_builder import addFields
+from .form_builder import addFields, byHand
 from .input_checks import Writers, checkIds
 from .protocol_base import CONTRASTS, ProtCryoEtSegBase
 from .protocol_tomograms_base import counted
@@ -41,7 +41,7 @@ class ProtCryoEtSegClusterParticles(ProtCryoEtSegBase):
                       help="Coordinates of any picker, as complete as you like: what is no particle is a kind as well.")
         form.addParam("inMasks", PointerParam, pointerClass="SetOfTomoMasks", allowsNull=True, label="Membranes (optional)",
                       help="Masks of the membranes in the same tomograms; tell how many of each kind are near one.")
-        form.addParam("inExamples", PointerParam, pointerClass="SetOfCoordinates3D", allowsNull=True, label="Examples (optional)",
+        form.addParam("inExamples", PointerParam, pointerClass=byHand("SetOfCoordinates3D"), allowsNull=True, label="Examples (optional)",
                       help="A few coordinates of what you look for: all are ranked by likeness to them in ranked.star.")
         self._addContrast(form)
         addFields(form.addGroup("Cluster particles"), self._model, self._model.model_fields)

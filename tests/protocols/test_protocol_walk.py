@@ -12,9 +12,10 @@ from cryoetseg.protocols.form_builder import attributeName
 CLASSES = [getattr(protocols, name) for name in protocols.__all__]
 KEYS = set(re.findall(r"@\w+\{(\w+),", bibtex.__doc__))
 # The last two cite what their model does, once there is one
-WITHOUT_PAPERS = {f"ProtCryoEtSeg{name}" for name in ("SelectByScore", "ExportCoordinates", "EvaluatePicking", "EvaluateSegmentation",
-                                                      "ImportModel", "ExportModel", "CurateCoordinates", "ThresholdMembranes",
-                                                      "PickParticles")}  # the general picker, taken unless a model is chosen, has none
+WITHOUT_PAPERS = {f"ProtCryoEtSeg{name}" for name in (
+    "SelectByScore", "SelectByCluster", "ExportCoordinates", "EvaluatePicking", "EvaluateSegmentation", "ImportModel", "ExportModel",
+    "CurateCoordinates", "ThresholdMembranes", "MeasureMembranes", "PickParticles",  # the last: the general picker has none
+)}
 pytestmark = pytest.mark.parametrize("protocolClass", CLASSES, ids=lambda made: made.__name__[len("ProtCryoEtSeg"):])
 
 

@@ -29,8 +29,10 @@ class ClusterParticlesParameters(Parameters):
         "weights; it takes minutes and finds something alike in noise too.", label="Align averages")
     average: int = parameter(200, "At most so many particles, the most certain ones, make the average of a cluster.",
                              label="Particles in an average", unit="particles", ge=1, le=100000)
-    tilt_min: float = parameter(-60.0, "Lowest tilt angle.", unit="degrees", expert=True, ge=-90, le=0, acts_when={"align": "rotation"})
-    tilt_max: float = parameter(60.0, "Highest tilt angle.", unit="degrees", expert=True, ge=0, le=90, acts_when={"align": "rotation"})
+    tilt_min: float = parameter(-60.0, "Lowest tilt angle.", unit="degrees", expert=True, ge=-90, le=0, acts_when={"align": "rotation"},
+        label="First tilt angle")
+    tilt_max: float = parameter(60.0, "Highest tilt angle.", unit="degrees", expert=True, ge=0, le=90, acts_when={"align": "rotation"},
+        label="Last tilt angle")
     near_membrane: float = parameter(
         150.0, "Particles whose centre is at most so far from a voxel of membrane are near it.", label="Near a membrane", unit="A", ge=0,
         le=2000)
