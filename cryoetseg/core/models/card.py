@@ -114,7 +114,11 @@ def _verified_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:
 def _storable(network: nn.Module, dtype: torch.dtype | None) -> dict[str, Tensor]:
     # each tensor with memory of its own: safetensors refuses weights that share memory
     state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
-    return {name: tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    stored = {name: tensor.to(dtype) if dtype and tensor.is_floating_point() else tensor for name, tensor in state.items()}
+    lost = [name for name, tensor in stored.items() if tensor.isfinite().all() < state[name].isfinite().all()]
+    if lost:  # float16 ends at 65504, which a running variance may exceed: the network would go on and answer wrongly
+        raise OutputError(f"{lost[0]} does not fit into {dtype}", "weights that the precision can hold", "store them in float32")
+    return stored
 
 
 def _refuse_foreign_content(folder: Path) -> None:

@@ -27,4 +27,4 @@ def at_model_scale(volume: StudentVolume, voxel_size: float) -> tuple[StudentVol
     header = replace(volume.header, shape=shape, voxel_size=voxel_size, dtype=np.dtype(np.float32))
     warning = (f"{volume.name} has voxels of {own:g} A, the model was trained on {voxel_size:g} A: the tomogram was resampled and the "
                "result brought back")
-    return replace(volume, data=data, header=header, labels=None, particles=None), warning
+    return replace(volume, data=data, header=header, labels=None, particles=None, origin=volume), warning

@@ -40,6 +40,7 @@ class StudentVolume:
     labels: Any = None
     particles: ParticleTable | None = None
     warnings: tuple[str, ...] = ()
+    origin: StudentVolume | None = None  # the volume that this one was resampled from, which knows what is valid
 
     def crop(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> np.ndarray:
         """Standardised float32 voxels with bright particles from ``start_zyx`` on; outside the volume 0, which is its mean."""
@@ -56,7 +57,16 @@ class StudentVolume:
 
     def valid_plane(self, z: int) -> np.ndarray:
         """Bool (y, x): voxels of a slice that show sample."""
+        if self.origin is not None:
+            return self._valid_in_origin(self.origin, z)
         return self.data.valid(z) if isinstance(self.data, CleanedView) else np.ones(self.header.shape[1:], bool)
+
+    def _valid_in_origin(self, origin: StudentVolume, z: int) -> np.ndarray:
+        """Of each voxel of a slice what the nearest one of the volume before resampling says; outer faces coincide."""
+        factor = self.header.voxel_size / origin.header.voxel_size
+        numbers = [np.minimum(((np.arange(size) + 0.5) * factor).astype(int), other - 1)
+                   for size, other in zip(self.header.shape, origin.header.shape)]
+        return origin.valid_plane(int(numbers[0][z]))[np.ix_(numbers[1], numbers[2])]
 
     def blank(self, target: Any) -> None:
         """Zeros in ``target`` (z, y, x), a result, where the tomogram shows no sample."""
@@ -180,7 +190,7 @@ def _with_labels(volume: StudentVolume, item: InputFile, resample: bool) -> Stud
         advice = "use --resample-labels" if factors is not None else "give labels of the same box; resampling cannot help here"
         raise InputError(described, "labels of the tomogram's shape and voxel size", advice)
     note = f"{described}: the nearest label was taken for each voxel of the tomogram"
-    return replace(volume, labels=_nearest(labels, volume.header.shape, factors), warnings=(*volume.warnings, note))
+    return replace(volume, labels=nearest_labels(labels, volume.header.shape, factors), warnings=(*volume.warnings, note))
 
 
 def _fits(labels: VolumeHeader, tomogram: VolumeHeader) -> bool:
@@ -204,7 +214,7 @@ def _box_factors(labels: VolumeHeader, tomogram: VolumeHeader) -> tuple[float, f
     return (factor,) * 3 if same else None
 
 
-def _nearest(labels: Any, shape: tuple[int, ...], factors: Sequence[float]) -> np.ndarray:
+def nearest_labels(labels: Any, shape: tuple[int, ...], factors: Sequence[float]) -> np.ndarray:
     """Labels on a grid of ``shape``, in a file that vanishes with the process. Outer faces coincide, as in volumes.resampling."""
     z, y, x = (np.clip(((np.arange(size) + 0.5) * factor).astype(int), 0, own - 1)
                for size, factor, own in zip(shape, factors, labels.shape))

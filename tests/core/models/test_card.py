@@ -33,6 +33,14 @@ def test_round_trip_gives_equal_weights_and_card(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.rglob("*")) == [CARD, "model", WEIGHTS]
 
 
+def test_values_that_float16_cannot_hold_are_refused(tmp_path: Path) -> None:
+    network = torch.nn.BatchNorm1d(2)
+    network.running_var.fill_(7e4)
+    with pytest.raises(OutputError, match="running_var"):
+        save_model(tmp_path / "model", network, CARD_OF_TEST, dtype=torch.float16)
+    save_model(tmp_path / "model", network, CARD_OF_TEST)
+
+
 def test_float16_storage_loads_as_float32(tmp_path: Path) -> None:
     network = build(CARD_OF_TEST)
     save_model(tmp_path / "model", network, CARD_OF_TEST, dtype=torch.float16)

@@ -72,7 +72,7 @@ def _sample(kind: Kind, width: float, height: float, rng: np.random.Generator) -
                 **_foreign(rng, 0.9), "actin_count": 0, "microtubule_count": 0}
     crowded = {"particles": _mixture(rng), "occupancy": float(rng.uniform(0.01, 0.22)), "unresolved_density": float(rng.uniform(0.0, 0.12)),
                "actin_count": int(rng.integers(0, 8)) if rng.uniform() < 0.4 else 0,
-               "microtubule_count": int(rng.integers(1, 4)) if rng.uniform() < 0.25 else 0,
+               "microtubule_count": int(rng.integers(1, 5)) if rng.uniform() < 0.5 else 0,
                "filament_length": float(rng.uniform(1500, 8000))}
     membranes = _membranes(width, rng) if kind == "cell" else _no_membranes()
     return {**crowded, **partly, **membranes, **_foreign(rng, 0.25)}

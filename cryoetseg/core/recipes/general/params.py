@@ -11,16 +11,16 @@ from ...training.params import TrainingParameters
 class TrainGeneralParameters(Parameters):
     """Scenes of every kind, then a network for membranes and one for particles, both learned from all scenes."""
 
-    scenes: int = parameter(406, "Number of simulated tomograms.", ge=8, le=100000)
+    scenes: int = parameter(434, "Number of simulated tomograms.", ge=8, le=100000)
     scene_px: int = parameter(
         160, "Width of the scenes; those of voxels below 9 A are a fifth wider. Their height is three tenths of it.", unit="voxels",
         expert=True, ge=48, le=1024)
     held_out: int = parameter(28, "So many of the scenes, the last ones, teach nothing: they choose the weights and calibrate the scores.",
                               ge=2)
-    scene_seed: int = parameter(11, "Seed of the scenes; the command's own seed is that of the trainings.", ge=0)
+    scene_seed: int = parameter(21, "Seed of the scenes; the command's own seed is that of the trainings.", ge=0)
     processes: int = parameter(2, "Processes that simulate at once.", ge=1, le=1024)
     models: Literal["both", "membranes", "particles"] = parameter("both", "Which of the two networks is trained.")
-    membrane_iterations: int = parameter(5000, "Optimiser steps of the membrane network.", ge=1)
+    membrane_iterations: int = parameter(8000, "Optimiser steps of the membrane network.", ge=1)
     particle_iterations: int = parameter(3000, "Optimiser steps of the particle network.", ge=1)
     minutes: float = parameter(
         0.0, "Stop each of the two trainings after this time, at a checkpoint from which the next run goes on; 0 sets no limit.",
@@ -44,14 +44,12 @@ class GeneralTrainingParameters(TrainingParameters):
 class GeneralMembranesParameters(GeneralTrainingParameters):
     """How the general membrane model is trained."""
 
-    iterations: int = parameter(6000, "Optimiser steps.", ge=0)
-    batch_size: int = parameter(16, "Crops in one optimiser step.", ge=1)
-    validation_interval: int = parameter(500, "Steps between two validations.", unit="steps", expert=True, ge=0)
-    slices: int = parameter(5, "Neighbouring slices the network sees at once.", unit="slices", ge=1, le=15)
-    crop_px: int = parameter(96, "Side of a training crop.", unit="voxel", ge=32, le=256, multiple_of=16)
-    smoothing_px: float = parameter(1.0, "Width of the Gaussian that smooths each slice first.", unit="voxel", ge=0, le=5)
+    iterations: int = parameter(8000, "Optimiser steps.", ge=0)
+    batch_size: int = parameter(8, "Crops in one optimiser step.", ge=1)
+    validation_interval: int = parameter(250, "Steps between two validations.", unit="steps", expert=True, ge=0)
+    crop_px: int = parameter(48, "Side of a training crop.", unit="voxel", ge=32, le=128, multiple_of=16)
     structure_crops: float = parameter(
-        0.6, "Share of the crops of a scene that are centred on a membrane, where it holds any.", expert=True, ge=0, le=1)
+        0.55, "Share of the crops of a scene that are centred on a membrane, where it holds any.", expert=True, ge=0, le=1)
 
 
 class GeneralParticlesParameters(GeneralTrainingParameters):

@@ -12,7 +12,7 @@ from ...runtime.files import write_json
 from ...runtime.job import Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
 from ...students.centres.model import Calibration, CentreModel, centre_card
-from ...students.membranes.network import CLASSES, METHOD, NETWORK, MembraneModel
+from ...students.membranes.network import CLASSES, METHOD, VOLUME_NETWORK, MembraneModel
 from ...training.engine import TrainingOutcome, train
 from ...training.params import TrainingParameters
 from .calibration import fitted, scored_picks
@@ -23,8 +23,7 @@ from .particles import COARSEST, FINEST, GeneralParticleTask, at_scales
 from .scenes import TracedMembranes, read_scene, write_scenes
 
 logger = logging.getLogger(__name__)
-WORKING_RANGE = (8.0, 36.0)  # A, voxel sizes at which the membrane network has seen tomograms as they are
-WORKING_FACTORS = (1.0, 1.3, 1.6)
+WORKING_SIZES = (10.0, 12.5, 16.0, 20.0)  # A, voxel sizes at which the membrane network is shown tomograms
 NAME = "general"
 
 
@@ -48,15 +47,14 @@ def run(job: Job) -> MethodOutcome:
 def _train_membranes(job: Job, p: TrainGeneralParameters, scenes: Sequence[Path], outcome: MethodOutcome) -> None:
     chosen = GeneralMembranesParameters(iterations=p.membrane_iterations, minutes=p.minutes)
     cut, folder = len(scenes) - p.held_out, Path(job.output_folder)
-    taught, held_out = ([prepared(scene, chosen.smoothing_px) for scene in teaching(map(read_scene, part))]
+    taught, held_out = ([prepared(scene, number) for number, scene in enumerate(teaching(map(read_scene, part)))]
                         for part in (scenes[:cut], scenes[cut:]))
     task = GeneralMembraneTask(taught, held_out, chosen, job.seed)
     trained = train(task, chosen, folder / "training_membranes", job.seed, job.device)
     trained.load_best(task.networks)
     card = ModelCard(
-        name=NAME, method=METHOD, network=NETWORK, voxel_size=10.0, normalisation="volume", classes=CLASSES,
-        network_parameters={"inputs": chosen.slices, "smoothing_px": chosen.smoothing_px, "working_range": list(WORKING_RANGE),
-                            "working_factors": list(WORKING_FACTORS)},
+        name=NAME, method=METHOD, network=VOLUME_NETWORK, voxel_size=WORKING_SIZES[0], normalisation="volume", classes=CLASSES,
+        network_parameters={"inputs": 1, "working_sizes": list(WORKING_SIZES)},
         training=_record(job, p, chosen, trained), made_by=_command(job))
     save_model(folder / "membranes", task.networks["unet"], card)
     model = MembraneModel(task.networks["unet"].eval(), card)  # type: ignore[arg-type]

@@ -55,11 +55,15 @@ class Tuned:
 
 def tune_centres(
     volumes: Sequence[StudentVolume], start: CentreModel, parameters: TrainPickerParameters, folder: str | Path, seed: int = 0,
-    device: str = "auto",
+    device: str = "auto", origin: str = "",
 ) -> Tuned:
-    """Go on from ``start`` with the particles of ``volumes``; a model that is no better on the clicks held out is given up."""
+    """Go on from ``start`` with the particles of ``volumes``; a model that is no better on the clicks held out is given up.
+
+    ``origin`` tells the start from others, so that an interrupted training goes on from the same one only.
+    """
     clicked = [clicked_volume(volume, start, parameters.particle_diameter) for volume in volumes]
     task = ClickTask(clicked, start, seed)
+    task.origin = origin
     settings = parameters.model_copy(update={"learning_rate": parameters.learning_rate / SLOWER})
     before = task.validate({"centres": start.network}, np.random.default_rng(0)).get("validation_loss")
     outcome = train(task, settings, folder, seed, device)

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ...inference.network import slice_network_function
+from ...inference.network import network_function, slice_network_function
 from ...inference.tiled import TileFunction, apply_tiled
+from ...models.membrane_unet3d import MEMBRANE_OUTPUT
 from ...models.unet2d import DIVISOR
 from ...runtime.device import choose_device
 from ...runtime.errors import InputError, ParameterError
@@ -28,7 +29,8 @@ from .params import SegmentMembranesParameters
 from .view import SliceView
 
 TILE_PLANES = 16  # planes of a tile; those at its ends lack neighbours and weigh little in the average
-MIRRORS: tuple[list[int], ...] = ([], [2], [3], [2, 3])
+VOLUME_PLANES, VOLUME_OVERLAP, VOLUME_CONTEXT = 64, 16, 12  # the same for networks that see volumes, and slices beside a range
+MIRRORS: tuple[list[int], ...] = ([], [-2], [-1], [-2, -1])
 
 
 class SegmentedMembranes(NamedTuple):
@@ -171,12 +173,15 @@ def membrane_probability(
     if volume.is_constant:
         raise InputError(f"{volume.name} is constant", "a tomogram")
     # slices beside the span are seen too; at the ends of the volume the last one is repeated
-    reach = model.slices // 2
+    reach = VOLUME_CONTEXT if model.is_volumetric else model.slices // 2
     first, last = max(0, span[0] - reach), min(volume.header.shape[0], span[1] + reach)
     view = _Window(SliceView.of(volume, model.preparation), first, last)
     side, overlap = parameters.tile_px, min(parameters.overlap_px, parameters.tile_px // 2)
-    apply_tiled(stack_function(model, device, parameters.test_flips), view, target[first:last], (TILE_PLANES, side, side),
-                (2 * reach, overlap, overlap), 1, "cosine", tile_multiple=DIVISOR, description="membranes")
+    function, planes, shared = stack_function(model, device, parameters.test_flips), TILE_PLANES, 2 * reach
+    if model.is_volumetric:
+        function, planes, shared = volume_function(model, device, parameters.test_flips), VOLUME_PLANES, VOLUME_OVERLAP
+    apply_tiled(function, view, target[first:last], (planes, side, side), (shared, overlap, overlap), 1, "cosine", tile_multiple=DIVISOR,
+                description="membranes")
     target[first:span[0]] = 0
     target[span[1]:last] = 0
 
@@ -193,6 +198,28 @@ def stack_function(model: MembraneModel, device: torch.device, flips: bool = Fal
         return network(planes.reshape(-1, *planes.shape[2:])).reshape(tiles.shape)
 
     return function
+
+
+def volume_function(model: MembraneModel, device: torch.device, flips: bool = False) -> TileFunction:
+    """A function from tiles (n, z, y, x) to the probability of membrane of each voxel."""
+    return network_function(_VolumeProbability(model.network, flips).to(device), device)
+
+
+class _VolumeProbability(torch.nn.Module):
+    """Sigmoid of the membranes' output, averaged over the four mirror images when asked."""
+
+    def __init__(self, network: torch.nn.Module, flips: bool) -> None:
+        super().__init__()
+        self._network, self._mirrors = network, MIRRORS if flips else MIRRORS[:1]
+
+    def forward(self, volumes: torch.Tensor) -> torch.Tensor:
+        """Volumes (n, 1, z, y, x) to (n, 1, z, y, x)."""
+        answers = []
+        for axes in self._mirrors:
+            mirrored = volumes.flip(axes).contiguous(memory_format=torch.channels_last_3d)
+            logits = self._network(mirrored)[:, MEMBRANE_OUTPUT:MEMBRANE_OUTPUT + 1]
+            answers.append(logits.float().sigmoid().flip(axes))
+        return torch.stack(answers).mean(dim=0)
 
 
 class _Probability(torch.nn.Module):

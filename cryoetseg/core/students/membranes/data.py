@@ -119,9 +119,13 @@ class LabelledTomogram:
 
     def stack(self, z: int, start_yx: Sequence[int], shape_yx: Sequence[int], slices: int) -> np.ndarray:
         """Float32 (slices, y, x) around slice ``z`` as the network sees it; at the ends of the volume the last slice is repeated."""
-        numbers = np.clip(np.arange(z - slices // 2, z + slices // 2 + 1), 0, self.view.shape[0] - 1)
-        first, last = int(numbers[0]), int(numbers[-1])
-        return self.view.crop((first, *start_yx), (last - first + 1, *shape_yx))[numbers - first]
+        return self.block(z - slices // 2, start_yx, shape_yx, slices)
+
+    def block(self, first: int, start_yx: Sequence[int], shape_yx: Sequence[int], depth: int) -> np.ndarray:
+        """Float32 (depth, y, x) from slice ``first`` on as the network sees it; beyond the ends of the volume the last one is repeated."""
+        numbers = np.clip(np.arange(first, first + depth), 0, self.view.shape[0] - 1)
+        low, high = int(numbers[0]), int(numbers[-1])
+        return self.view.crop((low, *start_yx), (high - low + 1, *shape_yx))[numbers - low]
 
 
 def open_labelled(volumes: Sequence[StudentVolume], parameters: TrainMembranesParameters) -> list[LabelledTomogram]:

@@ -4,40 +4,47 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 
 from ...models.card import ModelCard, load_model
+from ...models.membrane_unet3d import OUTPUTS, MembraneUNet3d
 from ...models.unet2d import UNet2d
 from ...runtime.errors import WeightsError
 from .view import Preparation
 
-METHOD, NETWORK = "membranes", "UNet2d"
+METHOD, NETWORK, VOLUME_NETWORK = "membranes", "UNet2d", "MembraneUNet3d"
+WORKING_SCALES = 2  # of a general model's working sizes that are averaged: more cost time and bring little
 CLASSES = {0: "background", 1: "membrane"}
 
 
 class MembraneModel(NamedTuple):
     """A trained student and what its card says."""
 
-    network: UNet2d
+    network: UNet2d | MembraneUNet3d
     card: ModelCard
 
     @property
+    def is_volumetric(self) -> bool:
+        """Whether the network sees volumes, and not stacks of neighbouring slices."""
+        return self.card.network == VOLUME_NETWORK
+
+    @property
     def slices(self) -> int:
-        """Neighbouring slices the network sees."""
+        """Neighbouring slices the network sees at once to label the middle one."""
         return int(self.card.network_parameters["inputs"])
 
     def working_sizes(self, voxel_size: float) -> list[float]:
         """Voxel sizes (Angstrom) at which a tomogram of ``voxel_size`` is shown to the network, whose answers are averaged.
 
-        A model for one tomogram has one, its own. A general one has the range of voxel sizes at which it works as they are, and factors
-        of the tomogram's own voxel size that stay in this range; a tomogram outside is brought to the nearest end.
+        A model for one tomogram has one, its own. A general one names several at which a bilayer is as thick as it knows; of these the two
+        nearest to the tomogram's own are taken, and the nearest gives way to the own one inside their range, because interpolated voxels
+        are a domain of their own.
         """
-        known = self.card.network_parameters
-        if "working_range" not in known:
-            return [self.card.voxel_size]
-        low, high = known["working_range"]
-        inside = [voxel_size / factor for factor in known["working_factors"] if low <= voxel_size / factor <= high]
-        return inside or [min(max(voxel_size, low), high)]
+        known = [float(size) for size in self.card.network_parameters.get("working_sizes", [self.card.voxel_size])]
+        nearest = sorted(known, key=lambda size: abs(np.log(size / voxel_size)))[:WORKING_SCALES]
+        own = [voxel_size] if len(known) > 1 and min(known) <= voxel_size <= max(known) else nearest[:1]
+        return sorted([*own, *nearest[1:]])
 
     @property
     def preparation(self) -> Preparation:
@@ -50,16 +57,22 @@ def build_network(slices: int) -> UNet2d:
     return UNet2d(slices, len(CLASSES)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
+def build_volume_network() -> MembraneUNet3d:
+    """The general model's network. Weights are drawn from torch's global stream."""
+    return MembraneUNet3d(OUTPUTS).to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+
 def load_membrane_model(folder: str | Path) -> MembraneModel:
     """Read a model folder; raises ``WeightsError`` when it is damaged or of another method."""
     network, card = load_model(folder, _build)
     return MembraneModel(network, card)
 
 
-def _build(card: ModelCard) -> UNet2d:
+def _build(card: ModelCard) -> UNet2d | MembraneUNet3d:
     inputs, smoothing = card.network_parameters.get("inputs"), card.network_parameters.get("smoothing_px", 0)
     fits = isinstance(inputs, int) and 1 <= inputs <= 15 and isinstance(smoothing, (int, float)) and 0 <= smoothing <= 5
-    if card.method != METHOD or card.network != NETWORK or card.normalisation not in ("volume", "slice") or not fits:
-        raise WeightsError(f"a model of the method '{card.method}' with the network '{card.network}'", f"{METHOD} with {NETWORK}",
-                           "name a folder written by the training of membranes")
-    return build_network(int(inputs))  # type: ignore[arg-type]
+    known = card.network in (NETWORK, VOLUME_NETWORK)
+    if card.method != METHOD or not known or card.normalisation not in ("volume", "slice") or not fits:
+        raise WeightsError(f"a model of the method '{card.method}' with the network '{card.network}'",
+                           f"{METHOD} with {NETWORK} or {VOLUME_NETWORK}", "name a folder written by the training of membranes")
+    return build_volume_network() if card.network == VOLUME_NETWORK else build_network(int(inputs))  # type: ignore[arg-type]

@@ -35,7 +35,10 @@ class MembraneTask(TrainingTask):
         self._slices = np.array([(number, z) for number, tomogram in enumerate(self._tomograms) for z in tomogram.training])
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.networks = {"unet": build_network(parameters.slices)}
+            self.networks = {"unet": self._network()}
+
+    def _network(self) -> nn.Module:
+        return build_network(self._parameters.slices)
 
     def items(self) -> int:
         return CROPS_PER_SLICE * len(self._slices)

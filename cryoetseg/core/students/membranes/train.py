@@ -26,6 +26,7 @@ from .judge import forgotten, lost_membranes, not_worse_than
 from .network import CLASSES, METHOD, NETWORK, MembraneModel, load_membrane_model
 from .params import SegmentMembranesParameters, TrainMembranesParameters
 from .task import MembraneTask
+from .volume_task import VolumeMembraneTask, at_working_size
 
 
 @dataclass(frozen=True)
@@ -63,11 +64,14 @@ def train_membranes(
     better on what was held out. A round of self-training that forgets most of the membranes ends the training before it.
     """
     folder = Path(folder)
+    notes = note_on_voxel_size(start.card.voxel_size, volumes[0].header.voxel_size) if start and not start.is_volumetric else []
     parameters = parameters if start is None else _as_seen_by(start, parameters)
+    if start is not None and start.is_volumetric:
+        volumes, parameters = at_working_size(volumes, start, parameters)
     labelled = tomograms = open_labelled(volumes, parameters)
     rounds: list[TrainingOutcome] = []
-    notes = note_on_voxel_size(start.card.voxel_size, volumes[0].header.voxel_size) if start else []
     model = start
+    task_of = VolumeMembraneTask if start is not None and start.is_volumetric else MembraneTask
     for number in range(1 + (parameters.rounds if parameters.unpainted == "background" else 0)):
         here = folder / f"round_{number + 1}"
         if number:
@@ -77,7 +81,7 @@ def train_membranes(
                 notes.append(f"round {number + 1} of self-training was left out: {lost}")
                 break
             tomograms = relabelled
-        task = MembraneTask(tomograms, parameters, stream_seed(seed, "weights", number), start.card.sha256 if start else "")
+        task = task_of(tomograms, parameters, stream_seed(seed, "weights", number), start.card.sha256 if start else "")
         if model is not None:  # goes on from what it knows: half the steps of a fresh start
             task.networks["unet"].load_state_dict(model.network.state_dict())
         outcome = train(task, parameters, here, stream_seed(seed, "round", number), device)
@@ -138,7 +142,7 @@ def _card(
         "parameters": parameters.model_dump(mode="json"), "seed": seed, "rounds": [outcome.record() for outcome in rounds],
         "tomograms": [volume.name for volume in volumes], **({"start": start_record(start.card)} if start else {})}
     return ModelCard(
-        method=METHOD, network=NETWORK,
+        method=METHOD, network=start.card.network if start else NETWORK,
         network_parameters={"inputs": parameters.slices, "smoothing_px": parameters.smoothing_px},
         voxel_size=float(np.mean([volume.header.voxel_size for volume in volumes])), normalisation=parameters.normalisation,
         classes=CLASSES, training=record)

@@ -7,10 +7,12 @@ import numpy as np
 import torch
 from torch import nn
 
+from ...models.membrane_unet3d import MEMBRANE_OUTPUT, MembraneUNet3d
 from ...models.unet2d import DIVISOR
 from .data import LabelledTomogram
 
 SLICES = 6  # of each tomogram that are looked at
+SEEN_SLICES = 32  # around a slice that a network of volumes is shown
 
 
 def membrane_counts(network: nn.Module, inputs: int, tomograms: Sequence[LabelledTomogram], slices: Sequence[np.ndarray]) -> np.ndarray:
@@ -29,8 +31,12 @@ def membrane_counts(network: nn.Module, inputs: int, tomograms: Sequence[Labelle
 @torch.no_grad()
 def found_membrane(network: nn.Module, inputs: int, tomogram: LabelledTomogram, z: int) -> np.ndarray:
     """Membrane in slice ``z``, bool (y, x), padded to what the network takes."""
-    first = next(network.parameters())
-    image = torch.from_numpy(tomogram.stack(z, (0, 0), _padded_plane(tomogram), inputs))[None]
+    first, shape = next(network.parameters()), _padded_plane(tomogram)
+    if isinstance(network, MembraneUNet3d):
+        volume = torch.from_numpy(tomogram.block(z - SEEN_SLICES // 2, (0, 0), shape, SEEN_SLICES))[None, None]
+        logits = network(volume.to(first.device).contiguous(memory_format=torch.channels_last_3d))
+        return (logits[0, MEMBRANE_OUTPUT, SEEN_SLICES // 2] > 0).cpu().numpy()
+    image = torch.from_numpy(tomogram.stack(z, (0, 0), shape, inputs))[None]
     logits = network(image.to(first.device).contiguous(memory_format=torch.channels_last))[0]
     return (logits[1] > logits[0]).cpu().numpy()
 

@@ -11,18 +11,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ...models.card import ModelCard, save_model
+from ...models.card import ModelCard, read_card, save_model
 from ...models.losses import picker_dice
 from ...models.residual_unet3d import DIVISOR
 from ...runtime.device import choose_device
-from ...runtime.job import Job, MethodOutcome, Output
+from ...runtime.job import Job, MethodOutcome, Output, model_folder
 from ...runtime.params import parameters_from
 from ...runtime.seeds import numpy_generator
 from ...training.engine import TrainingOutcome, train
 from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
+from ..centres.model import NETWORK as CENTRES
 from ..start import note_on_voxel_size, start_record
 from ..volumes import StudentVolume, check_alike, open_student_volumes
 from .apply import pick_volume
+from .clicks import run_from_centres
 from .data import Crops, LabelledVolume, ParticleClasses, kept_apart, labelled_volume, particle_classes
 from .model import NETWORK, PickerModel, build_network, picker_model
 from .params import PickDeepetParameters, TrainPickerParameters
@@ -170,6 +172,8 @@ def run(job: Job) -> MethodOutcome:
     ``empty``) beside them, from random weights or those of the model with the role ``start``; writes ``model`` and the curve."""
     parameters = parameters_from(TrainPickerParameters, job.parameters)
     volumes = open_student_volumes(job, needs="particles", takes_empty=True)
+    if job.inputs_of("start") and (card := read_card(model_folder(job.input_of("start").path))).network == CENTRES:
+        return run_from_centres(job, volumes, parameters, card)
     start = Start.load(job.input_of("start").path) if job.inputs_of("start") else None
     folder = Path(job.output_folder)
     trained = train_picker(volumes, parameters, folder / "training", job.seed, job.device, start)

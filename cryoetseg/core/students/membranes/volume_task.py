@@ -1,0 +1,77 @@
+"""Going on with a network that sees volumes: crops of several slices, of which only the labelled ones count."""
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...models.membrane_unet3d import MEMBRANE_OUTPUT, MembraneUNet3d
+from ...training.task import Metrics, Networks, Step
+from ..scale import at_model_scale
+from ..volumes import StudentVolume, nearest_labels
+from .augmentation import DRAWS, changed_grey, turned
+from .data import LabelledTomogram, Target
+from .losses import weighted_dice_ce
+from .network import MembraneModel, build_volume_network
+from .params import TrainMembranesParameters
+from .task import MembraneTask
+
+DEPTH = 32  # slices of a crop
+
+
+class VolumeMembraneTask(MembraneTask):
+    """Crops of :data:`DEPTH` slices around labelled ones to membrane or not."""
+
+    def _network(self) -> MembraneUNet3d:
+        return build_volume_network()
+
+    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        number, z = self._slices[index % len(self._slices)]
+        tomogram = self._tomograms[number]
+        z, start = self._window(tomogram, int(z), generator)
+        first = z - int(generator.integers(DEPTH))
+        change = DRAWS[self._parameters.augmentation](generator)
+        image = changed_grey(tomogram.block(first, start, (self._side, self._side), DEPTH), change, generator)
+        target = self._target(tomogram, first, start)
+        flipped = [part[::-1] if change.mirror_z else part for part in target]
+        labels, weights = (turned(part, change, order=0) for part in flipped)
+        return {"image": turned(image, change, order=0)[None], "labels": labels[None], "weights": weights[None]}
+
+    def _target(self, tomogram: LabelledTomogram, first: int, start: Sequence[int]) -> Target:
+        """Targets of the crop's slices; those that do not teach weigh nothing."""
+        shape = (self._side, self._side)
+        nothing = Target(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
+        teaching = set(tomogram.training.tolist())
+        planes = [tomogram.targets.plane(z, start, shape) if z in teaching else nothing for z in range(first, first + DEPTH)]
+        return Target(*(np.stack(parts) for parts in zip(*planes)))
+
+    def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
+        logits = networks["unet"](batch["image"].contiguous(memory_format=torch.channels_last_3d))[:, MEMBRANE_OUTPUT]
+        n, z, y, x = logits.shape
+        two = torch.stack([torch.zeros_like(logits), logits], dim=1).reshape(n, 2, z * y, x)
+        labels, weights = (batch[name].reshape(n, 1, z * y, x) for name in ("labels", "weights"))
+        return weighted_dice_ce(two, labels, weights), {}
+
+
+def at_working_size(
+    volumes: Sequence[StudentVolume], model: MembraneModel, parameters: TrainMembranesParameters
+) -> tuple[list[StudentVolume], TrainMembranesParameters]:
+    """The volumes with their labels at the voxel size at which ``model`` is shown them (of several the one nearest to their own), and
+    the parameters with slices counted there."""
+    own = volumes[0].header.voxel_size
+    size = min(model.working_sizes(own), key=lambda one: abs(np.log(one / own)))
+    scaled = [_scaled(volume, size) for volume in volumes]
+    factor = volumes[0].header.voxel_size / scaled[0].header.voxel_size
+    first, last = round(parameters.z_start * factor), min(round(parameters.z_end * factor), scaled[0].header.shape[0])
+    return scaled, parameters.model_copy(update={"z_start": first, "z_end": last})
+
+
+def _scaled(volume: StudentVolume, size: float) -> StudentVolume:
+    scaled, _ = at_model_scale(volume, size)
+    if scaled is volume:
+        return volume
+    factor = scaled.header.voxel_size / volume.header.voxel_size
+    return replace(scaled, labels=nearest_labels(volume.labels, scaled.header.shape, (factor,) * 3))
