@@ -176,14 +176,22 @@ def membrane_probability(
     reach = VOLUME_CONTEXT if model.is_volumetric else model.slices // 2
     first, last = max(0, span[0] - reach), min(volume.header.shape[0], span[1] + reach)
     view = _Window(SliceView.of(volume, model.preparation), first, last)
-    side, overlap = parameters.tile_px, min(parameters.overlap_px, parameters.tile_px // 2)
+    overlap = min(parameters.overlap_px, parameters.tile_px // 2)
+    sides = [fitted(size, parameters.tile_px, overlap) for size in view.shape[1:]]
     function, planes, shared = stack_function(model, device, parameters.test_flips), TILE_PLANES, 2 * reach
     if model.is_volumetric:
         function, planes, shared = volume_function(model, device, parameters.test_flips), VOLUME_PLANES, VOLUME_OVERLAP
-    apply_tiled(function, view, target[first:last], (planes, side, side), (shared, overlap, overlap), 1, "cosine", tile_multiple=DIVISOR,
+    apply_tiled(function, view, target[first:last], (planes, *sides), (shared, overlap, overlap), 1, "cosine", tile_multiple=DIVISOR,
                 description="membranes")
     target[first:span[0]] = 0
     target[span[1]:last] = 0
+
+
+def fitted(size: int, tile: int, overlap: int) -> int:
+    """The smallest side, at most ``tile`` voxels, with which as many tiles cover ``size`` voxels: what is left is not worked on twice."""
+    count = max(1, -(-(size - overlap) // (tile - overlap)))
+    needed = -(-(size + (count - 1) * overlap) // count)
+    return min(tile, -(-needed // DIVISOR) * DIVISOR)
 
 
 def stack_function(model: MembraneModel, device: torch.device, flips: bool = False) -> TileFunction:

@@ -126,7 +126,7 @@ class SegmentMembranesParameters(ThresholdMembranesParameters):
         256, "Side of the tiles a slice is cut into.", unit="voxel", expert=True, ge=32, le=4096, multiple_of=16, published=512,
         label="Side of a tile")
     overlap_px: int = parameter(
-        64, "Voxels shared by neighbouring tiles, whose probabilities are averaged. The paper's tiles do not overlap.", unit="voxel",
+        32, "Voxels shared by neighbouring tiles, whose probabilities are averaged. The paper's tiles do not overlap.", unit="voxel",
         expert=True, ge=0, le=2048, label="Overlap of tiles")
     write_probability: bool = parameter(True, "Also write the probability of membrane for each voxel.", expert=True,
         label="Write probabilities")

@@ -8,10 +8,11 @@ from cryoetseg.core.metrics.segmentation import overlap_scores
 from cryoetseg.core.models.card import save_model
 from cryoetseg.core.runtime.errors import ParameterError, WeightsError
 from cryoetseg.core.runtime.job import InputFile, Job
-from cryoetseg.core.students.membranes.apply import run, segment_membranes, stack_function
+from cryoetseg.core.students.membranes.apply import fitted, run, segment_membranes, stack_function
 from cryoetseg.core.students.membranes.params import SegmentMembranesParameters
 from cryoetseg.core.volumes.io import read_labels, read_volume, write_volume
 from cryoetseg.core.volumes.resampling import resample
+from cryoetseg.core.volumes.tiles import plan_axis
 
 from .conftest import SHAPE, VOXEL_SIZE, sheet
 
@@ -36,6 +37,13 @@ def test_small_tiles_agree_with_one_large_tile(trained):
     assert overlap_scores(tiled.mask, whole.mask).dice > 0.97
     seam = np.abs(np.diff(tiled.probability.astype(np.float32) - whole.probability, axis=2)).mean(axis=(0, 1))
     assert seam.max() < 0.05
+
+
+@pytest.mark.parametrize(("size", "side"), [(502, 192), (256, 256), (928, 256), (40, 48), (260, 160)])
+def test_tiles_are_no_larger_than_as_many_of_them_need(size, side):
+    assert fitted(size, 256, 32) == side
+    count = len(plan_axis(size, side, 32).starts)
+    assert count == len(plan_axis(size, 256, 32).starts)
 
 
 def test_mirror_images_are_averaged(trained):
