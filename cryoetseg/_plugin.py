@@ -18,6 +18,7 @@ from .constants import CORE_MODULES, CORE_PACKAGE, CRYOETSEG_PYTHON, CRYOETSEG_W
 from .core.runtime.errors import ERROR_FILE, JobError
 
 ERROR_NAME = "error.txt"  # of the program, beside its job
+INSTALLED = ".installed"  # ending of the file in which the recipe notes the Python that it made
 # Prints the modules that the core's interpreter cannot find; looking is a hundred times faster than importing torch.
 _LOOK_FOR_MODULES = "import importlib.util as u, sys; print(' '.join(m for m in sys.argv[1:] if u.find_spec(m) is None))"
 
@@ -34,10 +35,22 @@ class Plugin(pwem.Plugin):
 
     @classmethod
     def _defineVariables(cls) -> None:
-        cls._defineVar(CRYOETSEG_PYTHON, sys.executable, var_type=VarTypes.PATH,
-                       description="Python 3.10 or newer where cryoetseg[core] is installed. Default: the one that runs Scipion.")
+        cls._defineVar(CRYOETSEG_PYTHON, cls._installedPython() or sys.executable, var_type=VarTypes.PATH,
+                       description="Python 3.10 or newer where cryoetseg[core] is installed. Default: the one that 'scipion3 installb "
+                                   "cryoetseg-core' made, else the one that runs Scipion.")
         cls._defineVar(CRYOETSEG_WEIGHTS, os.path.expanduser(DEFAULT_WEIGHTS), var_type=VarTypes.FOLDER,
                        description="Folder of weights fetched with 'cryoetseg weights fetch'.")
+
+    @classmethod
+    def _installedPython(cls) -> str:
+        """The Python of the environment that the recipe below has made; empty where it has not run."""
+        name = f"{CORE_PACKAGE}-{__version__}"
+        note = os.path.join(pwem.Config.EM_ROOT, name, f"{name}{INSTALLED}")
+        if not os.path.isfile(note):
+            return ""
+        with open(note, encoding="utf-8") as stream:
+            lines = stream.read().split("\n")
+        return next((line.strip() for line in lines if os.path.isfile(line.strip())), "")
 
     @classmethod
     def getCorePython(cls) -> str:
@@ -136,10 +149,10 @@ class Plugin(pwem.Plugin):
     def defineBinaries(cls, env) -> None:
         """Recipe of an own conda environment for the core, for sites whose Scipion runs on an older Python.
 
-        Only a recipe: nothing may run while it is defined. Afterwards CRYOETSEG_PYTHON points to the new environment's python.
+        Only a recipe: nothing may run while it is defined. Afterwards CRYOETSEG_PYTHON is the new environment's python by itself.
         """
         name = f"{CORE_PACKAGE}-{__version__}"
-        installed = f"{name}.installed"
+        installed = f"{name}{INSTALLED}"
         commands = " ".join([
             cls.getCondaActivationCmd(),
             f"conda create -y -n {name} -c conda-forge python=3.11 &&",

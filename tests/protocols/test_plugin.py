@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pwem
 import pytest
 import pyworkflow
 from pyworkflow.object import String
@@ -161,6 +162,21 @@ def test_the_recipe_of_the_core_runs_nothing(monkeypatch):
     ((commands, flag),) = recorded["cryoetseg-core"]["commands"]
     assert "[core]" in commands
     assert commands.endswith(flag)
+
+
+def test_the_environment_of_the_recipe_is_found_by_itself(monkeypatch, tmp_path):
+    monkeypatch.setattr(pwem.Config, "EM_ROOT", str(tmp_path))
+    assert Plugin._installedPython() == ""
+    name = f"cryoetseg-core-{cryoetseg.__version__}"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / f"{name}.installed").write_text(f"a line that conda printed\n{sys.executable}\n")
+    assert Plugin._installedPython() == sys.executable
+    monkeypatch.setattr(Plugin, "_vars", {})
+    monkeypatch.delenv(CRYOETSEG_PYTHON, raising=False)
+    Plugin._defineVariables()
+    assert Plugin.getCorePython() == sys.executable
+    (tmp_path / name / f"{name}.installed").write_text("/nowhere/python\n")
+    assert Plugin._installedPython() == ""
 
 
 def test_the_package_imports_without_scipion():

@@ -20,7 +20,7 @@ TEMPLATES = {
     "unsupervised_segmentation": (
         {**IMPORT, "zStart": "12", "zLast": "17", "particleDiameter": "250.0", "pickerDiameter": "250.0"},
         ["ImportTomograms", "SegmentSlabs", "TrainMembranes", "SegmentMembranes", "TrainPicker", "PickParticles"], 9, 2),
-    "general_models": (IMPORT, ["ImportTomograms", "SegmentMembranes", "PickParticles"], 2, 3),
+    "general_models": (IMPORT, ["ImportTomograms", "SegmentMembranes", "PickParticles", "ClusterParticles", "ExportCoordinates"], 5, 3),
     "denoise_and_pick": (
         {**IMPORT, **SIMULATION, "particleDiameter": "250.0"},
         ["ImportTomograms", "SimulateTomograms", "TrainDual", "DenoiseDual", "PickDog"], 5, 3),

@@ -1,0 +1,1 @@
+"""Scipion finds the test classes below: ``scipion3 tests --grep cryoetseg``."""
