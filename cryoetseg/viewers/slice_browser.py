@@ -53,14 +53,16 @@ class SliceBrowser(FigureView):
         self.slider = Slider(add((0.12, 0.125, 0.7, 0.03)), "slice", 0, 1, valinit=0, valstep=1, valfmt="%d")
         self.contrast = Slider(add((0.12, 0.092, 0.7, 0.03)), "contrast", 0, MOST_CUT, valinit=GREY_RANGE[0], valfmt="%.1f %% cut")
         self.radio = RadioButtons(add((0.03, 0.005, 0.1, 0.085), frameon=False), AXES)
-        self.checks = CheckButtons(add((0.15, 0.005, 0.2, 0.085), frameon=False), [MASK, PARTICLES], [True, True])
+        self.checks = {name: CheckButtons(add((0.15, bottom, 0.2, 0.042), frameon=False), [name], [True])
+                       for name, bottom in ((MASK, 0.047), (PARTICLES, 0.005))}
         self.back = Button(add((0.42, 0.025, 0.06, 0.045)), "<")
         self.forth = Button(add((0.91, 0.025, 0.06, 0.045)), ">")
         self.label = self.figure.text(0.695, 0.047, "", ha="center", va="center", fontsize=9)
         self.slider.on_changed(lambda value: self.draw())
         self.contrast.on_changed(lambda value: self.draw())
         self.radio.on_clicked(self.turn)
-        self.checks.on_clicked(self.toggle)
+        for check in self.checks.values():
+            check.on_clicked(self.toggle)
         self.back.on_clicked(lambda event: self.open(self.number - 1))
         self.forth.on_clicked(lambda event: self.open(self.number + 1))
         self.figure.canvas.mpl_connect("scroll_event", self._scroll)
@@ -73,14 +75,14 @@ class SliceBrowser(FigureView):
         self.levelSlider = Slider(self.figure.add_axes((0.12, 0.158, 0.45, 0.03)), level.label, level.lowest,
                                   max(level.highest, level.lowest + 1e-6), valinit=level.start, valfmt="%.3g")
         self.writer = Button(self.figure.add_axes((0.66, 0.156, 0.14, 0.034)), "Write a set")
-        self.told = self.figure.text(0.81, 0.173, "", va="center", fontsize=8)
+        self.told = self.figure.text(0.81, 0.173, "", va="center", fontsize=7)
         self.levelSlider.on_changed(lambda value: self.draw())
         self.writer.on_clicked(lambda event: self.write())
 
     def write(self) -> None:
         """Write a set with the threshold that the slider is at."""
         assert self.level is not None
-        self.told.set_text(self.level.write(float(self.levelSlider.val)))
+        self.told.set_text(self.level.write(float(self.levelSlider.val)).replace(": ", ":\n"))
         self.figure.canvas.draw_idle()
 
     def _moveLevel(self) -> None:
@@ -93,6 +95,9 @@ class SliceBrowser(FigureView):
         self.number = number % len(self.entries)
         name, opener = self.entries[self.number]
         self.stack: SliceStack = opener()
+        # what a tomogram does not have is not offered
+        self.checks[MASK].ax.set_visible(self.stack.mask is not None)
+        self.checks[PARTICLES].ax.set_visible(len(self.stack.points) > 0)
         self.label.set_text(f"{name}  ({self.number + 1} of {len(self.entries)})")
         self.turn(self.axis)
 

@@ -144,7 +144,7 @@ def scoreWindow(project: Any, run: Any, coordinates: Any) -> ScoreWindow:
 def scoreLevel(project: Any, run: Any, coordinates: Any) -> Level:
     """A threshold of the scores to move over the slices, which writes a selection."""
     scores = [item.getScore() or 0.0 for item in coordinates.iterItems()]
-    return Level("score from", min(scores), max(scores), min(scores), False, _selection(project, run, coordinates))
+    return Level("score", min(scores), max(scores), min(scores), False, _selection(project, run, coordinates))
 
 
 def _selection(project: Any, run: Any, coordinates: Any) -> Callable[[float], str]:

@@ -42,4 +42,4 @@ class CryoEtSegSegmentMembranesViewer(ProtocolViewer):
             return launched(self.getProject(), ProtCryoEtSegThresholdMembranes, f"membranes from {threshold:.3g}", self.protocol,
                             probabilities, "inProbabilities", threshold=threshold, smallestComponent=self.protocol.smallestComponent.get())
 
-        return Level("probability from", 0.01, 0.99, self.protocol.threshold.get(), True, write)
+        return Level("probability", 0.01, 0.99, self.protocol.threshold.get(), True, write)

@@ -77,6 +77,7 @@ def test_a_level_moves_the_mask_and_hands_over_its_value():
         window.levelSlider.set_val(value)
         covered.append(sum(int(stack.plane("z", z).mask.sum()) for z in range(4)))
     assert covered == [int((values >= np.float32(value)).sum()) for value in (0.2, 0.5, 0.9)]
+    assert [window.checks[name].ax.get_visible() for name in ("mask", "particles")] == [True, False]
     window.write()
     assert (written, window.told.get_text()) == ([pytest.approx(0.9)], "done")
     window.close()
@@ -93,7 +94,7 @@ def test_a_threshold_of_probabilities_writes_masks_without_the_network(project, 
     with in_process(project):
         window.write()
     made = latest(project, ProtCryoEtSegThresholdMembranes)
-    assert window.told.get_text() == "launched: membranes from 0.3"
+    assert window.told.get_text() == "launched:\nmembranes from 0.3"
     assert made.inProbabilities.getObjValue().getObjId() == run.getObjId()
     assert made.membraneMasks.getSize() == 2
     for mask in made.membraneMasks.iterItems():
