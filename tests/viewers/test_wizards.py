@@ -1,7 +1,7 @@
 """The previews: what they show and what they write into the form, with and without a window."""
 import numpy as np
 import pytest
-from pyworkflow.object import Pointer
+from pyworkflow.object import Pointer, String
 
 from cryoetseg import protocols, wizards
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
@@ -9,7 +9,7 @@ from cryoetseg.core.report.figures import new_figure
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.params import describe
 from cryoetseg.protocols import ProtCryoEtSegEvaluatePicking, ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegSegmentSlabs
-from cryoetseg.wizards import CryoEtSegSlabRangeWizard, CryoEtSegThresholdWizard
+from cryoetseg.wizards import CryoEtSegSlabRangeWizard, CryoEtSegThresholdWizard, preview_wizard
 from cryoetseg.wizards.preview_wizard import previewOf
 from cryoetseg.wizards.slab_preview import SlabPreview, drawRange, drawThreshold
 
@@ -85,6 +85,33 @@ def protocol(sets):
 def test_the_first_tomogram_is_previewed(protocol):
     made = previewOf(protocol)
     assert (made.name, made.volume.shape, made.voxelSize, made.contrast) == ("TS_1", (12, 20, 28), 10.0, "dark")
+
+
+@pytest.mark.parametrize(("picked", "shown"), [("TS_2", ["TS_2"]), (None, [])])
+def test_any_tomogram_of_the_set_can_be_looked_at(protocol, monkeypatch, picked, shown):
+    """The window lists all; one that was closed without a choice opens no preview."""
+    offered, previewed = [], []
+
+    class Listing:
+        def __init__(self, parent, title, provider, *texts):
+            offered.extend(item.get() for item in provider.getObjects())
+            self.values = [String(picked)] if picked else []
+
+    class Form:
+        root = None
+
+        def setVar(self, name, value):
+            setattr(self, name, value)
+
+    monkeypatch.setattr(preview_wizard, "ListDialog", Listing)
+    wizard = CryoEtSegSlabRangeWizard()
+    monkeypatch.setattr(wizard, "choose", lambda parent, run, preview: previewed.append(preview.name) or {"zStart": 3})
+    form = Form()
+    form.protocol = protocol
+    wizard.show(form)
+    assert offered == ["TS_1", "TS_2"]
+    assert previewed == shown
+    assert getattr(form, "zStart", None) == (3 if shown else None)
 
 
 def test_without_input_the_message_says_what_to_do():
