@@ -68,7 +68,7 @@ class Tour:
         hands.press(TEMPLATE, "Row", "Workflow templates", times=2)
         first, end = sample.slices.split(":")
         values = {"Folder of the tomograms": sample.file.parent, "Pattern of the files": sample.file.name, "Voxel size": sample.voxel_size,
-                  "First slice": first, "End slice": end, "Particle diameter (A)": DIAMETER, "Particle diameter for": DIAMETER}
+                  "First slice": first, "Last slice": int(end) - 1, "Particle diameter (A)": DIAMETER, "Particle diameter for": DIAMETER}
         for label, value in values.items():
             hands.fill(label, value, CUSTOMIZER)
         hands.move(CUSTOMIZER, 500, 200)
@@ -197,10 +197,10 @@ class Tour:
         self.finish(label)
 
     def shorten(self) -> None:
-        """Fill in the number of iterations, where the command line has one."""
+        """Fill in the number of steps, where the command line has one."""
         if self.iterations:
             self.hands.press("Training", "Tab", FORM)
-            self.hands.fill("Iterations", self.iterations, FORM)
+            self.hands.fill("Steps", self.iterations, FORM)
 
     def logged(self) -> bool:
         """Whether a training has some lines in its table."""
