@@ -1,10 +1,11 @@
 """Tomograms as they really are: what borders, empty corners, gold, hot voxels and constant slices cost each method.
 
-    python benchmarks/as_they_are.py [--seeds 3] [--side 192] [--cleaning auto off] [--membranes MODEL] [--picker MODEL]
+    python benchmarks/as_they_are.py [--seeds 3] [--side 192] [--cleaning auto off] [--membranes MODEL]
 
 Simulated tomograms of 40 x SIDE x SIDE voxels of 10 A, SNR 0.3, spoilt in one way a row. Membrane Dice / particle F1 (10 voxels, 1 to 1,
 particles of half to twice the sought diameter) in slices 8 to 32 of ``segment slabs`` and of ``pick dog`` (as many picks as there are
-particles), and with models of ``segment membranes`` and ``pick deepet``. The truth is that of the voxels that are left.
+particles), and of ``segment membranes`` and ``pick deepet`` with the general models, which are what ``pipeline`` applies at its defaults.
+The truth is that of the voxels that are left.
 """
 from __future__ import annotations
 
@@ -22,16 +23,19 @@ from cryoetseg.core.foundation.backbone import load_backbone
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.metrics.picking import precision_recall_f1
 from cryoetseg.core.metrics.segmentation import dice
+from cryoetseg.core.models.shelf import model_folder
 from cryoetseg.core.picking.apply import pick
 from cryoetseg.core.picking.params import DogParameters
 from cryoetseg.core.runtime.job import InputFile
 from cryoetseg.core.simulation.apply import simulate
 from cryoetseg.core.simulation.params import SimulationParameters
 from cryoetseg.core.simulation.tomogram import SimulatedTomogram
+from cryoetseg.core.students.centres.model import load_centres
+from cryoetseg.core.students.centres.picks import centre_picks
 from cryoetseg.core.students.membranes.apply import segment_membranes
 from cryoetseg.core.students.membranes.network import load_membrane_model
-from cryoetseg.core.students.picker.apply import pick_particles
-from cryoetseg.core.students.picker.model import load_picker
+from cryoetseg.core.students.picker.params import PickDeepetParameters
+from cryoetseg.core.students.volumes import volume_from_array
 from cryoetseg.core.volumes.header import VolumeHeader
 from cryoetseg.core.volumes.io import Volume, write_volume
 
@@ -107,8 +111,8 @@ class Method:
     def __init__(self, arguments: argparse.Namespace, cleaning: str) -> None:
         self.slabs = SegmentSlabsParameters(cleaning=cleaning, particle_diameter=DIAMETER)
         self.backbone = load_backbone("cryoet-tiny", "", torch.device("cpu"))
-        self.membranes = load_membrane_model(arguments.membranes) if arguments.membranes else None
-        self.picker = load_picker(arguments.picker) if arguments.picker else None
+        self.membranes = load_membrane_model(arguments.membranes or model_folder("general", "membranes"))
+        self.picker = load_centres(model_folder("general", "picker"))
         self.cleaning = cleaning
 
     def results(self, volume: np.ndarray, count: int) -> dict[str, tuple[np.ndarray | None, np.ndarray | None]]:
@@ -117,10 +121,11 @@ class Method:
         mask = np.zeros(volume.shape, bool)
         mask[FIRST:LAST] = found.membranes
         results = {"segment slabs": (mask, found.particles.zyx + np.array([FIRST, 0, 0])), "pick dog": (None, self._dog(volume, count))}
-        if self.membranes:
+        if self.cleaning == "auto":  # the models have no other way
             results["segment membranes"] = (segment_membranes(volume, VOXEL_SIZE, self.membranes).mask > 0, None)
-        if self.picker:
-            results["pick deepet"] = (None, pick_particles(volume, VOXEL_SIZE, self.picker).zyx)
+            p = PickDeepetParameters(diameter_min=DIAMETER / 2, diameter_max=2 * DIAMETER)
+            found_by_network = centre_picks(volume_from_array("spoilt", volume, VOXEL_SIZE), self.picker, p, torch.device("cpu"))
+            results["pick deepet"] = (None, found_by_network.zyx)
         return results
 
     def _dog(self, volume: np.ndarray, count: int) -> np.ndarray:
@@ -157,7 +162,6 @@ def main() -> None:
     parser.add_argument("--cleaning", nargs="+", default=["auto", "off"], choices=["auto", "off"])
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--membranes", type=Path, help="folder of a trained membrane model")
-    parser.add_argument("--picker", type=Path, help="folder of a trained picker")
     arguments = parser.parse_args()
     size = {"size_z": 40, "size_y": arguments.side, "size_x": arguments.side}
     truths = [simulate(SimulationParameters(voxel_size=VOXEL_SIZE, snr=0.3, **size), FIRST_SEED + seed) for seed in range(arguments.seeds)]

@@ -24,7 +24,6 @@ from .solvers import picture_eigenvectors
 
 FIT_SLABS = 8  # slabs, evenly spread, from which the joint eigenvectors are computed
 FIT_TOKENS = 200_000
-MOSTLY = 0.5  # share of sample in a token from which on it helps to fit
 
 
 @dataclass(frozen=True)
@@ -75,9 +74,7 @@ def _joint_canvases(plan: CanvasPlan, slabs: Sequence[int]) -> Iterator[SlabCanv
     sample = [slabs[index] for index in np.unique(np.linspace(0, len(slabs) - 1, min(FIT_SLABS, len(slabs))).astype(int))]
     features = np.concatenate([_flat(_look(plan, z).features) for z in track(sample, "fitting eigenvectors")])
     intensity = np.concatenate([_window_intensity(plan, z).ravel() for z in sample])
-    shown = np.flatnonzero(np.concatenate([_window_shares(plan, plan.pictures.valid(z)).ravel() for z in sample]) > MOSTLY)
-    shown = shown if len(shown) else np.arange(len(features))
-    chosen = shown[numpy_generator(plan.seed, "fit").permutation(len(shown))[:FIT_TOKENS]]
+    chosen = numpy_generator(plan.seed, "fit").permutation(len(features))[:FIT_TOKENS]
     basis = fit_basis(features[chosen], min(plan.parameters.eigenvectors, features.shape[1]))
     projection = fit_projection(basis.maps(features[chosen])[:, : plan.parameters.eigenimages], intensity[chosen])
     return (_joint_canvas(plan, basis, projection, z) for z in track(slabs, "slabs"))
@@ -114,13 +111,9 @@ def _look(plan: CanvasPlan, z: int) -> Look:
 
 def _window_intensity(plan: CanvasPlan, z: int) -> np.ndarray:
     """Local grey value of every token of every window (windows, tokens, tokens)."""
-    return _window_shares(plan, plan.pictures.intensity(z))
-
-
-def _window_shares(plan: CanvasPlan, image: np.ndarray) -> np.ndarray:
-    """Mean of ``image`` (y, x) in every token of every window (windows, tokens, tokens)."""
+    image = plan.pictures.intensity(z)
     tokens = plan.backbone.tokens - 2 * plan.frame.border_tokens
-    return np.stack([token_intensity(image.astype(np.float32), window, tokens) for window in plan.frame.windows])
+    return np.stack([token_intensity(image, window, tokens) for window in plan.frame.windows])
 
 
 def _flat(features: np.ndarray) -> np.ndarray:
