@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.card import ModelCard, load_model, save_model
+from ..models.card import ModelCard, length, load_model, reading_card, save_model
 from ..runtime.errors import ParameterError, WeightsError
 from .data import Particles
 from .diffusion import NoiseSchedule
@@ -63,13 +63,17 @@ def generator_card(particles: Particles, parameters: TrainGeneratorParameters, s
 def load_generator(folder: str | Path) -> Generator:
     """Read a model folder, named by itself or by the output folder that holds it. Raises ``WeightsError``."""
     network, card = load_model(folder, _build)
-    try:
+    with reading_card(folder):
         training = card.training
-        schedule, box = NoiseSchedule(**training["diffusion"]), int(training["box_px"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"the card in {folder} does not tell the diffusion: {error!r}", "a folder written by train") from error
-    return Generator(network, schedule, [card.classes[number] for number in sorted(card.classes)], box, card.voxel_size, card.contrast,
-                     training.get("class_dropout", 0) > 0, np.array(training.get("positions_zyx", []), dtype=np.float32).reshape(-1, 3))
+        schedule, box = NoiseSchedule(**training["diffusion"]), int(length(training["box_px"], "the box", 1))
+        kept = schedule.kept().numpy()
+        if not ((kept > 0) & (kept < 1)).all() or len(card.classes) != network.condition.class_.in_features:
+            raise ValueError(f"{schedule} with {len(card.classes)} classes")
+        positions = np.array(training.get("positions_zyx", []), dtype=np.float32).reshape(-1, 3)
+        if not np.isfinite(positions).all():
+            raise ValueError("positions_zyx are no numbers")
+        return Generator(network, schedule, [card.classes[number] for number in sorted(card.classes)], box, card.voxel_size, card.contrast,
+                         training.get("class_dropout", 0) > 0, positions)
 
 
 def _build(card: ModelCard) -> ConditionalUNet3d:

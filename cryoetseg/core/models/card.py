@@ -4,7 +4,9 @@ Data only: nothing in the folder is ever run. The network is built by this progr
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -15,12 +17,13 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ..runtime.checksums import sha256
-from ..runtime.errors import InputError, OutputError, WeightsError
+from ..runtime.errors import InputError, OutputError, WeightsError, is_out_of_memory
 from ..runtime.files import atomic_folder, read_json, write_text
 from ..runtime.job import MODEL_CARD, model_folder
 from ..runtime.record import versions
 
 WEIGHTS, CARD = "model.safetensors", MODEL_CARD
+LARGEST_LENGTH = 10_000.0  # Angstrom
 Network = TypeVar("Network", bound=nn.Module)
 Tensor = torch.Tensor
 
@@ -38,7 +41,7 @@ class ModelCard(BaseModel):
     method: str
     network: str
     network_parameters: dict[str, Any] = Field(default_factory=dict)
-    voxel_size: float = Field(gt=0)
+    voxel_size: float = Field(gt=0, le=LARGEST_LENGTH, allow_inf_nan=False)
     contrast: Literal["dark", "bright"] = "bright"
     normalisation: str
     classes: dict[int, str] = Field(default_factory=dict)
@@ -76,7 +79,8 @@ def load_model(folder: str | Path, build: Callable[[ModelCard], Network]) -> tup
     folder = model_folder(folder)
     card = read_card(folder)
     state = _verified_weights(folder, card)
-    network = build(card)
+    with reading_card(folder):
+        network = build(card)
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
@@ -96,6 +100,26 @@ def read_card(folder: str | Path) -> ModelCard:
     except ValidationError as error:
         fields = "; ".join(".".join(map(str, item["loc"])) + f": {item['msg']}" for item in error.errors())
         raise WeightsError(f"{folder / CARD} is damaged or of another version: {fields}", "a card written by this program") from error
+
+
+@contextmanager
+def reading_card(folder: str | Path) -> Iterator[None]:
+    """Within the block a card that lacks something, or says what cannot be, raises ``WeightsError``."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
+        told = f"it does not tell {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:300]
+        raise WeightsError(f"the card in {folder} is damaged or was edited: {told}", "a card written by this program",
+                           "copy the folder again or train again") from error
+
+
+def length(value: Any, what: str, lowest: float = 0.0) -> float:
+    """``value`` of a card as Angstrom or voxels above ``lowest``; raises ``ValueError``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not lowest < value <= LARGEST_LENGTH:
+        raise ValueError(f"{what} is {value!r}")
+    return float(value)
 
 
 def _verified_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:

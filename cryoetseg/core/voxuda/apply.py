@@ -9,7 +9,7 @@ from scipy.special import expit
 
 from ..inference.network import network_function
 from ..inference.tiled import TileFunction, apply_tiled
-from ..models.card import ModelCard, load_model
+from ..models.card import ModelCard, length, load_model, reading_card
 from ..runtime.device import choose_device
 from ..runtime.errors import JobError, WeightsError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
@@ -24,7 +24,7 @@ from ..volumes.resampling import resample, resample_into, resample_to_shape, res
 from ..volumes.streaming import temporary_volume
 from .data import Entry, as_read, boxed, check_alike, find_entries, read_mask
 from .evaluate import sample_scores, summarised
-from .network import NETWORK, VoxResNet
+from .network import DIVISOR, NETWORK, VoxResNet
 from .params import SegmentSubtomogramsParameters
 
 ALIKE = 0.05  # relative difference of voxel sizes up to which the network is applied as it is
@@ -37,7 +37,10 @@ class VoxUdaModel:
         self.network, self.card = load_model(folder, _build)
         self.device = choose_device(device)
         self.network.to(self.device)
-        self.size = int(self.card.network_parameters["size"])
+        with reading_card(folder):
+            self.size = int(length(self.card.network_parameters["size"], "the side of a subtomogram", 7))
+            if self.size % DIVISOR:
+                raise ValueError(f"the side of a subtomogram is {self.size}")
         self._logits = network_function(self.network, self.device)
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:

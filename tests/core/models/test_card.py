@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from cryoetseg.core.models.card import CARD, WEIGHTS, ModelCard, load_model, read_card, save_model
+from cryoetseg.core.models import card as card_module
+from cryoetseg.core.models.card import CARD, WEIGHTS, ModelCard, length, load_model, read_card, save_model
 from cryoetseg.core.runtime.errors import OutputError, WeightsError
+from cryoetseg.core.students.centres.model import load_centres
+from cryoetseg.core.students.membranes.network import load_membrane_model
+from cryoetseg.core.students.picker.model import NETWORK, load_picker
+from cryoetseg.core.students.picker.model import build_network as build_picker
 
 CARD_OF_TEST = ModelCard(method="test", network="linear", network_parameters={"inputs": 3}, voxel_size=10.0, normalisation="standardise")
 
@@ -107,3 +114,65 @@ def test_a_failed_write_leaves_the_earlier_model(folder: Path, monkeypatch: pyte
         save_model(folder, build(CARD_OF_TEST), CARD_OF_TEST)
     assert (folder / WEIGHTS).read_bytes() == before
     assert list(folder.parent.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("parameters", [{}, {"inputs": None}, {"inputs": "three"}, {"inputs": [1]}, {"inputs": -1}])
+def test_an_edited_card_is_one_clear_error(folder: Path, parameters: dict) -> None:
+    card = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps({**card, "network_parameters": parameters}))
+    with pytest.raises(WeightsError, match="damaged or was edited"):
+        load_model(folder, build)
+
+
+@pytest.mark.parametrize("value", [0, -1, None, "5", True, float("nan"), float("inf"), 1e30, [1]])
+def test_a_length_of_a_card_is_a_positive_number_of_angstrom(value: object) -> None:
+    assert length(5, "the diameter") == 5.0
+    with pytest.raises(ValueError, match="the diameter is"):
+        length(value, "the diameter")
+
+
+@pytest.mark.parametrize("voxel_size", [0, -1, 1e30, "NaN"])
+def test_a_voxel_size_that_cannot_be_is_refused(folder: Path, voxel_size: object) -> None:
+    card = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps({**card, "voxel_size": voxel_size}))
+    with pytest.raises(WeightsError, match="voxel_size"):
+        read_card(folder)
+
+
+def _edited(folder: Path, shipped: str, path: tuple[str, ...], value: object) -> Path:
+    model = shutil.copytree(Path(card_module.__file__).parent / "shipped" / shipped, folder / "model")
+    card = inner = json.loads((model / CARD).read_text())
+    for name in path[:-1]:
+        inner = inner[name]
+    inner[path[-1]] = value
+    (model / CARD).write_text(json.dumps(card))
+    return model
+
+
+@pytest.mark.parametrize(("path", "value"), [
+    (("finest",), 0), (("finest",), "8"), (("coarsest",), 1), (("coarsest",), None), (("calibration",), None), (("calibration",), {"x": 1}),
+    (("calibration", "slope"), 0), (("calibration", "slope"), "a"), (("calibration", "offset"), float("nan"))])
+def test_an_edited_card_of_a_network_of_centres_is_refused(tmp_path: Path, path: tuple[str, ...], value: object) -> None:
+    with pytest.raises(WeightsError, match="damaged or was edited"):
+        load_centres(_edited(tmp_path, "general-particles", ("network_parameters", *path), value))
+
+
+@pytest.mark.parametrize(("path", "value"), [
+    (("working_range",), None), (("working_range",), [8]), (("working_range",), [36, 8]), (("working_range",), [0, 36]),
+    (("working_factors",), []), (("working_factors",), [0]), (("working_factors",), None), (("working_factors",), ["a"])])
+def test_an_edited_card_of_a_membrane_model_is_refused(tmp_path: Path, path: tuple[str, ...], value: object) -> None:
+    with pytest.raises(WeightsError, match="damaged or was edited"):
+        load_membrane_model(_edited(tmp_path, "general-membranes", ("network_parameters", *path), value))
+
+
+@pytest.mark.parametrize("change", [{"diameters": [0]}, {"diameters": [100, 100]}, {"diameters": None}, {"labels_px": [0]},
+                                    {"labels_px": ["a"]}, {"label": "cube"}])
+def test_an_edited_card_of_a_picker_is_refused(tmp_path: Path, change: dict) -> None:
+    training = {"label": "sphere", "diameters": [100.0], "labels_px": [5]}
+    card = ModelCard(method="picker", network=NETWORK, network_parameters={"outputs": 1, "width": 4}, voxel_size=10.0,
+                     normalisation="standardise", classes={1: "particle"}, training=training)
+    save_model(tmp_path / "sound", build_picker(1, 4), card)
+    assert load_picker(tmp_path / "sound").diameters == (100.0,)
+    save_model(tmp_path / "edited", build_picker(1, 4), card.model_copy(update={"training": {**training, **change}}))
+    with pytest.raises(WeightsError, match="damaged or was edited"):
+        load_picker(tmp_path / "edited")

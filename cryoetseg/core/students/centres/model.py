@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...models.card import ModelCard, load_model
+from ...models.card import ModelCard, length, load_model, reading_card
 from ...models.centre_unet3d import CHANNELS, CentreUNet3d
 from ...runtime.errors import WeightsError
 from ...runtime.seeds import stream_seed
@@ -79,11 +79,13 @@ def load_centres(folder: str | Path) -> CentreModel:
     """Read a model folder. Raises :class:`WeightsError` for another or a damaged model."""
     network, card = load_model(folder, _build)
     values = card.network_parameters
-    try:
-        return CentreModel(network, float(values["finest"]), float(values["coarsest"]), Calibration(**values["calibration"]))
-    except (KeyError, TypeError, ValueError) as error:
-        raise WeightsError(f"the card in {folder} does not tell {error}", "finest, coarsest and calibration",
-                           "name a model made by train general or started from one") from error
+    with reading_card(folder):
+        finest = length(values["finest"], "the finest voxel size")
+        coarsest = length(values["coarsest"], "the coarsest voxel size")
+        calibration = Calibration(**{name: float(value) for name, value in values["calibration"].items()})
+        if coarsest < finest or not np.isfinite(list(asdict(calibration).values())).all() or calibration.slope <= 0:
+            raise ValueError(f"voxel sizes {finest} to {coarsest} A, {calibration}")
+        return CentreModel(network, finest, coarsest, calibration)
 
 
 def _build(card: ModelCard) -> CentreUNet3d:

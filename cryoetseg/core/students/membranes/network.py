@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ...models.card import ModelCard, load_model
+from ...models.card import ModelCard, length, load_model
 from ...models.membrane_unet3d import OUTPUTS, MembraneUNet3d
 from ...models.unet2d import UNet2d
 from ...runtime.errors import WeightsError
@@ -75,4 +75,8 @@ def _build(card: ModelCard) -> UNet2d | MembraneUNet3d:
     if card.method != METHOD or not known or card.normalisation not in ("volume", "slice") or not fits:
         raise WeightsError(f"a model of the method '{card.method}' with the network '{card.network}'",
                            f"{METHOD} with {NETWORK} or {VOLUME_NETWORK}", "name a folder written by the training of membranes")
+    if "working_range" in card.network_parameters:
+        low, high = (length(value, "an end of the working range") for value in card.network_parameters["working_range"])
+        if high < low or not [length(value, "a working factor") for value in card.network_parameters["working_factors"]]:
+            raise ValueError(f"the working range is {low} to {high} A")
     return build_volume_network() if card.network == VOLUME_NETWORK else build_network(int(inputs))  # type: ignore[arg-type]

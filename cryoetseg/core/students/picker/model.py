@@ -3,11 +3,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
-from ...models.card import ModelCard, load_model
+from ...models.card import ModelCard, length, load_model, reading_card
 from ...models.residual_unet3d import CHANNELS, ResidualUNet3d
 from ...runtime.errors import WeightsError
 from ...runtime.seeds import stream_seed
@@ -63,19 +63,18 @@ def picker_model(network: Any, classes: ParticleClasses, voxel_size: float, para
 def load_picker(folder: str | Path) -> PickerModel:
     """Read a model folder, ``OUT`` of a training or ``OUT/model``. Raises :class:`WeightsError` for another or a damaged model."""
     network, card = load_model(folder, _build)
-    try:
+    with reading_card(folder):
         training = card.training
-        return PickerModel(network, card.network_parameters["width"], card.voxel_size, training["label"], tuple(card.classes),
-                           tuple(card.classes.values()), tuple(training["diameters"]), tuple(training["labels_px"]))
-    except KeyError as error:
-        raise WeightsError(f"the card in {folder} does not tell {error}", "a folder written by train picker") from error
+        diameters = tuple(length(value, "a particle's diameter") for value in training["diameters"])
+        labels_px = tuple(int(length(value, "a label's diameter", 0.5)) for value in training["labels_px"])
+        if not len(card.classes) == len(diameters) == len(labels_px) or training["label"] not in get_args(LabelKind):
+            raise ValueError(f"{len(card.classes)} classes, {len(diameters)} diameters, {len(labels_px)} labels '{training['label']}'")
+        return PickerModel(network, int(card.network_parameters["width"]), card.voxel_size, training["label"], tuple(card.classes),
+                           tuple(card.classes.values()), diameters, labels_px)
 
 
 def _build(card: ModelCard) -> ResidualUNet3d:
     if card.method != "picker" or card.network != NETWORK:
         raise WeightsError(f"this is a model of '{card.method}' with the network '{card.network}'", f"'picker' with '{NETWORK}'",
                            "name the folder that train picker wrote")
-    try:
-        return build_network(int(card.network_parameters["outputs"]), int(card.network_parameters["width"]))
-    except (KeyError, ValueError) as error:
-        raise WeightsError(f"the card does not tell the network's size: {error}", "outputs and width") from error
+    return build_network(int(card.network_parameters["outputs"]), int(card.network_parameters["width"]))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ...models.card import ModelCard, load_model
+from ...models.card import ModelCard, load_model, reading_card
 from ...models.deepfinder import DeepFinderNet
 from ...runtime.errors import WeightsError
 
@@ -34,7 +34,11 @@ class SegmenterModel:
 def load_segmenter(folder: str | Path) -> SegmenterModel:
     """Read a trained segmenter; ``folder`` is its model folder or the folder of the training. Raises ``WeightsError``."""
     network, card = load_model(folder, _build)
-    return SegmenterModel(network, card)
+    model = SegmenterModel(network, card)
+    with reading_card(folder):
+        if min(model.object_voxels.values(), default=1) < 1 or not set(model.object_voxels) <= set(range(1, model.classes + 1)):
+            raise ValueError(f"objects of {model.object_voxels} voxels")
+    return model
 
 
 def with_first_weights(network: DeepFinderNet) -> DeepFinderNet:
