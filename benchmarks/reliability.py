@@ -1,29 +1,33 @@
 """What goes wrong under kills, crafted names, simultaneous runs, full disks and little memory: the table of docs/reliability.md.
 
-    python benchmarks/reliability.py --seed 1 [--kills 100] [--pairs 20] [--write]
+    python benchmarks/reliability.py --seed 1 [--kills 40] [--pairs 10] [--disks 20] [--memory 8] [--mutations 8000] [--jobs 60] [--write]
 
 Each row is one kind of trouble: how often it was tried, how often the engine bore it, and what went wrong: a wrong result with exit 0, an
 untyped end, a lost result, a file outside of the output folder. ``--write`` puts the table into docs/reliability.md. Mutated files and
-batches have programs of their own beside this one (``reliability_formats.py``, ``reliability_batch.py``), whose rows are taken over with
-``--formats`` and ``--batch FOLDER``. The exit code is the number of failures, at most 1.
+batches are made by the programs beside this one (``reliability_formats.py``, ``reliability_batch.py``), which do more when called alone.
+A count of 0 leaves a row out. The exit code is the number of failures, at most 1.
 """
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import random
+import re
 import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import reliability_formats
 
 from cryoetseg.core.picking.apply import run as pick
 from cryoetseg.core.runtime.checksums import sha256
@@ -37,6 +41,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
 START, END = "<!-- table -->", "<!-- end of table -->"
 WRONG, UNTYPED, LOST, OUTSIDE = FAILURES = ("wrong with exit 0", "untyped", "lost", "outside")
+COUNTS = {"kills": 40, "pairs": 10, "disks": 20, "memory": 8, "mutations": 8000, "jobs": 60}
+KILLED_WORKERS = 4
 VOLUMES, PLANES, SIDE = 3, 24, 48
 BUSY, TYPED = 9, range(1, 10)  # exit codes of the engine's own errors
 NAMES = ["TS_01", "data_001", "001", "1.10", "1.1", "1e5", "_x", "#1", "a#b", "NA", "nan", "O'Neil", 'say "aye"', "data_7", "loop_",
@@ -214,15 +220,30 @@ def little_memory(folder: Path, count: int, rng: random.Random) -> Row:
     return row
 
 
-TROUBLES: list[Callable[[Path, int, random.Random], Row]] = [kills, simultaneous, crafted_names, full_disks, little_memory]
+def arrays(folder: Path, count: int, rng: random.Random) -> Row:
+    """A batch served by two workers that are killed now and then: each job done once."""
+    words = [str(Path(__file__).with_name("reliability_batch.py")), "--out", str(folder / "batch"), "--jobs", str(count),
+             "--kills", str(min(KILLED_WORKERS, count - 1)), "--seed", str(rng.randrange(2**16)), "--executors", "local"]  # fmt: skip
+    told = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"(\d+) workers killed \| (\d+) done once, (\d+) lost, (\d+) twice", told)
+    if found is None:
+        raise RuntimeError(f"reliability_batch.py printed {told!r}")
+    killed, _, lost, twice = map(int, found.groups())
+    return Row(f"jobs of a batch, {killed} of its workers killed", count, Counter({LOST: lost, WRONG: twice}))
 
 
-def beside(program: str, *options: str) -> str:
-    """What a program beside this one prints, for the page."""
-    path = Path(__file__).with_name(program)
-    if not path.exists():
-        return f"`benchmarks/{program}` is not here."
-    return subprocess.run([sys.executable, str(path), *options], capture_output=True, text=True, check=False).stdout.strip()
+def mutations(folder: Path, count: int, seed: int) -> list[Row]:
+    """Damaged files of every format, a row each."""
+    logging.disable(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    counts = reliability_formats.run(count, seed, folder)
+    for name, made in counts.items():
+        for text, times in made.untyped.most_common():
+            sys.stderr.write(f"{name}: {times} x {text}\n")
+    return [Row(f"mutated files: {name}", made.tried, Counter({UNTYPED: made.untyped.total()})) for name, made in counts.items()]
+
+
+TROUBLES: list[Callable[[Path, int, random.Random], Row]] = [kills, simultaneous, crafted_names, full_disks, little_memory, arrays]
 
 
 def table_of(rows: list[Row]) -> str:
@@ -235,23 +256,18 @@ def main() -> int:
     """Run the rows asked for and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--pairs", type=int, default=20)
-    parser.add_argument("--disks", type=int, default=20)
-    parser.add_argument("--memory", type=int, default=10)
+    for name, count in COUNTS.items():
+        parser.add_argument(f"--{name}", type=int, default=count)
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
-    parser.add_argument("--formats", type=int, default=0, metavar="MUTATIONS", help="also run reliability_formats.py")
-    parser.add_argument("--batch", metavar="FOLDER", help="also run reliability_batch.py in this folder")
     options = parser.parse_args()
-    counts = dict(zip(TROUBLES, (options.kills, options.pairs, 1, options.disks, options.memory)))
+    counts = dict(zip(TROUBLES, (options.kills, options.pairs, 1, options.disks, options.memory, options.jobs)))
     with tempfile.TemporaryDirectory() as name:
         rows = [trouble(Path(name), counts[trouble], random.Random(f"{options.seed} {trouble.__name__}"))
                 for trouble in TROUBLES if counts[trouble]]
+    if options.mutations:
+        with tempfile.TemporaryDirectory() as name:
+            rows += mutations(Path(name), options.mutations, options.seed)
     text = table_of(rows)
-    if options.formats:
-        text += "\n\n" + beside("reliability_formats.py", "--mutations", str(options.formats), "--seed", str(options.seed))
-    if options.batch:
-        text += "\n\n" + beside("reliability_batch.py", "--out", options.batch, "--seed", str(options.seed))
     sys.stdout.write(text + "\n")
     if options.write:
         page = PAGE.read_text(encoding="utf-8")
