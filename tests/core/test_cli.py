@@ -293,3 +293,16 @@ def test_a_lack_of_memory_is_told_as_such_whatever_error_it_became(capsys):
     application.command()(fails)
     assert cli.exit_code_of(application, [], "cryoetseg") == 5
     assert "out of memory: a.mrc cannot be read" in capsys.readouterr().err
+
+
+def test_info_reads_a_list_counted_from_the_centre_with_its_tomogram(call, tomogram, tmp_path):
+    columns = "".join(f"_rlnCenteredCoordinate{axis}Angst\n" for axis in "XYZ")
+    (tmp_path / "relion.star").write_text(
+        "data_optics\n_rlnOpticsGroup 1\n_rlnTomoTiltSeriesPixelSize 2.5\n\n"
+        f"data_particles\n\nloop_\n_rlnTomoName\n{columns}_rlnOpticsGroup\nTS_01 -180 -190 -80 1\n")
+    code, _, told = call("info", tmp_path / "relion.star")
+    assert code == 2
+    assert "--tomogram" in told
+    code, shown, _ = call("info", tmp_path / "relion.star", "--tomogram", tomogram, "--json")
+    assert code == 0
+    np.testing.assert_allclose(json.loads(shown)["lowest_zyx"], [4, 5, 6], atol=1e-6)

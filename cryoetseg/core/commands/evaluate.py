@@ -10,7 +10,7 @@ import typer
 
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
-from .options import Settings, VoxelSizeOption, with_settings
+from .options import Settings, SizeOption, VoxelSizeOption, with_settings
 from .running import build_job, input_file, run_and_show
 
 app = command_group("Score a result against a truth.")
@@ -47,11 +47,12 @@ def picking(
     out: KeepOption = None,
     voxel_size: VoxelSizeOption = None,
     tilt_series_id: SeriesOption = "",
+    tomogram: SizeOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Precision, recall and F1 of particle positions, matched one to one."""
-    _evaluate("evaluate-picking", predicted, truth, out, voxel_size, settings, tilt_series_id)
+    _evaluate("evaluate-picking", predicted, truth, out, voxel_size, settings, tilt_series_id, tomogram)
 
 
 @app.command(cls=SectionedCommand)
@@ -69,10 +70,11 @@ def restoration(
 
 
 def _evaluate(method: str, predicted: Path, truth: Path, out: Optional[Path], voxel_size: Optional[float], settings: Settings,
-              series: str = "") -> None:  # fmt: skip
+              series: str = "", tomogram: Optional[Path] = None) -> None:  # fmt: skip
     inputs = [input_file(predicted, "predicted", voxel_size), input_file(truth, "truth", voxel_size)]
     if series:
         inputs = [item.model_copy(update={"tilt_series_id": series}) for item in inputs]
+    inputs += [input_file(tomogram)] if tomogram is not None else []
     if out is not None:
         run_and_show(build_job(method, inputs, out, settings), settings)
         return

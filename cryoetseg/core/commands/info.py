@@ -9,7 +9,7 @@ import typer
 
 from ..runtime.errors import InputError
 from .help import SectionedCommand, command_group
-from .options import Settings, VoxelSizeOption, with_settings
+from .options import Settings, SizeOption, VoxelSizeOption, with_settings
 from .running import print_json
 
 app = command_group()
@@ -21,11 +21,12 @@ PERCENTILES = (0.0, 0.5, 5.0, 25.0, 50.0, 75.0, 95.0, 99.5, 100.0)
 def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Volume, particle list, job.json or result.json.", show_default=False)],
     voxel_size: VoxelSizeOption = None,
+    tomogram: SizeOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Show header, checks, warnings and value distribution of a volume, or what a particle list or a record holds."""
-    content = describe_file(file, voxel_size)
+    content = describe_file(file, voxel_size, tomogram)
     if settings.as_json:
         print_json(content)
         return
@@ -34,8 +35,11 @@ def info(
             typer.echo(line)
 
 
-def describe_file(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
-    """What ``file`` is, by its suffix; raises InputError when it is damaged or of no known kind."""
+def describe_file(file: Path, voxel_size: Optional[float], tomogram: Optional[Path] = None) -> dict[str, Any]:
+    """What ``file`` is, by its suffix, a list with the size of its ``tomogram``.
+
+    Raises InputError when it is damaged or of no known kind.
+    """
     from ..volumes.io import FORMATS
     from ..volumes.names import volume_suffix
 
@@ -45,7 +49,7 @@ def describe_file(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
         return _describe_record(file)
     if file.suffix.lower() == ".em":
         return _describe_em(file, voxel_size)
-    return _describe_volume(file, voxel_size) if volume_suffix(file) in FORMATS else _describe_particles(file)
+    return _describe_volume(file, voxel_size) if volume_suffix(file) in FORMATS else _describe_particles(file, voxel_size, tomogram)
 
 
 def _is_record(file: Path) -> bool:
@@ -60,7 +64,7 @@ def _describe_em(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
         return _describe_volume(file, voxel_size)
     except InputError as not_a_volume:
         try:
-            return _describe_particles(file)
+            return _describe_particles(file, voxel_size)
         except InputError:
             raise not_a_volume from None
 
@@ -97,12 +101,17 @@ def _sample_of(data: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _describe_particles(file: Path) -> dict[str, Any]:
+def _describe_particles(file: Path, voxel_size: Optional[float], tomogram: Optional[Path] = None) -> dict[str, Any]:
     import numpy as np
 
     from ..particles.formats import read_particles
+    from ..volumes.io import read_header
 
-    table = read_particles(file)
+    if tomogram is None:
+        table = read_particles(file, voxel_size=voxel_size)
+    else:
+        header = read_header(tomogram)
+        table = read_particles(file, voxel_size=voxel_size, tomogram_shape=header.shape, tomogram_voxel_size=header.voxel_size)
     classes, counts = np.unique(table.class_id, return_counts=True)
     return {
         "file": str(file), "kind": "particles", "count": len(table),

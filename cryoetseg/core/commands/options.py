@@ -46,6 +46,11 @@ TiltSeriesIdOption = Annotated[
     typer.Option("--tilt-series-id", metavar="ID", help="Name of the tomogram's tilt series; repeat for several, in their order.",
                  show_default="the file's name"),
 ]  # fmt: skip
+SizeOption = Annotated[
+    Optional[Path],
+    typer.Option("--tomogram", metavar="FILE", help="The tomogram of a list that counts from its centre, as those of RELION 5.",
+                 show_default="not needed"),
+]  # fmt: skip
 ContrastOption = Annotated[
     str, typer.Option("--contrast", metavar="dark|bright", help="How particles and membranes look in the tomogram; microscopes give dark.")
 ]

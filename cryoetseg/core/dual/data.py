@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import skew
 
+from ..runtime.checksums import checksum, sha256
 from ..runtime.errors import InputError
+from ..runtime.files import read_json, write_json
 from ..runtime.job import InputFile
 from ..runtime.names import file_stem, name_of
 from ..volumes.cleaned import CleanedView, Cleaning
@@ -120,9 +122,25 @@ def _at_voxel_size(item: InputFile, voxel_size: float, folder: Path) -> Any:
         return volume.data
     logger.info("%s: resampled from %.4g to %.4g A", item.path, own, voxel_size)
     target = folder / f"{item.role}_{file_stem(name_of(item))}_{voxel_size:g}A.mrc"
-    if not target.exists():
+    made_from = {"source": checksum(item.path), "voxel_sizes": [own, voxel_size]}
+    if not _is_sound(target, made_from):
         write_volume(target, resample(volume.data, own, voxel_size), voxel_size)
+        write_json(_record_of(target), {**made_from, "sha256": sha256(target)})
     return open_volume(target).data
+
+
+def _record_of(copy: Path) -> Path:
+    return copy.with_suffix(".json")
+
+
+def _is_sound(copy: Path, made_from: dict[str, Any]) -> bool:
+    """Whether a resampled copy was made from this source, and is as it was written."""
+    if not (copy.exists() and _record_of(copy).exists()):
+        return False
+    try:
+        return read_json(_record_of(copy)) == {**made_from, "sha256": sha256(copy)}
+    except InputError:
+        return False
 
 
 def contrast_warnings(domain: Domain, names: Sequence[str]) -> list[str]:

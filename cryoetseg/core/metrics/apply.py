@@ -177,7 +177,7 @@ def _write_table(job: Job, name: str, table: pd.DataFrame) -> Output:
 def evaluate_picks(job: Job, pairs: list[Pair]) -> MethodOutcome:
     """Precision, recall and F1 of particle lists."""
     parameters = parameters_from(EvaluatePickingParameters, job.parameters)
-    lists, warnings = evaluate_picking.paired_lists(pairs, parameters)
+    lists, warnings = evaluate_picking.paired_lists(pairs, parameters, job.inputs_of("tomogram"))
     rows = [{"tomogram": pair.name, **evaluate_picking.scores_of(pair, parameters)._asdict()} for pair in lists]
     summary = evaluate_picking.pooled_scores(lists, parameters, numpy_generator(job.seed, "bootstrap"))
     outcome = write_scores(job, rows, {**summary, **({"tomograms": len(rows)} if len(rows) > 1 else {})})

@@ -1,6 +1,7 @@
 """Particle lists of one or many tomograms against their truths."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -11,7 +12,8 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable
 from ..runtime.errors import InputError, ParameterError
 from ..runtime.job import InputFile
-from ..runtime.names import meant, tell_apart
+from ..runtime.names import meant, name_of, tell_apart
+from ..volumes.io import read_header
 from .params import EvaluatePickingParameters
 from .picking import DetectionScores, Matching, curve_from_hits, detection_scores, hits_by_rank, match_points
 from .picking_sizes import SizedPicks, scores_by_size
@@ -28,26 +30,34 @@ class ListPair(NamedTuple):
     truth: ParticleTable
 
 
-def paired_lists(pairs: list[tuple[InputFile, InputFile]], parameters: EvaluatePickingParameters) -> tuple[list[ListPair], list[str]]:
-    """The particle lists tomogram by tomogram, within the z range, and warnings about what was assumed."""
+def paired_lists(pairs: list[tuple[InputFile, InputFile]], parameters: EvaluatePickingParameters,
+                 tomograms: Sequence[InputFile] = ()) -> tuple[list[ListPair], list[str]]:
+    """The particle lists tomogram by tomogram, within the z range, and warnings about what was assumed.
+
+    ``tomograms`` tell the sizes that lists counted from the centre need: one for all lists, or by tilt series.
+    """
+    headers = [read_header(item.path, item.voxel_size) for item in tomograms]
+    shapes = {name_of(item): header.shape for item, header in zip(tomograms, headers)}
+    size: dict[str, Any] = {"tomogram_shape": headers[0].shape if len(headers) == 1 else shapes,
+                            "tomogram_voxel_size": headers[0].voxel_size} if headers else {}
     lists: list[ListPair] = []
     warnings: list[str] = []
     for predicted_file, truth_file in pairs:
-        predicted, truth = (_read(item) for item in (predicted_file, truth_file))
+        predicted, truth = (_read(item, size) for item in (predicted_file, truth_file))
         predicted = _in_voxels_of(predicted, truth, warnings)
         told = truth_file.tilt_series_id if predicted_file.tilt_series_id == truth_file.tilt_series_id else ""
         lists += _by_tomogram(predicted, truth, truth_file.tilt_series_id, told, warnings)
     return [ListPair(item.name, _in_range(item.predicted, parameters), _in_range(item.truth, parameters)) for item in lists], warnings
 
 
-def _read(item: InputFile) -> ParticleTable:
+def _read(item: InputFile, size: dict[str, Any]) -> ParticleTable:
     """A list in voxels of the size that was given; one that knows its own is converted, not told another."""
     try:
-        own = read_particles(item.path)
+        own = read_particles(item.path, **size)
     except InputError:  # formats that need a voxel size to be read at all
-        return read_particles(item.path, voxel_size=item.voxel_size)
+        return read_particles(item.path, voxel_size=item.voxel_size, **size)
     if not own.voxel_size_is_known:
-        return read_particles(item.path, voxel_size=item.voxel_size)
+        return read_particles(item.path, voxel_size=item.voxel_size, **size)
     return own if item.voxel_size is None else own.at_voxel_size(item.voxel_size)
 
 

@@ -43,7 +43,8 @@ def shape_of(tomogram_shape: Shape | Mapping[str, Shape] | None, tilt_series_id:
     shape = tomogram_shape.get(tilt_series_id) if isinstance(tomogram_shape, Mapping) else tomogram_shape
     if shape is None:
         raise InputError(f"{path}: coordinates are counted from the centre of tomogram '{tilt_series_id}', whose size is unknown",
-                         "a tomogram size (z, y, x)", "give tomogram_shape, or read the optimisation set that names tomograms.star")
+                         "a tomogram size (z, y, x)",
+                         "name the tomogram (--tomogram), or read the optimisation set that names tomograms.star")
     return shape
 
 

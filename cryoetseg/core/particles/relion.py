@@ -218,7 +218,8 @@ def _origins(particles: pd.DataFrame, voxel_sizes: np.ndarray, path: Path) -> np
 
 def _need_voxel_size(voxel_size: float, column: str, path: Path) -> None:
     if not voxel_size > 0:
-        raise InputError(f"{path}: column {column} is in Angstrom and no pixel size is told", "a list with a pixel size", "give voxel_size")
+        raise InputError(f"{path}: column {column} is in Angstrom and no pixel size is told", "a list with a pixel size",
+                         "give it (--voxel-size)")
 
 
 def _refuse_rotated_subtomograms(particles: pd.DataFrame, path: Path) -> None:

@@ -46,6 +46,23 @@ def test_other_voxel_sizes_are_resampled(tmp_path):
     assert [view.shape for view in domain.views] == [(20, 20, 20)] * 2
 
 
+def test_a_resampled_copy_is_made_anew_for_another_source_and_where_it_is_damaged(tmp_path):
+    source, folder = tmp_path / "fine.mrc", tmp_path / "resampled"
+
+    def copy(seed):
+        write_volume(source, gaussian_filter(noise((40, 40, 40), seed), 2), 5.0)
+        open_domain([InputFile(path=str(source), role="noisy")], 16, 10.0, folder)
+        return folder / "noisy_fine_10A.mrc"
+
+    first = copy(0).read_bytes()
+    kept = copy(0).stat().st_mtime_ns
+    assert copy(0).stat().st_mtime_ns == kept  # the same is not made again
+    second = copy(1).read_bytes()
+    assert second != first
+    copy(1).write_bytes(second[:-4] + b"\0\0\0\0")
+    assert copy(1).read_bytes() == second
+
+
 def test_bad_volumes_are_told(tmp_path):
     write_volume(tmp_path / "small.mrc", noise((12, 40, 40)), 10.0)
     write_volume(tmp_path / "flat.mrc", np.ones((20, 20, 20), np.float32), 10.0)

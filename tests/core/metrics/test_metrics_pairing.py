@@ -61,3 +61,23 @@ def test_a_given_voxel_size_does_not_hide_that_two_volumes_differ(tmp_path):
         inputs.append(InputFile(path=str(tmp_path / f"{role}.mrc"), role=role, voxel_size=10.0, tilt_series_id=role))
     with pytest.raises(InputError, match="equal voxel sizes"):
         run_job(Job(method="evaluate-segmentation", inputs=inputs, output_folder=str(tmp_path / "out")))
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_list_counted_from_the_centre_is_scored_with_the_size_of_its_tomogram(tmp_path, told):
+    truth = ParticleTable.from_points([[4.0, 5.0, 6.0], [10.0, 20.0, 30.0]], voxel_size=10.0, tilt_series_id="TS_01")
+    write_particles(truth, tmp_path / "truth.csv")
+    # as RELION 5 writes it: Angstrom from the middle of 240 x 160 x 80 voxels of 2.5 A
+    rows = "".join(f"TS_01 {x * 10 - 300} {y * 10 - 200} {z * 10 - 100} 1\n" for z, y, x in truth.zyx)
+    (tmp_path / "relion.star").write_text(
+        "data_optics\n\nloop_\n_rlnOpticsGroup #1\n_rlnTomoTiltSeriesPixelSize #2\n1 2.5\n\ndata_particles\n\nloop_\n_rlnTomoName #1\n"
+        + "".join(f"_rlnCenteredCoordinate{axis}Angst #{n}\n" for n, axis in enumerate("XYZ", 2)) + "_rlnOpticsGroup #5\n" + rows)
+    write_volume(tmp_path / "TS_01.mrc", np.random.default_rng(0).normal(size=(20, 40, 60)).astype(np.float32), 10.0)
+    inputs = [InputFile(path=str(tmp_path / name), role=role) for name, role in
+              (("relion.star", "predicted"), ("truth.csv", "truth"), *([("TS_01.mrc", "tomogram")] if told else []))]
+    job = Job(method="evaluate-picking", parameters={"radius_px": 1.0}, inputs=inputs, output_folder=str(tmp_path / "out"))
+    if not told:
+        with pytest.raises(InputError, match="--tomogram"):
+            run_job(job)
+        return
+    assert run_job(job).metrics["f1"] == 1.0

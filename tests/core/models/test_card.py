@@ -158,8 +158,8 @@ def test_an_edited_card_of_a_network_of_centres_is_refused(tmp_path: Path, path:
 
 
 @pytest.mark.parametrize(("path", "value"), [
-    (("working_range",), None), (("working_range",), [8]), (("working_range",), [36, 8]), (("working_range",), [0, 36]),
-    (("working_factors",), []), (("working_factors",), [0]), (("working_factors",), None), (("working_factors",), ["a"])])
+    (("working_sizes",), None), (("working_sizes",), []), (("working_sizes",), [0]), (("working_sizes",), ["a"]),
+    (("working_sizes",), 10.0), (("working_sizes",), [10, float("nan")])])
 def test_an_edited_card_of_a_membrane_model_is_refused(tmp_path: Path, path: tuple[str, ...], value: object) -> None:
     with pytest.raises(WeightsError, match="damaged or was edited"):
         load_membrane_model(_edited(tmp_path, "general-membranes", ("network_parameters", *path), value))

@@ -36,7 +36,7 @@ def test_relion5_counts_from_the_centre(shared_data):
     path = shared_data / "metadata/relion5_project/Picks_job_picks_particles.star"
     with pytest.raises(InputError, match="voxel_size"):
         read_particles(path)
-    with pytest.raises(InputError, match="tomogram_shape"):
+    with pytest.raises(InputError, match="--tomogram"):
         read_particles(path, voxel_size=10.52)
     table = read_particles(path, voxel_size=10.52, tomogram_shape={"TS_01": (44, 136, 84), "TS_02": (44, 136, 84)})
     np.testing.assert_allclose(table.zyx[0], [11.16 / 10.52 + 22, 765.48005 / 10.52 + 68, -176.94 / 10.52 + 42])

@@ -75,8 +75,6 @@ def _build(card: ModelCard) -> UNet2d | MembraneUNet3d:
     if card.method != METHOD or not known or card.normalisation not in ("volume", "slice") or not fits:
         raise WeightsError(f"a model of the method '{card.method}' with the network '{card.network}'",
                            f"{METHOD} with {NETWORK} or {VOLUME_NETWORK}", "name a folder written by the training of membranes")
-    if "working_range" in card.network_parameters:
-        low, high = (length(value, "an end of the working range") for value in card.network_parameters["working_range"])
-        if high < low or not [length(value, "a working factor") for value in card.network_parameters["working_factors"]]:
-            raise ValueError(f"the working range is {low} to {high} A")
+    if not [length(value, "a working size") for value in card.network_parameters.get("working_sizes", [card.voxel_size])]:
+        raise ValueError("there are no working sizes")
     return build_volume_network() if card.network == VOLUME_NETWORK else build_network(int(inputs))  # type: ignore[arg-type]
