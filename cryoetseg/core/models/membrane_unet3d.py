@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from .centre_unet3d import Block
 from .shapes import check_sides
@@ -42,6 +43,15 @@ class MembraneUNet3d(nn.Module):
         for rise, block in zip(self.rise, self.decoder):
             decoded = block(torch.cat([features.pop(), rise(decoded)], dim=1))
         return voxels_from_channels(self.head(decoded))
+
+
+def membrane_logit(answers: Tensor) -> Tensor:
+    """(n, 1, z, y, x): logit of membrane in the softmax of background, membrane and filament, of the network's answers.
+
+    A microtubule's wall looks like a membrane; where the network sees a filament as well, that one takes its share.
+    """
+    membrane, filament = answers[:, MEMBRANE_OUTPUT, None].float(), answers[:, FILAMENT_OUTPUT, None].float()
+    return membrane - functional.softplus(filament)
 
 
 def voxels_from_channels(cells: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 
 from ...inference.network import network_function, slice_network_function
 from ...inference.tiled import TileFunction, apply_tiled
-from ...models.membrane_unet3d import MEMBRANE_OUTPUT
+from ...models.membrane_unet3d import membrane_logit
 from ...models.unet2d import DIVISOR
 from ...runtime.device import choose_device
 from ...runtime.errors import InputError, ParameterError
@@ -214,7 +214,7 @@ def volume_function(model: MembraneModel, device: torch.device, flips: bool = Fa
 
 
 class _VolumeProbability(torch.nn.Module):
-    """Sigmoid of the membranes' output, averaged over the four mirror images when asked."""
+    """Probability of membrane, averaged over the four mirror images when asked."""
 
     def __init__(self, network: torch.nn.Module, flips: bool) -> None:
         super().__init__()
@@ -225,8 +225,7 @@ class _VolumeProbability(torch.nn.Module):
         answers = []
         for axes in self._mirrors:
             mirrored = volumes.flip(axes).contiguous(memory_format=torch.channels_last_3d)
-            logits = self._network(mirrored)[:, MEMBRANE_OUTPUT:MEMBRANE_OUTPUT + 1]
-            answers.append(logits.float().sigmoid().flip(axes))
+            answers.append(membrane_logit(self._network(mirrored)).sigmoid().flip(axes))
         return torch.stack(answers).mean(dim=0)
 
 

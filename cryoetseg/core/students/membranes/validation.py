@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from ...models.membrane_unet3d import MEMBRANE_OUTPUT, MembraneUNet3d
+from ...models.membrane_unet3d import MembraneUNet3d, membrane_logit
 from ...models.unet2d import DIVISOR
 from .data import LabelledTomogram
 
@@ -35,7 +35,7 @@ def found_membrane(network: nn.Module, inputs: int, tomogram: LabelledTomogram, 
     if isinstance(network, MembraneUNet3d):
         volume = torch.from_numpy(tomogram.block(z - SEEN_SLICES // 2, (0, 0), shape, SEEN_SLICES))[None, None]
         logits = network(volume.to(first.device).contiguous(memory_format=torch.channels_last_3d))
-        return (logits[0, MEMBRANE_OUTPUT, SEEN_SLICES // 2] > 0).cpu().numpy()
+        return (membrane_logit(logits)[0, 0, SEEN_SLICES // 2] > 0).cpu().numpy()
     image = torch.from_numpy(tomogram.stack(z, (0, 0), shape, inputs))[None]
     logits = network(image.to(first.device).contiguous(memory_format=torch.channels_last))[0]
     return (logits[1] > logits[0]).cpu().numpy()

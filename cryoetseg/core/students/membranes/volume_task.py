@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...models.membrane_unet3d import MEMBRANE_OUTPUT, MembraneUNet3d
+from ...models.membrane_unet3d import MembraneUNet3d, membrane_logit
 from ...training.task import Metrics, Networks, Step
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, nearest_labels
@@ -49,7 +49,7 @@ class VolumeMembraneTask(MembraneTask):
         return Target(*(np.stack(parts) for parts in zip(*planes)))
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
-        logits = networks["unet"](batch["image"].contiguous(memory_format=torch.channels_last_3d))[:, MEMBRANE_OUTPUT]
+        logits = membrane_logit(networks["unet"](batch["image"].contiguous(memory_format=torch.channels_last_3d)))[:, 0]
         n, z, y, x = logits.shape
         two = torch.stack([torch.zeros_like(logits), logits], dim=1).reshape(n, 2, z * y, x)
         labels, weights = (batch[name].reshape(n, 1, z * y, x) for name in ("labels", "weights"))
