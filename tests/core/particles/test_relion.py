@@ -34,7 +34,7 @@ def test_relion4_subtracts_origins_in_pixels_of_the_tilt_series(shared_data):
 
 def test_relion5_counts_from_the_centre(shared_data):
     path = shared_data / "metadata/relion5_project/Picks_job_picks_particles.star"
-    with pytest.raises(InputError, match="voxel_size"):
+    with pytest.raises(InputError, match="--voxel-size"):
         read_particles(path)
     with pytest.raises(InputError, match="--tomogram"):
         read_particles(path, voxel_size=10.52)
