@@ -6,7 +6,7 @@ from pyworkflow.protocol import Form, PointerParam
 from cryoetseg.constants import MEMBRANES, TRAIN_MEMBRANES
 from cryoetseg.core.students.membranes.params import TrainMembranesParameters
 
-from .protocol_train_student import CHOSEN, GENERAL_MODEL, RANDOM, ProtCryoEtSegTrainStudentBase
+from .protocol_train_student import ProtCryoEtSegTrainStudentBase
 from .training_labels import MaskLabels
 
 
@@ -25,8 +25,7 @@ class ProtCryoEtSegTrainMembranes(ProtCryoEtSegTrainStudentBase):
     _method = TRAIN_MEMBRANES
     _model = TrainMembranesParameters
     _modelMethod = MEMBRANES
-    _startNetwork = "UNet2d"
-    _starts = [RANDOM, GENERAL_MODEL, CHOSEN]
+    _startNetworks = ("UNet2d", "MembraneUNet3d")
 
     def _addLabels(self, form: Form) -> None:
         form.addParam("inMasks", PointerParam, pointerClass="SetOfTomoMasks", important=True, label="Membrane masks",

@@ -26,7 +26,7 @@ class ProtCryoEtSegTrainPicker(ProtCryoEtSegTrainStudentBase):
     _method = TRAIN_PICKER
     _model = TrainPickerParameters
     _modelMethod = PICKER
-    _startNetwork = "residual-unet3d"
+    _startNetworks = ("residual-unet3d", "centre-unet3d")
 
     def _addLabels(self, form: Form) -> None:
         form.addParam("inCoordinates", PointerParam, pointerClass="SetOfCoordinates3D", important=True, label="Coordinates",

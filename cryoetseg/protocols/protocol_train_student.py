@@ -1,5 +1,5 @@
 """What the trainings of membranes and of the picker share: a model to go on from, and tomograms that hold nothing."""
-from typing import List
+from typing import List, Sequence
 
 from pyworkflow.object import Pointer
 from pyworkflow.protocol import EnumParam, Form, PointerParam
@@ -22,8 +22,8 @@ class ProtCryoEtSegTrainStudentBase(ProtCryoEtSegTrainBase):
     """Base of the trainings that may go on from a model."""
 
     _modelMethod = ""  # what the card of a fitting model says
-    _startNetwork = ""  # the network that this training trains, as in cards
-    _starts = [RANDOM, CHOSEN]
+    _startNetworks: Sequence[str] = ()  # what this training can go on from, as in cards
+    _starts = [RANDOM, GENERAL_MODEL, CHOSEN]
 
     @classmethod
     def isBase(cls) -> bool:
@@ -83,9 +83,9 @@ class ProtCryoEtSegTrainStudentBase(ProtCryoEtSegTrainBase):
         if not folder:  # random weights, or a model that Scipion itself asks for
             return []
         errors = modelErrors(folder, self._modelMethod, f"*{self._label}*")
-        if not errors and readCard(folder).network != self._startNetwork:
-            errors.append(f"*Model to start from* has the network '{readCard(folder).network}'. Allowed: '{self._startNetwork}', which "
-                          f"*{self._label}* trains. What to do: choose a model of this protocol.")
+        if not errors and readCard(folder).network not in self._startNetworks:
+            errors.append(f"*Model to start from* has the network '{readCard(folder).network}'. Allowed: {' or '.join(self._startNetworks)}. "
+                          f"What to do: choose a model of *{self._label}* or the general one.")
         return errors
 
     def _startText(self) -> str:

@@ -112,6 +112,18 @@ def test_a_training_goes_on_from_a_model(request, project, name):
     assert f"going on from a model for {before.model.describe()}" in run.methods()[0]
 
 
+@pytest.mark.parametrize("name", ["membranes", "picker"])
+def test_a_training_goes_on_from_the_general_model(request, project, name):
+    before = request.getfixturevalue(name)
+    labels, size = ("inMasks", {"cropPx": 32, "rounds": 0}) if name == "membranes" else ("inCoordinates", {"particleDiameter": 250.0})
+    pointers = {field: (getattr(before, field).getObjValue(), getattr(before, field).getExtended()) for field in ("inTomos", labels)}
+    run = finished(project, type(before), startFrom=before._starts.index("the general model"), **size, **pointers, **SHORT)
+    card = read_card(run.model.getPath())
+    assert card.training["start"]["name"] == "general"
+    assert card.network == {"membranes": "MembraneUNet3d", "picker": "centre-unet3d"}[name]
+    assert "going on from the general model of the plugin" in run.methods()[0]
+
+
 def test_tomograms_without_labels_are_left_out_and_told(membranes):
     assert membranes.getTrainingIds() == ["sim_001"]
     assert any("1 without labels were left out" in line for line in membranes.summary())
