@@ -84,7 +84,8 @@ class ProtCryoEtSegTrainStudentBase(ProtCryoEtSegTrainBase):
             return []
         errors = modelErrors(folder, self._modelMethod, f"*{self._label}*")
         if not errors and readCard(folder).network not in self._startNetworks:
-            errors.append(f"*Model to start from* has the network '{readCard(folder).network}'. Allowed: {' or '.join(self._startNetworks)}. "
+            allowed = " or ".join(self._startNetworks)
+            errors.append(f"*Model to start from* has the network '{readCard(folder).network}'. Allowed: {allowed}. "
                           f"What to do: choose a model of *{self._label}* or the general one.")
         return errors
 
