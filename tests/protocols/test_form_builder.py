@@ -118,7 +118,8 @@ def test_forms_show_what_acts_and_hide_what_does_not(protocolClass, model, prese
 
 @pytest.mark.parametrize(("protocolClass", "chosen", "shown"), [
     (ProtCryoEtSegPickParticles, {}, {"diameterMin": True, "peaks": False}),
-    (ProtCryoEtSegTrainPicker, {"startFrom": 1}, {"heldOut": True}),
+    (ProtCryoEtSegTrainPicker, {"startFrom": 2}, {"heldOut": True}),
+    (ProtCryoEtSegTrainPicker, {"startFrom": 1}, {"heldOut": False}),
     (ProtCryoEtSegTrainPicker, {}, {"heldOut": False}),
     (ProtCryoEtSegTrainSegmenter, {"labelsFrom": 1}, {"particleDiameter": True, "resampleLabels": False}),
 ])

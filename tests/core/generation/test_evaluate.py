@@ -28,7 +28,7 @@ def scored(scene, folder, cubes, names):
 
 
 def test_copies_of_the_real_particles_are_perfect_and_found_out(scene, tmp_path):
-    particles = open_particles(Job(method="", inputs=scene, output_folder=""))
+    particles = open_particles(Job(method="", inputs=scene, output_folder="."))
     cubes, names = particles.patches(16, "mean"), [particles.classes[kind] for kind in particles.kinds]
     result = scored(scene, tmp_path, cubes, names)
     assert result.metrics["classes_nearest_to_themselves"] == 2
@@ -42,7 +42,7 @@ def test_copies_of_the_real_particles_are_perfect_and_found_out(scene, tmp_path)
 
 
 def test_exchanged_names_and_noise_score_badly(scene, tmp_path):
-    particles = open_particles(Job(method="", inputs=scene, output_folder=""))
+    particles = open_particles(Job(method="", inputs=scene, output_folder="."))
     cubes = particles.patches(16, "mean")
     exchanged = [particles.classes[1 - kind] for kind in particles.kinds]
     assert scored(scene, tmp_path, cubes, exchanged).metrics["classes_nearest_to_themselves"] == 0
