@@ -91,9 +91,17 @@ def parameters_model(name: str) -> type[Parameters]:
 
 def run_job(job: Job, finish: Finish | None = None, *, overwrite: bool = False, published: Iterable[Path] = ()) -> Result:
     """Run a job, or return its stored result when it is already done; the options are those of :func:`recorded_run`."""
+    _take_room_for_algebra()
     files = named_files(parameters_model(job.method), job.parameters)
     entry_point: Entry = _load(method(job.method).entry_point)  # type: ignore[assignment]
     return recorded_run(job, entry_point, finish, overwrite=overwrite, files=files, published=published)
+
+
+def _take_room_for_algebra() -> None:
+    """OpenBLAS takes its buffer at the first call; where memory is limited and gone by then, it tries again for ever and never fails."""
+    import numpy as np
+
+    np.linalg.inv(np.eye(2))
 
 
 def stages_of(job: Job) -> list[list[str]]:

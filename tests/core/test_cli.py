@@ -306,3 +306,27 @@ def test_info_reads_a_list_counted_from_the_centre_with_its_tomogram(call, tomog
     code, shown, _ = call("info", tmp_path / "relion.star", "--tomogram", tomogram, "--json")
     assert code == 0
     np.testing.assert_allclose(json.loads(shown)["lowest_zyx"], [4, 5, 6], atol=1e-6)
+
+
+def test_info_reads_annotations_by_lines_that_are_called_json(call, tmp_path):
+    point = {"type": "point", "location": {"x": 3, "y": 2, "z": 1}}
+    (tmp_path / "points.json").write_text(f"{json.dumps(point)}\n{json.dumps(point)}\n")
+    code, shown, _ = call("info", tmp_path / "points.json", "--json")
+    assert code == 0
+    assert json.loads(shown)["count"] == 2
+    (tmp_path / "damaged.json").write_text("{")
+    assert call("info", tmp_path / "damaged.json")[0] == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of address space are Linux's")
+def test_algebra_does_not_wait_for_ever_for_memory_that_is_gone():
+    program = (
+        "import resource, numpy as np\n"
+        "from cryoetseg.core import methods\n"
+        "try:\n    methods.run_job(methods.Job(method='pick-dog', output_folder='/nowhere', inputs=[{'path': '/nowhere.mrc'}]))\n"
+        "except Exception:\n    pass\n"
+        "pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 4 * 2**20,) * 2)\n"
+        "print(np.linalg.inv(2 * np.eye(3))[0, 0])\n")
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
+    assert told.stdout == "0.5\n"

@@ -55,7 +55,10 @@ def describe_file(file: Path, voxel_size: Optional[float], tomogram: Optional[Pa
 def _is_record(file: Path) -> bool:
     from ..runtime.files import read_json
 
-    return "method" in read_json(file)
+    try:
+        return "method" in read_json(file)
+    except InputError:  # lines of annotations, or damaged: the reader of lists tells
+        return False
 
 
 def _describe_em(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ OUT_OF_MEMORY = (
     "unable to allocate", "alloc_failed", "cublas_status_not_initialized", "cudnn_status_not_initialized",
     "cusolver_status_not_initialized", "unable to find a valid cudnn algorithm",
     "unable to find an engine to execute", "insufficient resources", "cudaerrormemoryallocation", "nvml_success == r", "bad_alloc",
-    "out of shared memory", "unable to allocate shared memory",
+    "out of shared memory", "unable to allocate shared memory", "could not create a primitive", "could not create a memory",
+    "failed to map segment",
 )
 
 
@@ -89,7 +90,7 @@ def is_out_of_memory(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and error.errno is not None:
         return error.errno == errno.ENOMEM
-    plain = isinstance(error, (RuntimeError, OSError)) or type(error).__name__ == "SafetensorError"
+    plain = isinstance(error, (RuntimeError, OSError, ImportError)) or type(error).__name__ == "SafetensorError"
     return plain and any(phrase in str(error).lower() for phrase in OUT_OF_MEMORY)
 
 

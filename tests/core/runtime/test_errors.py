@@ -30,13 +30,18 @@ SAID = ["CUDA error: out of memory", "CUDNN_STATUS_ALLOC_FAILED", "cuFFT error: 
         "cusolver error: CUSOLVER_STATUS_ALLOC_FAILED", "MPS backend out of memory (MPS allocated: 1 GB)",
         "[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory",
         "unable to find an engine to execute this computation", "NVML_SUCCESS == r INTERNAL ASSERT FAILED at CUDACachingAllocator.cpp",
-        "cudaErrorMemoryAllocation", "std::bad_alloc",
+        "cudaErrorMemoryAllocation", "std::bad_alloc", "could not create a primitive",
         "DataLoader worker is killed by signal: Bus error. It is possible that dataloader's workers are out of shared memory."]
 
 
 @pytest.mark.parametrize("words", SAID)
 def test_what_libraries_say_when_memory_runs_out_is_known(words):
     assert errors.is_out_of_memory(RuntimeError(words))
+
+
+def test_a_library_that_finds_no_room_is_a_lack_of_memory():
+    assert errors.is_out_of_memory(ImportError("x.so: failed to map segment from shared object: Cannot allocate memory"))
+    assert not errors.is_out_of_memory(ImportError("no module named torch"))
 
 
 def test_other_failures_are_not_taken_for_lack_of_memory():
