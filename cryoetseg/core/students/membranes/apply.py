@@ -174,7 +174,7 @@ def membrane_probability(
         raise InputError(f"{volume.name} is constant", "a tomogram")
     # slices beside the span are seen too; at the ends of the volume the last one is repeated
     reach = VOLUME_CONTEXT if model.is_volumetric else model.slices // 2
-    first, last = max(0, span[0] - reach), min(volume.header.shape[0], span[1] + reach)
+    first, last = _with_sample(volume, max(0, span[0] - reach), min(volume.header.shape[0], span[1] + reach))
     view = _Window(SliceView.of(volume, model.preparation), first, last)
     overlap = min(parameters.overlap_px, parameters.tile_px // 2)
     sides = [fitted(size, parameters.tile_px, overlap) for size in view.shape[1:]]
@@ -183,8 +183,14 @@ def membrane_probability(
         function, planes, shared = volume_function(model, device, parameters.test_flips), VOLUME_PLANES, VOLUME_OVERLAP
     apply_tiled(function, view, target[first:last], (planes, *sides), (shared, overlap, overlap), 1, "cosine", tile_multiple=DIVISOR,
                 description="membranes")
-    target[first:span[0]] = 0
-    target[span[1]:last] = 0
+    for beside in (slice(span[0], first), slice(last, span[1]), slice(first, span[0]), slice(span[1], last)):
+        target[beside] = 0
+
+
+def _with_sample(volume: StudentVolume, first: int, last: int) -> tuple[int, int]:
+    """The slices without those at both ends that show no sample: for the network the volume ends with its sample."""
+    shown = [z for z in range(first, last) if volume.valid_plane(z).any()]
+    return (shown[0], shown[-1] + 1) if shown else (first, last)
 
 
 def fitted(size: int, tile: int, overlap: int) -> int:

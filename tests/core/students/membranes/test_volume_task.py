@@ -119,3 +119,15 @@ def test_a_start_that_sees_volumes_learns_from_painted_slices_and_is_never_worse
     other = np.isin(np.arange(12), (2, 5, 8), invert=True)
     both = np.count_nonzero(found[other] & mask[other])
     assert 2 * both / (found[other].sum() + mask[other].sum()) > 0.6
+
+
+def test_constant_slices_are_as_if_the_volume_ended_with_its_sample():
+    grey, _ = sheet(2, (20, 48, 64))
+    padded = np.concatenate([np.full((6, 48, 64), 70, np.float32), grey, np.full((4, 48, 64), 70, np.float32)])
+    torch.manual_seed(0)
+    model = volumetric(build_volume_network().eval())
+    whole = segment_membranes(grey, VOXEL_SIZE, model, ALL, device="cpu").probability
+    inside = segment_membranes(padded, VOXEL_SIZE, model, ALL, device="cpu").probability
+    np.testing.assert_allclose(inside[8:24], whole[2:18], atol=0.05)
+    assert not inside[:6].any()
+    assert not inside[26:].any()
