@@ -12,6 +12,7 @@ from cryoetseg.convert import Particle, byTsId, coordinatesOf
 
 from .input_checks import checkIds
 from .protocol_tomograms_base import counted
+from .selection import defineSelection
 
 CURATED = "curated"
 BY_HAND = 1.0  # score of what a person clicked
@@ -58,14 +59,10 @@ class ProtCryoEtSegCurateCoordinates(EMProtocol):
         new = self._newItems(source)
         if not kept and not new:
             raise ValueError("no coordinate is left. What to do: keep one at least.")
-        curated = SetOfCoordinates3D.create(self._getPath(), suffix=CURATED)
-        curated.copyInfo(source)
-        curated.setPrecedents(source.getPrecedents())
-        for item in [*kept, *new]:
+        items = [*kept, *new]
+        for item in items:
             item.setObjId(None)
-            curated.append(item)
-        self._defineOutputs(**{CURATED: curated})
-        self._defineSourceRelation(self.inCoordinates, curated)
+        defineSelection(self, self.inCoordinates, items, CURATED)
 
     def _newItems(self, source: SetOfCoordinates3D) -> List[Coordinate3D]:
         tomograms, items = byTsId(source.getPrecedents()), []

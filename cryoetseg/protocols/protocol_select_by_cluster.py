@@ -8,8 +8,7 @@ from pyworkflow.utils import Message
 from tomo.objects import SetOfCoordinates3D
 
 from .input_checks import checkIds
-
-SELECTED = "selected"
+from .selection import SELECTED, defineSelection
 
 
 class ProtCryoEtSegSelectByCluster(EMProtocol):
@@ -38,14 +37,7 @@ class ProtCryoEtSegSelectByCluster(EMProtocol):
         kept = [item.clone() for item in self.inCoordinates.get().iterItems() if (item.getGroupId() or 0) in wanted]
         if not kept:
             raise ValueError(f"no coordinate belongs to {clusters}. What to do: look at the groups of the set.")
-        source = self.inCoordinates.get()
-        selected = SetOfCoordinates3D.create(self._getPath(), suffix=SELECTED)
-        selected.copyInfo(source)
-        selected.setPrecedents(source.getPrecedents())
-        for item in kept:
-            selected.append(item)
-        self._defineOutputs(**{SELECTED: selected})
-        self._defineSourceRelation(self.inCoordinates, selected)
+        defineSelection(self, self.inCoordinates, kept)
 
     def _validate(self) -> List[str]:
         errors = checkIds(self.inCoordinates, "Coordinates")

@@ -9,8 +9,7 @@ from pyworkflow.utils import Message
 from tomo.objects import Coordinate3D, SetOfCoordinates3D
 
 from .input_checks import checkIds
-
-SELECTED = "selected"
+from .selection import SELECTED, defineSelection
 
 
 class ProtCryoEtSegSelectByScore(EMProtocol):
@@ -40,14 +39,7 @@ class ProtCryoEtSegSelectByScore(EMProtocol):
         kept = self._chosen(threshold, most)
         if not kept:
             raise ValueError(f"no coordinate scores {threshold:g} or more. What to do: choose a lower threshold.")
-        source = self.inCoordinates.get()
-        selected = SetOfCoordinates3D.create(self._getPath(), suffix=SELECTED)
-        selected.copyInfo(source)
-        selected.setPrecedents(source.getPrecedents())
-        for item in kept:
-            selected.append(item)
-        self._defineOutputs(**{SELECTED: selected})
-        self._defineSourceRelation(self.inCoordinates, selected)
+        defineSelection(self, self.inCoordinates, kept)
 
     def _chosen(self, threshold: float, most: int) -> List[Coordinate3D]:
         passing = [item.clone() for item in self.inCoordinates.get().iterItems() if (item.getScore() or 0.0) >= threshold]

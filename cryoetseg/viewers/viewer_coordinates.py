@@ -94,6 +94,14 @@ class CryoEtSegPicksViewer(ProtocolViewer):
         return self.infoMessage("No particle was picked.", NOTHING)
 
 
+def _ofSet(viewer: Viewer, window: Callable[[Any, Any, Any], View], coordinates: Any) -> List[View]:
+    """The ``window`` of coordinates of any plugin, whose run is found in the project; a message for none of them."""
+    if not coordinates.getSize():
+        return [viewer.infoMessage("The set is empty.", NOTHING)]
+    project = viewer.getProject()
+    return [window(project, project.getProtocol(coordinates.getObjParentId()), coordinates)]
+
+
 class CryoEtSegScoresViewer(Viewer):
     """The same histogram for coordinates of any plugin: in the right-click menu of the set."""
 
@@ -103,10 +111,7 @@ class CryoEtSegScoresViewer(Viewer):
     _environments = [DESKTOP_TKINTER]
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
-        project = self.getProject()
-        if not obj.getSize():
-            return [self.infoMessage("The set is empty.", NOTHING)]
-        return [scoreWindow(project, project.getProtocol(obj.getObjParentId()), obj)]
+        return _ofSet(self, scoreWindow, obj)
 
 
 class CryoEtSegScatterViewer(Viewer):
@@ -130,10 +135,7 @@ class CryoEtSegCurationViewer(Viewer):
     _environments = [DESKTOP_TKINTER]
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
-        project = self.getProject()
-        if not obj.getSize():
-            return [self.infoMessage("The set is empty.", NOTHING)]
-        return [curationWindow(project, project.getProtocol(obj.getObjParentId()), obj)]
+        return _ofSet(self, curationWindow, obj)
 
 
 def scoreWindow(project: Any, run: Any, coordinates: Any) -> ScoreWindow:

@@ -2,7 +2,8 @@
 import pytest
 import torch
 
-from cryoetseg.core.models.membrane_unet3d import DIVISOR, OUTPUTS, MembraneUNet3d, voxels_from_channels
+from cryoetseg.core.models.centre_unet3d import DIVISOR
+from cryoetseg.core.models.membrane_unet3d import OUTPUTS, MembraneUNet3d, voxels_from_channels
 from cryoetseg.core.runtime.errors import CryoetsegError
 
 

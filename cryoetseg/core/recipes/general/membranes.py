@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ...metrics.segmentation import dice_from_counts
-from ...models.membrane_unet3d import DIVISOR, FILAMENT_OUTPUT, MEMBRANE_OUTPUT
+from ...models.centre_unet3d import DIVISOR
+from ...models.membrane_unet3d import FILAMENT_OUTPUT, MEMBRANE_OUTPUT
 from ...students.membranes.network import build_volume_network
 from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
 from ...volumes.normalisation import standardise
