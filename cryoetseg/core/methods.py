@@ -41,6 +41,7 @@ METHODS = {
     "segment-membranes": Method("students.membranes.params:SegmentMembranesParameters", "students.membranes.apply:run", each="tomogram"),
     "threshold-membranes": Method("students.membranes.params:ThresholdMembranesParameters", "students.membranes.rethreshold:run",
                                   each="probability"),
+    "segment-filaments": Method("students.filaments.params:SegmentFilamentsParameters", "students.filaments.apply:run", each="tomogram"),
     "train-segmenter": Method("students.segmenter.params:TrainSegmenterParameters", "students.segmenter.train:run"),
     "segment-classes": Method("students.segmenter.params:SegmentClassesParameters", "students.segmenter.apply:run", each="tomogram"),
     "measure-membranes": Method("surfaces.params:MeasureMembranesParameters", "surfaces.apply:run", each="mask"),

@@ -17,6 +17,7 @@ from .protocol_models import ProtCryoEtSegExportModel, ProtCryoEtSegImportModel
 from .protocol_pick_dog import ProtCryoEtSegPickDog
 from .protocol_pick_particles import ProtCryoEtSegPickParticles
 from .protocol_segment_classes import ProtCryoEtSegSegmentClasses
+from .protocol_segment_filaments import ProtCryoEtSegSegmentFilaments
 from .protocol_segment_membranes import ProtCryoEtSegSegmentMembranes
 from .protocol_segment_slabs import ProtCryoEtSegSegmentSlabs
 from .protocol_segment_subtomograms import ProtCryoEtSegSegmentSubtomograms
@@ -50,6 +51,7 @@ __all__ = [
     "ProtCryoEtSegPickDog",
     "ProtCryoEtSegPickParticles",
     "ProtCryoEtSegSegmentClasses",
+    "ProtCryoEtSegSegmentFilaments",
     "ProtCryoEtSegSegmentMembranes",
     "ProtCryoEtSegSegmentSlabs",
     "ProtCryoEtSegSegmentSubtomograms",

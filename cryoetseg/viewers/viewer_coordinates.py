@@ -11,6 +11,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegPickDog,
     ProtCryoEtSegPickParticles,
     ProtCryoEtSegSegmentClasses,
+    ProtCryoEtSegSegmentFilaments,
     ProtCryoEtSegSelectByScore,
 )
 from cryoetseg.protocols.protocol_curate_coordinates import Added
@@ -31,7 +32,7 @@ class CryoEtSegPicksViewer(ProtocolViewer):
 
     _label = "Picks"
     _targets = [ProtCryoEtSegPickDog, ProtCryoEtSegPickParticles, ProtCryoEtSegSelectByScore, ProtCryoEtSegSegmentClasses,
-                ProtCryoEtSegCurateCoordinates]
+                ProtCryoEtSegSegmentFilaments, ProtCryoEtSegCurateCoordinates]
     _environments = [DESKTOP_TKINTER]
 
     def _defineParams(self, form: Any) -> None:

@@ -26,6 +26,7 @@ METHOD_OF_COMMAND = {
     "pick deepet": "pick-deepet",
     "train segmenter": "train-segmenter",
     "segment classes": "segment-classes",
+    "segment filaments": "segment-filaments",
     "segment slabs": "segment-slabs",
     "simulate": "simulate",
     "train backbone": "train-backbone",
@@ -123,7 +124,7 @@ def test_every_parameter_is_an_option_with_unit_and_default(call, command, metho
     code, shown, _ = call(*command.split(), "--help")
     assert code == 0
     words = " ".join(shown.split())
-    ranged = ("segment slabs", "segment membranes", "pipeline")
+    ranged = ("segment slabs", "segment membranes", "segment filaments", "pipeline")
     spelled_otherwise = {"z_start", "z_end", "steps"} if command in ranged else set()
     for field in describe(methods.parameters_model(method)):
         if field.name not in spelled_otherwise:

@@ -20,6 +20,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegPickDog,
     ProtCryoEtSegPickParticles,
     ProtCryoEtSegSegmentClasses,
+    ProtCryoEtSegSegmentFilaments,
     ProtCryoEtSegSegmentMembranes,
     ProtCryoEtSegSelectByScore,
     ProtCryoEtSegTrainMembranes,
@@ -192,6 +193,14 @@ def test_class_masks_and_coordinates_of_classes(project, imported, segmenter):
     assert mask.getDim() == imported.Tomograms.getFirstItem().getDim()
     assert (run.confidences.getFirstItem().getTsId(), run.confidences.getFirstItem().getDim()) == ("sim_001", mask.getDim())
     assert set(np.unique(mrcfile.read(mask.getFileName()))) <= set(segmenter.model.getClasses())
+
+
+def test_filaments_give_masks_and_points_and_none_where_there_is_none(project, imported):
+    run = finished(project, ProtCryoEtSegSegmentFilaments, useGpu=False, inTomos=(imported, "Tomograms"), tilePx=64, overlapPx=16)
+    mask = run.filamentMasks.getFirstItem()
+    assert mask.getDim() == run.probabilities.getFirstItem().getDim() == imported.Tomograms.getFirstItem().getDim()
+    groups = {item.getGroupId() for item in run.axisPoints.iterItems()} if hasattr(run, "axisPoints") else set()
+    assert any(f"*{len(groups)}* filament" in line for line in run.summary())
 
 
 def test_dog_picks_become_coordinates_and_the_best_can_be_selected(project, dog):

@@ -13,8 +13,8 @@ from cryoetseg.convert import newTomogram, tsIdsOf
 from cryoetseg.protocols import ProtCryoEtSegPickDog, ProtCryoEtSegSegmentMembranes
 
 DEADLINE = 240  # seconds
-FOLLOWERS = {"ConvertDual", "DenoiseDual", "FillWedge", "PickDog", "PickParticles", "SegmentClasses", "SegmentMembranes", "SegmentSlabs",
-             "SegmentVoxUda", "SimulateDual"}
+FOLLOWERS = {"ConvertDual", "DenoiseDual", "FillWedge", "PickDog", "PickParticles", "SegmentClasses", "SegmentFilaments",
+             "SegmentMembranes", "SegmentSlabs", "SegmentVoxUda", "SimulateDual"}
 
 
 @pytest.fixture

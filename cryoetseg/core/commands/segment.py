@@ -71,6 +71,29 @@ def membranes(
 
 
 @app.command(cls=SectionedCommand)
+@with_settings("segment-filaments", without=("z_start", "z_end"))
+def filaments(
+    model: Annotated[
+        Path, typer.Argument(metavar="MODEL", help='"general", or folder of a model that goes on from it.', show_default=False)
+    ],
+    tomograms: TomogramsArgument,
+    out: FolderOption,
+    z: Annotated[
+        str, typer.Option("--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included.", show_default="all")
+    ] = "",
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    tilt_series_id: TiltSeriesIdOption = None,
+    *,
+    settings: Settings,
+) -> None:
+    """Segment filaments and trace their axes. Writes NAME_filaments.mrc (int8), NAME_filaments.star (points), .csv (lengths), figures."""
+    start, stop = z_range(z) if z else (0, 0)
+    inputs = [model_file(model, "membranes"), *input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)]
+    run_and_show(build_job("segment-filaments", inputs, out, settings, z_start=start, z_end=stop), settings)
+
+
+@app.command(cls=SectionedCommand)
 @with_settings("segment-classes")
 def classes(
     model: Annotated[

@@ -27,6 +27,8 @@ LARGEST_LENGTH = 10_000.0  # Angstrom
 Network = TypeVar("Network", bound=nn.Module)
 Tensor = torch.Tensor
 
+WIDEST = 1024  # channels of a layer
+
 
 class ModelCard(BaseModel):
     """What a model is. ``voxel_size`` in Angstrom; ``contrast`` is how particles looked to the network in training.
@@ -120,6 +122,14 @@ def length(value: Any, what: str, lowest: float = 0.0) -> float:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not lowest < value <= LARGEST_LENGTH:
         raise ValueError(f"{what} is {value!r}")
     return float(value)
+
+
+def widths(value: Any) -> tuple[int, ...]:
+    """``value`` of a card as channels of a network, finest first; raises ``ValueError``."""
+    fits = isinstance(value, list) and 2 <= len(value) <= 8 and all(type(width) is int and 1 <= width <= WIDEST for width in value)
+    if not fits:
+        raise ValueError(f"the channels are {str(value)[:60]}")
+    return tuple(value)
 
 
 def _verified_weights(folder: Path, card: ModelCard) -> dict[str, Tensor]:

@@ -22,6 +22,7 @@ class CentreUNet3d(nn.Module):
 
     def __init__(self, outputs: int, channels: Sequence[int] = CHANNELS) -> None:
         super().__init__()
+        self.channels = tuple(channels)
         self.stem = nn.Conv3d(1, channels[0], 4, stride=STRIDE, padding=1)
         self.encoder = nn.ModuleList([Block(channels[0], channels[0])])
         self.encoder.extend(Block(fine, coarse) for fine, coarse in zip(channels, channels[1:]))

@@ -35,6 +35,12 @@ def membrane_logit(answers: Tensor) -> Tensor:
     return membrane - functional.softplus(filament)
 
 
+def filament_logit(answers: Tensor) -> Tensor:
+    """(n, 1, z, y, x): logit of filament in the same softmax."""
+    membrane, filament = answers[:, MEMBRANE_OUTPUT, None].float(), answers[:, FILAMENT_OUTPUT, None].float()
+    return filament - functional.softplus(membrane)
+
+
 def voxels_from_channels(cells: Tensor) -> Tensor:
     """(n, outputs * 8, z, y, x) to (n, outputs, 2 z, 2 y, 2 x): the eight channels of an output are the voxels of a cell, x fastest."""
     n, channels, z, y, x = cells.shape

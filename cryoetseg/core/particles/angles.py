@@ -61,3 +61,12 @@ def to_matrices(angles: np.ndarray) -> np.ndarray:
     if len(angles) == 0:
         return np.zeros((0, 3, 3))
     return Rotation.from_euler("ZYZ", angles, degrees=True).inv().as_matrix()
+
+
+def along_directions(directions: np.ndarray, rot: np.ndarray) -> np.ndarray:
+    """RELION angles (n, 3) in degrees that turn the z axis of a reference along ``directions`` (n, 3), z y x.
+
+    Rz(-psi) Ry(-tilt) takes z to (-sin tilt cos psi, sin tilt sin psi, cos tilt), x y z.
+    """
+    z, y, x = np.asarray(directions, dtype=np.float64).reshape(-1, 3).T
+    return wrap(np.stack([rot, np.degrees(np.arctan2(np.hypot(x, y), z)), np.degrees(np.arctan2(y, -x))], axis=1))

@@ -67,6 +67,11 @@ def draw_membranes(result: Result, folder: Path) -> list[str]:
     return _overviews(result, folder, "membrane_mask", in_range=True)
 
 
+def draw_filaments(result: Result, folder: Path) -> list[str]:
+    """Each tomogram with the filaments found and the points on their axes, in three planes through the middle of the slice range."""
+    return _overviews(result, folder, "filament_mask", in_range=True)
+
+
 def draw_classes(result: Result, folder: Path) -> list[str]:
     """Each tomogram with the classes found, one colour a class, and the particles, in three planes through the middle."""
     from .figures import SERIES
@@ -135,6 +140,7 @@ DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {
     "segment-slabs": draw_segmentation,
     "simulate": draw_simulation,
     "segment-membranes": draw_membranes,
+    "segment-filaments": draw_filaments,
     "segment-classes": draw_classes,
     "pick-dog": draw_picks,
     "pick-deepet": draw_picks,

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
-from ..particles.angles import wrap
+from ..particles.angles import along_directions
 from .measure import from_rim
 from .midsurface import Surface, boundary_edges
 from .params import MembranePointsParameters
@@ -42,16 +42,7 @@ def points_on(surface: Surface, p: MembranePointsParameters, voxel_size: float, 
     places = surface.vertices[chosen]
     if p.sides == "both":
         places, normals = np.repeat(places, 2, axis=0), np.stack([normals, -normals], axis=1).reshape(-1, 3)
-    return MembranePoints(places + p.offset / voxel_size * normals, along_normals(normals, rng.uniform(-180, 180, len(normals))))
-
-
-def along_normals(normals: np.ndarray, rot: np.ndarray) -> np.ndarray:
-    """RELION angles (n, 3) in degrees that turn the z axis of a reference along ``normals`` (n, 3), z y x.
-
-    Rz(-psi) Ry(-tilt) takes z to (-sin tilt cos psi, sin tilt sin psi, cos tilt), x y z.
-    """
-    z, y, x = np.asarray(normals, dtype=np.float64).reshape(-1, 3).T
-    return wrap(np.stack([rot, np.degrees(np.arctan2(np.hypot(x, y), z)), np.degrees(np.arctan2(y, -x))], axis=1))
+    return MembranePoints(places + p.offset / voxel_size * normals, along_directions(normals, rng.uniform(-180, 180, len(normals))))
 
 
 def farthest_points(points: np.ndarray, spacing: float, rng: np.random.Generator) -> np.ndarray:

@@ -4,12 +4,12 @@ import pytest
 import starfile
 from scipy.spatial import cKDTree
 
-from cryoetseg.core.particles.angles import to_matrices
+from cryoetseg.core.particles.angles import along_directions, to_matrices
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.surfaces.apply import point_table
 from cryoetseg.core.surfaces.measure import measured
 from cryoetseg.core.surfaces.params import MembranePointsParameters
-from cryoetseg.core.surfaces.points import BEYOND_RIM, INSIDE, OUTSIDE, along_normals, distances_to, points_on
+from cryoetseg.core.surfaces.points import BEYOND_RIM, INSIDE, OUTSIDE, distances_to, points_on
 
 VOXEL_SIZE, RADIUS = 10.0, 203.0
 
@@ -47,7 +47,7 @@ def test_angles_turn_z_along_the_normal(sphere, middle):
 @pytest.mark.parametrize("normal", [(1, 0, 0), (-1, 0, 0), (0, 1, 0), (0, 0, 1), (0.3, -0.5, 0.8)])
 def test_angles_of_one_normal(normal):
     unit = np.array(normal, float) / np.linalg.norm(normal)
-    assert np.allclose(to_matrices(along_normals(unit[None], np.array([37.0])))[0][:, 2], unit[::-1])
+    assert np.allclose(to_matrices(along_directions(unit[None], np.array([37.0])))[0][:, 2], unit[::-1])
 
 
 def test_both_sides_and_an_offset(sphere, middle):

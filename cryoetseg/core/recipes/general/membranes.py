@@ -62,11 +62,12 @@ def prepared(scene: Scene, number: int) -> PreparedScene:
         volume = resample(volume, size, coarse)
         classes, kinds = (resample_labels(part, size, coarse) for part in (classes, kinds))
         size = coarse
-    membranes, filaments, foreign = (_some_of(kinds == kind) for kind in (MEMBRANE, FILAMENT, FOREIGN))
+    membranes, filaments, foreign = (some_of(kinds == kind) for kind in (MEMBRANE, FILAMENT, FOREIGN))
     return PreparedScene(standardise(volume).astype(np.float16), classes, membranes, filaments, foreign, size)
 
 
-def _some_of(mask: np.ndarray) -> np.ndarray:
+def some_of(mask: np.ndarray) -> np.ndarray:
+    """Voxels (n, 3) of a mask (z, y, x), evenly thinned out to some twenty thousand."""
     places = np.argwhere(mask)
     return places[::max(1, len(places) // CENTRES)].astype(np.int16)
 

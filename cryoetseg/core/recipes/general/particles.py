@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...models.membrane_unet3d import MembraneUNet3d
 from ...runtime.seeds import numpy_generator
 from ...students.centres.losses import centre_loss
 from ...students.centres.model import build_network
@@ -15,25 +16,29 @@ from ...students.centres.targets import LARGEST_PX, SMALLEST_PX, centre_targets
 from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
 from ...volumes.normalisation import standardise
 from .crops import Change, Window, changed_grey, draw_change, placed, sampled
-from .membranes import clipped
+from .membranes import clipped, some_of
 from .params import GeneralParticlesParameters
-from .scenes import MEMBRANE_BOUND, Scene
+from .scenes import FILAMENT, FOREIGN, MEMBRANE, MEMBRANE_BOUND, Scene
 
 FINEST, COARSEST = 8.0, 40.0  # A, voxel sizes at which particles are sought
 BINNINGS = (1, 2, 4)
-VALIDATION_CROPS = 64
+VALIDATION_CROPS = 96
+NO_PARTICLES = (MEMBRANE, FILAMENT, FOREIGN)
+DECOYS = 0.5  # of the crops that are not around a particle: share around what could be taken for one, if there is any
 
 
 @dataclass(frozen=True)
 class ParticleScene:
     """A scene at one scale: ``volume`` float16 standardised; centres ``zyx`` (n, 3) and ``diameters`` (n,) in its voxels; ``bound`` (n,)
-    1 for membrane proteins; ``sought`` (m,) the rows that can be picked at this scale."""
+    1 for membrane proteins; ``sought`` (m,) the rows that can be picked at this scale; ``decoys`` for each kind of body that is no
+    particle, membranes, filaments and foreign ones, some of its voxels (k, 3)."""
 
     volume: np.ndarray
     zyx: np.ndarray
     diameters: np.ndarray
     bound: np.ndarray
     sought: np.ndarray
+    decoys: tuple[np.ndarray, ...] = ()
 
 
 def at_scales(scene: Scene) -> list[ParticleScene]:
@@ -50,7 +55,8 @@ def _binned(scene: Scene, binning: int) -> ParticleScene:
     diameters = table.diameters / (scene.voxel_size * binning)
     sought = np.flatnonzero((diameters >= SMALLEST_PX) & (diameters <= LARGEST_PX))
     zyx = (table.zyx + 0.5) / binning - 0.5  # outer faces coincide
-    return ParticleScene(binned, zyx, diameters, (table.class_id == MEMBRANE_BOUND).astype(np.float32), sought)
+    decoys = tuple(found // binning for kind in NO_PARTICLES if len(found := some_of(scene.classes == kind)))
+    return ParticleScene(binned, zyx, diameters, (table.class_id == MEMBRANE_BOUND).astype(np.float32), sought, decoys)
 
 
 class GeneralParticleTask(TrainingTask):
@@ -59,9 +65,13 @@ class GeneralParticleTask(TrainingTask):
     selection = Selection("validation_loss", "min")
 
     def __init__(self, scenes: Sequence[ParticleScene], held_out: Sequence[ParticleScene], parameters: GeneralParticlesParameters,
-                 seed: int) -> None:
+                 seed: int, trunk: MembraneUNet3d | None = None) -> None:
+        """Start from the weights of ``trunk``, all but the answer: who knows membranes, filaments and ice knows what is no particle."""
         self._scenes, self._held_out, self._parameters, self._seed = list(scenes), list(held_out), parameters, seed
         self.networks = {"centres": build_network(seed)}
+        if trunk is not None:
+            state = {name: value for name, value in trunk.state_dict().items() if not name.startswith("head.")}
+            self.networks["centres"].load_state_dict(state, strict=False)
 
     def items(self) -> int:
         return 16 * len(self._scenes)
@@ -77,9 +87,14 @@ class GeneralParticleTask(TrainingTask):
         return {"volume": volume[None], **_targets(scene, window, change)}
 
     def _middle(self, scene: ParticleScene, generator: np.random.Generator) -> np.ndarray:
-        side, places = self._parameters.crop_px, generator.random(3)
-        if len(scene.sought) and generator.random() < self._parameters.particle_crops:
-            return scene.zyx[scene.sought[generator.integers(len(scene.sought))]] + (places - 0.5) * side * 0.8
+        """Around a particle, around what could be taken for one, or anywhere."""
+        side, places, share = self._parameters.crop_px, generator.random(3), self._parameters.particle_crops
+        chance, shift = generator.random(), (places - 0.5) * side * 0.8
+        if len(scene.sought) and chance < share:
+            return scene.zyx[scene.sought[generator.integers(len(scene.sought))]] + shift
+        if scene.decoys and chance < share + DECOYS * (1 - share):
+            kind = scene.decoys[generator.integers(len(scene.decoys))]
+            return kind[generator.integers(len(kind))] + shift
         return places * (np.array(scene.volume.shape) - 1)
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:

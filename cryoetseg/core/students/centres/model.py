@@ -1,6 +1,7 @@
 """A trained network of centres and what it must know to pick."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...models.card import ModelCard, length, load_model, reading_card
-from ...models.centre_unet3d import CHANNELS, CentreUNet3d
+from ...models.card import ModelCard, length, load_model, reading_card, widths
+from ...models.centre_unet3d import CentreUNet3d
+from ...models.membrane_unet3d import CHANNELS
 from ...runtime.errors import WeightsError
 from ...runtime.seeds import stream_seed
 from .targets import OUTPUTS
@@ -57,11 +59,11 @@ class CentreModel:
         return inside or [powers[0] if voxel_size > self.coarsest else powers[-1]]
 
 
-def build_network(seed: int) -> CentreUNet3d:
-    """The network with first weights drawn from ``seed``."""
+def build_network(seed: int, channels: Sequence[int] = CHANNELS) -> CentreUNet3d:
+    """The network with first weights drawn from ``seed``; as wide as that of membranes, unless ``channels`` says otherwise."""
     with torch.random.fork_rng():
         torch.manual_seed(stream_seed(seed, "centres"))  # torch draws first weights from the global stream
-        network = CentreUNet3d(OUTPUTS)
+        network = CentreUNet3d(OUTPUTS, channels)
         torch.nn.init.constant_(network.head.bias[:1], RARE)  # type: ignore[index]
         return network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
 
@@ -71,7 +73,8 @@ def centre_card(model: CentreModel, training: dict[str, Any], **named: str) -> M
     calibration = asdict(model.calibration)
     return ModelCard(
         method=METHOD, network=NETWORK, voxel_size=model.finest, contrast="bright", classes=KINDS,
-        network_parameters={"channels": list(CHANNELS), "finest": model.finest, "coarsest": model.coarsest, "calibration": calibration},
+        network_parameters={"channels": list(model.network.channels), "finest": model.finest, "coarsest": model.coarsest,
+                            "calibration": calibration},
         normalisation="cleaned tomogram: mean 0, deviation 1", training=training, **named)
 
 
@@ -92,4 +95,4 @@ def _build(card: ModelCard) -> CentreUNet3d:
     if card.method != METHOD or card.network != NETWORK:
         raise WeightsError(f"this is a model of '{card.method}' with the network '{card.network}'", f"'{METHOD}' with '{NETWORK}'",
                            "name another model")
-    return build_network(0)
+    return build_network(0, widths(card.network_parameters["channels"]))

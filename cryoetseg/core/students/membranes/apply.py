@@ -11,7 +11,6 @@ import torch
 
 from ...inference.network import network_function, slice_network_function
 from ...inference.tiled import TileFunction, apply_tiled
-from ...models.membrane_unet3d import membrane_logit
 from ...models.unet2d import DIVISOR
 from ...runtime.device import choose_device
 from ...runtime.errors import InputError, ParameterError
@@ -25,7 +24,7 @@ from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .components import without_small_components
 from .network import MembraneModel, load_membrane_model
-from .params import SegmentMembranesParameters
+from .params import SeeingParameters, SegmentMembranesParameters
 from .view import SliceView
 
 TILE_PLANES = 16  # planes of a tile; those at its ends lack neighbours and weigh little in the average
@@ -111,7 +110,7 @@ def _segment(
     volume: StudentVolume, model: MembraneModel, parameters: SegmentMembranesParameters, mask: Any, probability: Any, device: torch.device,
 ) -> tuple[list[str], int]:
     """Fill ``mask`` and ``probability`` slice range by slice range; returns warnings and the number of membrane voxels."""
-    warnings = averaged_probability(volume, model, probability, _slice_range(parameters, volume.header.shape[0]), parameters, device)
+    warnings = averaged_probability(volume, model, probability, slice_range(parameters, volume.header.shape[0]), parameters, device)
     volume.blank(probability)
     smallest = int(np.ceil(parameters.smallest_component / volume.header.voxel_size**3))
     voxels = without_small_components(probability, parameters.threshold, smallest, mask)
@@ -119,7 +118,7 @@ def _segment(
 
 
 def averaged_probability(
-    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SegmentMembranesParameters,
+    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SeeingParameters,
     device: torch.device,
 ) -> list[str]:
     """Write the probability of membrane of a volume of any voxel size into ``target`` (z, y, x): the mean over the model's working
@@ -155,7 +154,8 @@ def _add_share(found: Any, target: Any, span: tuple[int, int], share: float, fir
         release_pages(target)
 
 
-def _slice_range(parameters: SegmentMembranesParameters, depth: int) -> tuple[int, int]:
+def slice_range(parameters: SeeingParameters, depth: int) -> tuple[int, int]:
+    """First slice and the one behind the last; raises :class:`ParameterError` where a tomogram of ``depth`` slices has none of them."""
     first, last = parameters.z_start, parameters.z_end or depth
     if first >= last or last > depth:
         raise ParameterError(f"slices {first}:{last} of a tomogram of {depth}", f"0 <= first < end <= {depth}")
@@ -163,7 +163,7 @@ def _slice_range(parameters: SegmentMembranesParameters, depth: int) -> tuple[in
 
 
 def membrane_probability(
-    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SegmentMembranesParameters,
+    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SeeingParameters,
     device: torch.device,
 ) -> None:
     """Write the probability of membrane for the slices ``span`` of a volume at the model's scale into ``target`` (z, y, x).
@@ -215,23 +215,23 @@ def stack_function(model: MembraneModel, device: torch.device, flips: bool = Fal
 
 
 def volume_function(model: MembraneModel, device: torch.device, flips: bool = False) -> TileFunction:
-    """A function from tiles (n, z, y, x) to the probability of membrane of each voxel."""
-    return network_function(_VolumeProbability(model.network, flips).to(device), device)
+    """A function from tiles (n, z, y, x) to the probability, for each voxel, of the structure that the model is asked for."""
+    return network_function(_VolumeProbability(model, flips).to(device), device)
 
 
 class _VolumeProbability(torch.nn.Module):
-    """Probability of membrane, averaged over the four mirror images when asked."""
+    """Probability of a structure, averaged over the four mirror images when asked."""
 
-    def __init__(self, network: torch.nn.Module, flips: bool) -> None:
+    def __init__(self, model: MembraneModel, flips: bool) -> None:
         super().__init__()
-        self._network, self._mirrors = network, MIRRORS if flips else MIRRORS[:1]
+        self._network, self._logit, self._mirrors = model.network, model.logit, MIRRORS if flips else MIRRORS[:1]
 
     def forward(self, volumes: torch.Tensor) -> torch.Tensor:
         """Volumes (n, 1, z, y, x) to (n, 1, z, y, x)."""
         answers = []
         for axes in self._mirrors:
             mirrored = volumes.flip(axes).contiguous(memory_format=torch.channels_last_3d)
-            answers.append(membrane_logit(self._network(mirrored)).sigmoid().flip(axes))
+            answers.append(self._logit(self._network(mirrored)).sigmoid().flip(axes))
         return torch.stack(answers).mean(dim=0)
 
 

@@ -1,14 +1,16 @@
 """The membrane student's network and its model folder."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...models.card import ModelCard, length, load_model
-from ...models.membrane_unet3d import OUTPUTS, MembraneUNet3d
+from ...models.membrane_unet3d import OUTPUTS, MembraneUNet3d, membrane_logit
 from ...models.unet2d import UNet2d
 from ...runtime.errors import WeightsError
 from .view import Preparation
@@ -19,10 +21,11 @@ CLASSES = {0: "background", 1: "membrane"}
 
 
 class MembraneModel(NamedTuple):
-    """A trained student and what its card says."""
+    """A trained student, what its card says, and which of the structures that a network of volumes knows is asked for."""
 
     network: UNet2d | MembraneUNet3d
     card: ModelCard
+    logit: Callable[[Tensor], Tensor] = membrane_logit
 
     @property
     def is_volumetric(self) -> bool:

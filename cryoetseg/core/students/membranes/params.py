@@ -113,8 +113,9 @@ class ThresholdMembranesParameters(Parameters):
     smallest_component: float = parameter(
         1e6, "Connected membranes of a smaller volume are dropped; 0 keeps all. The paper keeps all.", unit="A^3", ge=0)
 
-class SegmentMembranesParameters(ThresholdMembranesParameters):
-    """Membranes of whole tomograms by a trained student."""
+
+class SeeingParameters(Parameters):
+    """Which part of a tomogram a network is shown, and in what tiles."""
 
     z_start: int = parameter(0, "First slice to segment, counted from 0.", label="First slice", unit="voxel", ge=0)
     z_end: int = parameter(0, "First slice behind the last one to segment; 0 takes every slice up to the last one.", label="End slice",
@@ -128,5 +129,10 @@ class SegmentMembranesParameters(ThresholdMembranesParameters):
     overlap_px: int = parameter(
         32, "Voxels shared by neighbouring tiles, whose probabilities are averaged. The paper's tiles do not overlap.", unit="voxel",
         expert=True, ge=0, le=2048, label="Overlap of tiles")
+
+
+class SegmentMembranesParameters(SeeingParameters, ThresholdMembranesParameters):
+    """Membranes of whole tomograms by a trained student."""
+
     write_probability: bool = parameter(True, "Also write the probability of membrane for each voxel.", expert=True,
         label="Write probabilities")
