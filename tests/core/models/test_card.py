@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from cryoetseg.core.models import card as card_module
-from cryoetseg.core.models.card import CARD, WEIGHTS, ModelCard, length, load_model, read_card, save_model
+from cryoetseg.core.models.card import CARD, WEIGHTS, ModelCard, length, load_model, read_card, save_model, widths
 from cryoetseg.core.runtime.errors import OutputError, WeightsError
 from cryoetseg.core.students.centres.model import load_centres
 from cryoetseg.core.students.membranes.network import load_membrane_model
@@ -176,3 +176,10 @@ def test_an_edited_card_of_a_picker_is_refused(tmp_path: Path, change: dict) -> 
     save_model(tmp_path / "edited", build_picker(1, 4), card.model_copy(update={"training": {**training, **change}}))
     with pytest.raises(WeightsError, match="damaged or was edited"):
         load_picker(tmp_path / "edited")
+
+
+@pytest.mark.parametrize("value", [None, 16, [16], ["16", "32"], [0, 16], [16, 10**9], [True, 2], [16] * 9])
+def test_channels_of_a_card_are_a_few_whole_numbers(value: object) -> None:
+    assert widths([16, 32]) == (16, 32)
+    with pytest.raises(ValueError, match="channels"):
+        widths(value)

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from ...models.card import ModelCard, save_model
+from ...models.membrane_unet3d import MembraneUNet3d
+from ...models.shelf import model_folder as shelf_folder
 from ...runtime.device import choose_device
 from ...runtime.files import write_json
 from ...runtime.job import Job, MethodOutcome, Output
 from ...runtime.params import parameters_from
 from ...students.centres.model import Calibration, CentreModel, centre_card
-from ...students.membranes.network import CLASSES, METHOD, VOLUME_NETWORK, MembraneModel
+from ...students.membranes.network import CLASSES, METHOD, VOLUME_NETWORK, MembraneModel, load_membrane_model
 from ...training.engine import TrainingOutcome, train
 from ...training.params import TrainingParameters
 from .calibration import fitted, scored_picks
@@ -66,7 +68,7 @@ def _train_particles(job: Job, p: TrainGeneralParameters, scenes: Sequence[Path]
     chosen = GeneralParticlesParameters(iterations=p.particle_iterations, minutes=p.minutes)
     cut, folder, device = len(scenes) - p.held_out, Path(job.output_folder), choose_device(job.device)
     taught, held_out = ([part for path in paths for part in at_scales(read_scene(path))] for paths in (scenes[:cut], scenes[cut:]))
-    task = GeneralParticleTask(taught, held_out, chosen, job.seed)
+    task = GeneralParticleTask(taught, held_out, chosen, job.seed, _trunk(folder))
     trained = train(task, chosen, folder / "training_particles", job.seed, job.device)
     trained.load_best(task.networks)
     del taught
@@ -77,6 +79,12 @@ def _train_particles(job: Job, p: TrainGeneralParameters, scenes: Sequence[Path]
     save_model(folder / "particles", model.network, card)
     outcome.metrics["particles"] = particle_figures(picks, model.calibration)
     _note(trained, "particles", folder, outcome)
+
+
+def _trunk(folder: Path) -> MembraneUNet3d:
+    """The network of membranes that this folder holds, else the shipped one."""
+    trained = folder / "membranes"
+    return load_membrane_model(trained if trained.is_dir() else shelf_folder(NAME, METHOD)).network  # type: ignore[return-value]
 
 
 def _note(trained: TrainingOutcome, name: str, folder: Path, outcome: MethodOutcome) -> None:

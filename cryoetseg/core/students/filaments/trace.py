@@ -1,6 +1,7 @@
 """Axes of filaments: the mask is thickened until walls join, thinned to lines, and each line followed from end to end."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -171,7 +172,7 @@ def _bend(spline: tuple, parameter: np.ndarray, voxel_size: float, degree: int) 
     return float(np.mean(np.linalg.norm(np.cross(first, second), axis=1) / np.maximum(np.linalg.norm(first, axis=1), 1e-12) ** 3))
 
 
-def near_axes(mask: np.ndarray, axes: list[Axis], reach: float, planes: slice) -> np.ndarray:
+def near_axes(mask: np.ndarray, axes: Sequence[Axis], reach: float, planes: slice) -> np.ndarray:
     """Which voxels of ``mask`` (z, y, x), the ``planes`` of a volume, lie within ``reach`` voxels of a point of an axis."""
     places = np.argwhere(mask)
     kept = np.zeros(mask.shape, dtype=bool)

@@ -22,8 +22,9 @@ from cryoetseg.core.recipes.general.membranes import (
     teaching,
 )
 from cryoetseg.core.recipes.general.params import GeneralMembranesParameters, GeneralParticlesParameters
-from cryoetseg.core.recipes.general.particles import GeneralParticleTask, at_scales
+from cryoetseg.core.recipes.general.particles import GeneralParticleTask, ParticleScene, at_scales
 from cryoetseg.core.recipes.general.scenes import FILAMENT, FOREIGN, MEMBRANE
+from cryoetseg.core.students.membranes.network import build_volume_network
 from cryoetseg.core.training.engine import train
 
 
@@ -159,6 +160,38 @@ def test_particles_are_cut_at_every_scale_at_which_they_can_be_sought(scenes):
     point, coarse = scales[0].zyx, scales[1].zyx
     np.testing.assert_allclose((point + 0.5) / 2 - 0.5, coarse)
     np.testing.assert_allclose(scales[0].diameters, 2 * scales[1].diameters)
+
+
+def test_half_of_the_crops_without_a_particle_lie_around_what_could_be_taken_for_one():
+    """Bright points mark where crops may be centred: a particle, two kinds of decoys."""
+    volume = np.zeros((200, 200, 200), np.float16)
+    places = np.array([[40, 40, 40], [40, 160, 160], [160, 160, 40]])
+    volume[tuple(places.T)] = [1, 2, 3]
+    scene = ParticleScene(volume, places[:1].astype(float), np.array([10.0]), np.zeros(1, np.float32), np.array([0]),
+                          (places[1:2], places[2:]))
+    task = GeneralParticleTask([scene], [scene], GeneralParticlesParameters(particle_crops=0.4, crop_px=48), 0)
+    middles = np.array([task._middle(scene, np.random.default_rng(seed)) for seed in range(600)])
+    near = (np.abs(middles[:, None] - places).max(axis=2) <= 0.4 * 48).mean(axis=0)
+    assert near == pytest.approx([0.4, 0.15, 0.15], abs=0.06)
+
+
+def test_scenes_keep_where_membranes_filaments_and_foreign_bodies_are(scenes):
+    scene = scenes[0]._replace(voxel_size=10.0, classes=np.zeros_like(scenes[0].classes))
+    scene.classes[4:8, 4:8, 4:8], scene.classes[12:14, 2:4, 2:4] = MEMBRANE, FOREIGN
+    native, halved, _ = at_scales(scene)
+    assert [len(kind) for kind in native.decoys] == [64, 8]
+    assert native.decoys[1].min(axis=0).tolist() == [12, 2, 2]
+    assert halved.decoys[1].max(axis=0).tolist() == [6, 1, 1]
+
+
+def test_the_picker_starts_from_all_of_the_membrane_network_but_its_answer(scenes):
+    trunk = build_volume_network()
+    task = GeneralParticleTask(at_scales(scenes[0]), [], GeneralParticlesParameters(), 0, trunk)
+    own, fresh = task.networks["centres"].state_dict(), GeneralParticleTask([], [], GeneralParticlesParameters(), 0).networks["centres"]
+    given = trunk.state_dict()
+    assert all(torch.equal(value, given[name]) for name, value in own.items() if not name.startswith("head."))
+    assert torch.equal(own["head.weight"], fresh.state_dict()["head.weight"])
+    assert not torch.equal(own["stem.weight"], fresh.state_dict()["stem.weight"])
 
 
 def test_a_particle_crop_is_around_a_particle_and_a_short_training_lowers_the_loss(scenes, tmp_path):

@@ -114,10 +114,11 @@ def test_probabilities_and_logits_are_inverse_to_each_other():
 
 
 def test_a_model_folder_picks_as_the_model_does(tmp_path):
-    network = build_network(3)
+    network = build_network(3, (8, 16, 24))
     written = CentreModel(network, 8.0, 40.0, Calibration(1.3, 0.2))
     save_model(tmp_path / "model", network, centre_card(written, {}, name="x", made_by="y"))
     read = load_centres(tmp_path / "model")
+    assert read.network.channels == (8, 16, 24)
     assert (read.finest, read.coarsest, read.calibration) == (8.0, 40.0, Calibration(1.3, 0.2, 0.0))
     grey = np.random.default_rng(0).standard_normal((16, 48, 48)).astype(np.float32)
     write_volume(tmp_path / "t.mrc", grey, 20.0)
@@ -133,7 +134,7 @@ def test_a_model_folder_picks_as_the_model_does(tmp_path):
 def test_a_card_without_calibration_is_refused(tmp_path):
     network = build_network(0)
     card = centre_card(CentreModel(network, 8.0, 40.0, Calibration()), {})
-    save_model(tmp_path / "model", network, card.model_copy(update={"network_parameters": {"finest": 8.0}}))
+    save_model(tmp_path / "model", network, card.model_copy(update={"network_parameters": {"finest": 8.0, "channels": [32, 64, 96, 128]}}))
     with pytest.raises(WeightsError, match="coarsest"):
         load_centres(tmp_path / "model")
 
