@@ -68,18 +68,25 @@ def kind_of_bytes(path: Path, raw: np.ndarray, offset: int, warnings: list[str])
     low, high = float(raw["dmin"]), float(raw["dmax"])
     if low < high:
         return "unsigned" if low >= 0 and 127 < high <= 255 else "signed"
-    kind = "unsigned" if _look_unsigned(path, offset) else "signed"
+    sample = _sample(path, offset)
+    if sample.size and low == high == float(raw["dmean"]) and (sample == low).all():
+        return "signed"  # a mask that holds nothing: its statistics are set, all the same
+    kind = "unsigned" if _look_unsigned(sample) else "signed"
     warnings.append(f"{path}: dmin, dmax: not set, so that the header does not tell whether bytes are signed; by their values they are "
                     f"{kind}")
     return kind
 
 
-def _look_unsigned(path: Path, offset: int) -> bool:
-    """Whether a sample of bytes makes sense as 0 to 255: masks of few values, or a narrower distribution than as -128 to 127."""
+def _sample(path: Path, offset: int) -> np.ndarray:
+    """Bytes (n,) from the middle of the voxels, which begin at ``offset``."""
     with path.open("rb") as stream:
         length = stream.seek(0, 2)
         stream.seek(max(offset, (offset + length - SAMPLE_BYTES) // 2))
-        sample = np.frombuffer(stream.read(SAMPLE_BYTES), np.uint8)
+        return np.frombuffer(stream.read(SAMPLE_BYTES), np.uint8)
+
+
+def _look_unsigned(sample: np.ndarray) -> bool:
+    """Whether bytes make sense as 0 to 255: masks of few values, or a narrower distribution than as -128 to 127."""
     if sample.size == 0 or sample.max() < 128:
         return False
     return len(np.unique(sample)) <= FEW_VALUES or bool(sample.std() < sample.view(np.int8).std())

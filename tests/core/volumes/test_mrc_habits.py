@@ -105,3 +105,8 @@ def test_an_empty_or_negative_truth_is_said(tmp_path, truth, words):
     job = Job(method="evaluate-segmentation", parameters={"bootstrap_repeats": 0}, inputs=inputs, output_folder=str(tmp_path / "out"))
     warnings = run(job).warnings
     assert [word in text for word, text in zip(words, warnings, strict=True)] == [True] * len(words)
+
+
+def test_a_mask_that_holds_nothing_is_not_suspected(tmp_path):
+    io.write_volume(tmp_path / "empty.mrc", np.zeros((4, 8, 8), np.int8), 10.0)
+    assert not io.read_header(tmp_path / "empty.mrc").warnings
