@@ -28,7 +28,7 @@ SIDE = 48  # voxels of a crop
 BEST_PX = 10.0  # diameter in voxels at which particles are shown
 SURE = 0.1  # probability below which the first model's background stays background
 KNOWN_FROM = 0.05  # height of a hill from which a cell belongs to a clicked particle
-HELD_OUT, FEWEST = 0.2, 5  # share of the clicks that judge; fewer clicks than this all teach
+FEWEST = 5  # fewer clicks than this all teach, and none judges
 SLOWER = 8.0  # the learning rate is so much smaller than that of a training from nothing
 USUAL_DIAMETER = 250.0
 PASSES = 8  # crops of each click in an epoch
@@ -62,7 +62,7 @@ def tune_centres(
     ``origin`` tells the start from others, so that an interrupted training goes on from the same one only.
     """
     clicked = [clicked_volume(volume, start, parameters.particle_diameter) for volume in volumes]
-    task = ClickTask(clicked, start, seed)
+    task = ClickTask(clicked, start, parameters.held_out, seed)
     task.origin = origin
     settings = parameters.model_copy(update={"learning_rate": parameters.learning_rate / SLOWER})
     before = task.validate({"centres": start.network}, np.random.default_rng(0)).get("validation_loss")
@@ -90,13 +90,14 @@ class ClickTask(TrainingTask):
 
     selection = Selection("validation_loss", "min")
 
-    def __init__(self, volumes: Sequence[ClickedVolume], start: CentreModel, seed: int) -> None:
+    def __init__(self, volumes: Sequence[ClickedVolume], start: CentreModel, held_out: float, seed: int) -> None:
+        """``held_out`` is the share of the clicks that judge."""
         self._volumes, self._seed = list(volumes), seed
         self._first = copy.deepcopy(start.network).eval().requires_grad_(False)
         self.networks = {"centres": copy.deepcopy(start.network)}
         places = [(number, row) for number, item in enumerate(volumes) for row in range(len(item.zyx))]
         order = numpy_generator(seed, "held-out clicks").permutation(len(places))
-        count = round(HELD_OUT * len(places)) if len(places) >= FEWEST else 0
+        count = round(held_out * len(places)) if len(places) >= FEWEST else 0
         self._held_out = [places[index] for index in order[:count]]
         self._taught = [places[index] for index in order[count:]]
 

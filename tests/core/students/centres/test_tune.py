@@ -1,6 +1,7 @@
 """A few clicks: clicked places rise, unclicked ones are unknown, background stays, a worse model is given up."""
 
 import numpy as np
+import pytest
 import torch
 from scipy.ndimage import gaussian_filter
 
@@ -43,7 +44,7 @@ def model(network):
 
 def gradients(first_level, level=0.0):
     """Gradient of the loss at each cell's own logit around the first of two clicks, and the crop's heat."""
-    task = ClickTask([clicked_volume(clicked(2), model(Answer(first_level)), 0.0)], model(Answer(first_level)), 0)
+    task = ClickTask([clicked_volume(clicked(2), model(Answer(first_level)), 0.0)], model(Answer(first_level)), 0.2, 0)
     crop = task._crop(0, np.array(SPOTS[0], float), {1})
     batch = {name: torch.from_numpy(array)[None] for name, array in crop.items()}
     answer = torch.full((1, 3, 24, 24, 24), float(level), requires_grad=True)
@@ -73,7 +74,7 @@ def test_clicks_are_shown_about_ten_voxels_wide():
 
 
 def test_held_out_clicks_teach_nothing():
-    task = ClickTask([clicked_volume(clicked(), model(Answer(0)), 0.0)], model(Answer(0)), 0)
+    task = ClickTask([clicked_volume(clicked(), model(Answer(0)), 0.0)], model(Answer(0)), 0.2, 0)
     assert len(task._held_out) == 2
     assert len(task._taught) == 6
     crops = [task.item(index, np.random.default_rng(index)) for index in range(len(task._taught))]
@@ -81,6 +82,12 @@ def test_held_out_clicks_teach_nothing():
     number, row = task._held_out[0]
     hidden = task._crop(number, np.array(SPOTS[row], float), {row})
     assert hidden["centre"][11:13, 11:13, 11:13].sum() == 0
+
+
+@pytest.mark.parametrize(("share", "judging"), [(0.0, 0), (0.25, 2), (0.5, 4)])
+def test_as_many_clicks_judge_as_asked(share, judging):
+    task = ClickTask([clicked_volume(clicked(), model(Answer(0)), 0.0)], model(Answer(0)), share, 0)
+    assert (len(task._held_out), len(task._taught)) == (judging, 8 - judging)
 
 
 def test_few_clicks_all_teach_and_nothing_is_claimed(tmp_path):
