@@ -3,8 +3,8 @@
     python benchmarks/clicks.py particles|membranes --out FOLDER [--seeds 911 912]
 
 ``particles``: so many particles of one kind are clicked in one tomogram; printed is the average precision for that kind, fatty acid
-synthase (260 A, in no training scene of the general model), in another tomogram of the same crowded mixture. ``membranes``: so many slices of one
-tomogram are painted; printed is Dice in another one. Steps are the defaults of the two trainings. What is done is not repeated.
+synthase (260 A, in no training scene of the general model), in another tomogram of the same crowded mixture. ``membranes``: so many slices
+of one tomogram are painted; printed is Dice in another one. Steps are the defaults of the two trainings. What is done is not repeated.
 """
 from __future__ import annotations
 
