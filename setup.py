@@ -25,7 +25,7 @@ setup(
     long_description_content_type="text/markdown",
     license="GPL-3.0-or-later",
     packages=find_packages(include=["cryoetseg", "cryoetseg.*"]),
-    package_data={"cryoetseg": ["protocols.conf", "*.png", "templates/*.template", "core/models/shipped/*/*",
+    package_data={"cryoetseg": ["protocols.conf", "*.png", "templates/*.template", "core/models/shipped/*.md", "core/models/shipped/*/*",
                                 "core/models/shipped/*/*/*", "core/report/*.html", "napari_plugin/*.yaml"]},
     python_requires=">=3.8",
     install_requires=base,

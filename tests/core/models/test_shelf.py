@@ -55,3 +55,12 @@ def test_what_is_shipped_is_small_and_says_how_it_was_made():
     assert "cryoet-tiny" in shelf.shipped_names("train-backbone")
     assert all(card["name"] and card["made_by"].startswith("cryoetseg ") for card in cards)
     assert sum(path.stat().st_size for path in shelf.SHELF.rglob("*") if path.is_file()) <= 40 * 1000**2
+
+
+def test_the_package_tells_where_each_shipped_model_came_from():
+    told = (shelf.SHELF / "README.md").read_text(encoding="utf-8")
+    cards = [json.loads(path.read_text()) for path in shelf.SHELF.glob("*/card.json")]
+    assert all(f"| `{path.name}` |" in told for path in shelf.SHELF.iterdir() if path.is_dir())
+    shapes = {word.removesuffix(".mrc") for card in cards for word in card["made_by"].split() if word.endswith(".mrc")}
+    assert shapes
+    assert all(f"`{name}`" in told for name in shapes)
