@@ -88,7 +88,9 @@ def with_settings(method: str | type[Parameters] = "", without: Iterable[str] = 
             given = {field.name: _parsed(field, values.pop(field.name)) for field in fields}
             given = {name: value for name, value in given.items() if value is not None}
             if presets:
-                given = with_preset(model, given, values.pop("preset"))
+                preset = values.pop("preset")
+                spelled_otherwise = published_values(model) if preset == "published" else {}
+                given = {**spelled_otherwise, **with_preset(model, given, preset)}
             configure_logging(common["verbose"])
             values = {name: resolved(name, value) for name, value in values.items()}
             command(**values, settings=Settings(parameters=given, **common))

@@ -62,8 +62,16 @@ def pipeline(
     inputs = input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
     inputs += [*_truths(inputs, truth_mask, "truth_mask"), *_truths(inputs, truth_particles, "truth_particles")]
     own: dict[str, Any] = {} if not z else dict(zip(("z_start", "z_end"), z_range(z)))
-    job = build_job(METHOD, inputs, out, settings, **own, **({} if steps is None else {"steps": read_json(steps)}))
+    preset = settings.parameters.get("steps", {})
+    job = build_job(METHOD, inputs, out, settings, **own, steps=_merged(preset, {} if steps is None else read_json(steps)))
     run_and_show(job, settings)
+
+
+def _merged(preset: dict[str, Any], given: Any) -> dict[str, Any]:
+    """The parameters of single steps by a preset, and in their place those that were given; raises :class:`ParameterError`."""
+    if not isinstance(given, dict) or not all(isinstance(values, dict) for values in given.values()):
+        raise ParameterError("--steps holds something else", 'a JSON object of objects: {"train-picker": {"epochs": 30}}')
+    return {name: {**preset.get(name, {}), **given.get(name, {})} for name in {**preset, **given}}
 
 
 def _truths(tomograms: list[InputFile], files: Optional[list[Path]], role: str) -> list[InputFile]:

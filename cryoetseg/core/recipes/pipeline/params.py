@@ -4,7 +4,16 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 """
 from typing import Any, Dict, Literal
 
-from ...runtime.params import Parameters, other_than, parameter
+from ...foundation.params import SegmentSlabsParameters
+from ...runtime.params import Parameters, other_than, parameter, published_values
+from ...students.membranes.params import TrainMembranesParameters
+from ...students.picker.params import TrainPickerParameters
+
+# Of applying the students the paper and its tools say: no component is dropped, tiles do not overlap (Uddin26 S6), DeepETPicker's own peaks
+PUBLISHED_APPLICATION: Dict[str, Dict[str, Any]] = {
+    "segment-membranes": {"smallest_component": 0.0, "tile_px": 512, "overlap_px": 0},
+    "pick-deepet": {"peaks": "published", "height_threshold": 0.1, "ranking": "height", "tile_px": 72, "padding_px": 12},
+}
 
 
 class PipelineParameters(Parameters):
@@ -29,3 +38,11 @@ class PipelineParameters(Parameters):
         True, "Where the truth of the training tomograms is given, train the same students on it too: the bound from above.")
     steps: Dict[str, Dict[str, Any]] = parameter(
         {}, "Parameters of single steps in place of their defaults, by method and name.", expert=True)
+
+    @classmethod
+    def published(cls) -> "PipelineParameters":
+        """The paper's chain from end to end: a hundred slices of one tomogram, every step with its published settings."""
+        models = (("segment-slabs", SegmentSlabsParameters), ("train-membranes", TrainMembranesParameters),
+                  ("train-picker", TrainPickerParameters))
+        steps = {name: published_values(model) for name, model in models}
+        return cls(start="nothing", labelled_slices=100, training_tomograms=1, steps={**steps, **PUBLISHED_APPLICATION})

@@ -3,13 +3,17 @@
 import numpy as np
 import pytest
 
+from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.recipes.pipeline.bounds import ORACLE, RATIO, STUDENT, Truth, true_labels, truths_of, with_ratio
-from cryoetseg.core.recipes.pipeline.chain import Chain, attempt
+from cryoetseg.core.recipes.pipeline.chain import STEPS, Chain, attempt
 from cryoetseg.core.recipes.pipeline.params import PipelineParameters
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.runtime.job import InputFile, Job
+from cryoetseg.core.runtime.params import parameters_from
+from cryoetseg.core.students.membranes.params import TrainMembranesParameters
+from cryoetseg.core.students.picker.params import PickDeepetParameters, TrainPickerParameters
 from cryoetseg.core.volumes.io import write_volume
 
 
@@ -63,6 +67,18 @@ def test_results_are_named_after_tomograms_so_names_differ(tmp_path, tomogram):
 def test_bad_parameters_of_a_late_step_are_told_at_the_start(tmp_path, tomogram, steps):
     with pytest.raises(ParameterError):
         Chain(job_of(tmp_path, tomogram("a", 8)), PipelineParameters(steps=steps))
+
+
+def test_the_published_chain_has_the_published_settings_of_every_step():
+    published = PipelineParameters.published()
+    assert (published.start, published.labelled_slices) == ("nothing", 100)
+    assert set(published.steps) == set(STEPS)
+    for name, whole in (("segment-slabs", SegmentSlabsParameters.published()), ("train-membranes", TrainMembranesParameters.published()),
+                        ("train-picker", TrainPickerParameters.published())):
+        assert parameters_from(type(whole), published.steps[name]) == whole
+    picking = parameters_from(PickDeepetParameters, published.steps["pick-deepet"])
+    wanted = {name: field.json_schema_extra["published"] for name, field in PickDeepetParameters.model_fields.items()}
+    assert all(getattr(picking, name) == value for name, value in wanted.items() if value is not None)
 
 
 def test_truth_belongs_to_a_tomogram(tmp_path, tomogram):
