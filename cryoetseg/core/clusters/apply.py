@@ -22,12 +22,15 @@ from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
 from ..volumes.cleaned import checked_header, open_cleaned
 from ..volumes.io import open_labels
+from .counts import concentrations, neighbour_table, promised, sample_of
 from .describe import near_mask, neighbour_distance
 from .embed import Picks, box_scale, boxes_at, embedded, forward
 from .grouping import UNSURE, clusters_of, flat_map, likeness
 from .model import METHOD, load_embedding
 from .params import ClusterParticlesParameters
 from .pictures import write_clusters
+
+RADII = np.concatenate([np.arange(0.0, 1000.0, 100.0), np.arange(1000.0, 3001.0, 250.0)])  # A, shells of the neighbour curve
 
 
 def run(job: Job) -> MethodOutcome:
@@ -52,6 +55,7 @@ def run(job: Job) -> MethodOutcome:
     write_text(folder / "picks.csv", rows.to_csv(index=False, float_format="%.5g"))
     outcome.outputs.append(Output(kind="table", path="picks.csv"))
     write_clusters(picks, rows, p, job.seed, folder, outcome)
+    _write_counts(picks, rows, job.seed, folder, outcome)
     share = float((found.label == UNSURE).mean())
     outcome.metrics.update({"particles": len(vectors), "clusters": int(found.label.max()), "unsure_share": share})
     return outcome
@@ -102,6 +106,15 @@ def _rows(job: Job, picks: list[Picks], label: np.ndarray, confidence: np.ndarra
             frame["near_membrane"] = near_mask(open_labels(mask[0].path).data, part.table.zyx, part.voxel_size, p.near_membrane)
         parts.append(frame)
     return pd.concat(parts, ignore_index=True).assign(map_x=np.nan, map_y=np.nan)
+
+
+def _write_counts(picks: list[Picks], rows: pd.DataFrame, seed: int, folder: Path, outcome: MethodOutcome) -> None:
+    """Numbers in the sample's volume, neighbours over chance, and what the scores promise."""
+    samples = {part.name: sample_of(part.volume, part.voxel_size, numpy_generator(seed, "sample", part.name)) for part in picks}
+    for name, table in (("counts.csv", concentrations(rows, samples)), ("neighbours.csv", neighbour_table(rows, samples, RADII)),
+                        ("scores.csv", promised(rows["score"].to_numpy(dtype=float)))):
+        write_text(folder / name, table.to_csv(index=False, float_format="%.4g"))
+        outcome.outputs.append(Output(kind="table", path=name))
 
 
 def _write_lists(rows: pd.DataFrame, picks: list[Picks], label: np.ndarray, confidence: np.ndarray, folder: Path,

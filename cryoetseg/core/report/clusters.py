@@ -41,3 +41,26 @@ def draw_gallery(figure: Figure, numbers: Sequence[int], boxes: np.ndarray, coun
             title = name + PLANES[column] if column < len(PLANES) else ""
             # microscopes give dark particles: drawn so
             draw_slice(grid[row, column], -plane, title=title, voxel_size=voxel_size if (row, column) == (0, 0) else None)
+
+
+def draw_counts(figure: Figure, counts: Any, neighbours: Any, promised: Any) -> None:
+    """Draw the tables of counts: concentrations, neighbours over chance by distance, and what the scores promise, where they do."""
+    bars, curves, scores = figure.subplots(1, 3, squeeze=False)[0]
+    kinds = counts[counts["cluster"] != "all"].groupby("cluster", sort=False)["per_um3"].mean()
+    bars.barh([str(name) for name in kinds.index], kinds.to_numpy(), color=SERIES[0])
+    bars.invert_yaxis()
+    bars.set(xlabel="particles in a cubic micrometre of sample", title="concentration")
+    kinds_alone = neighbours[neighbours["cluster"] != "unsure"]
+    for number, (name, part) in enumerate(kinds_alone.groupby("cluster", sort=False)):
+        middle = (part["from_A"] + part["to_A"]) / 20
+        colour = GREY if name == "all" else SERIES[(number - 1) % len(SERIES)]
+        curves.plot(middle, part["times_chance"], color=colour, label=name, linewidth=1)
+    curves.axhline(1, color="black", linewidth=0.5)
+    curves.set(xlabel="distance (nm)", ylabel="times chance", title="neighbours")
+    if len(kinds_alone):
+        curves.legend(fontsize="x-small")
+    if len(promised):
+        for name, label in (("precision", "precision"), ("recall_of_listed", "recall of what is listed")):
+            scores.plot(promised["threshold"], promised[name], marker="o", label=label)
+        scores.legend(fontsize="x-small")
+    scores.set(xlabel="smallest score", ylim=(0, 1.02), title="promised by the scores" if len(promised) else "scores are no probabilities")

@@ -116,10 +116,10 @@ def draw_measured_membranes(result: Result, folder: Path) -> list[str]:
 
 
 def draw_clusters(result: Result, folder: Path) -> list[str]:
-    """The map of the clusters, and averages beside members."""
+    """The map of the clusters, averages beside members, and counts."""
     import pandas as pd
 
-    from .clusters import PANEL_INCHES, draw_gallery, draw_map
+    from .clusters import PANEL_INCHES, draw_counts, draw_gallery, draw_map
     from .figures import new_figure, save_figure
 
     rows, table = pd.read_csv(folder / "picks.csv"), pd.read_csv(folder / "clusters.csv").set_index("cluster")
@@ -133,7 +133,10 @@ def draw_clusters(result: Result, folder: Path) -> list[str]:
     counts = [int(table.loc[number, "particles"]) for number in numbers]
     draw_gallery(figure, numbers, boxes, counts, result.outputs_of("average")[0].voxel_size or 1.0)
     save_figure(folder / "gallery.png", figure)
-    return ["map.png", "gallery.png"]
+    figure = new_figure(13.0, 4.0)
+    draw_counts(figure, *(pd.read_csv(folder / f"{name}.csv") for name in ("counts", "neighbours", "scores")))
+    save_figure(folder / "counts.png", figure)
+    return ["map.png", "gallery.png", "counts.png"]
 
 
 DRAWERS: dict[str, Callable[[Result, Path], list[str]]] = {

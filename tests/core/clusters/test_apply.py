@@ -47,9 +47,14 @@ def test_cluster_and_select(sample, tmp_path):
     assert rows.particles.sum() == 24
     diameters = rows.set_index("cluster").diameter_of_average
     assert diameters[min(groups[1])] > 1.5 * diameters[min(groups[0])]
+    counts = pd.read_csv(tmp_path / "counts.csv").set_index("cluster")
+    assert counts.loc["all", "particles"] == 24
+    field = 40 * 176 * 176 * (12.5e-4) ** 3
+    assert 0.3 * field < counts.loc["all", "sample_um3"] <= 1.01 * field
+    assert counts.loc["all", "per_um3"] == pytest.approx(24 / counts.loc["all", "sample_um3"], rel=1e-3)
     ranked = read_particles(tmp_path / "ranked.star")
     assert set(ranked.class_id[:8]) <= groups[1] | {0}
-    made = ("map.png", "gallery.png", "cluster_01.mrc", "cluster_02.mrc")
+    made = ("map.png", "gallery.png", "counts.png", "cluster_01.mrc", "cluster_02.mrc")
     assert all((tmp_path / name).exists() for name in made)
     wanted = groups[1].pop()
     assert run("particles", "select", tmp_path / "particles.star", "--clusters", wanted, "--out", tmp_path / "shells.csv") == 0
