@@ -30,6 +30,7 @@ from .view import SliceView
 TILE_PLANES = 16  # planes of a tile; those at its ends lack neighbours and weigh little in the average
 VOLUME_PLANES, VOLUME_OVERLAP, VOLUME_CONTEXT = 64, 16, 12  # the same for networks that see volumes, and slices beside a range
 MIRRORS: tuple[list[int], ...] = ([], [-2], [-1], [-2, -1])
+VOLUME_MIRRORS: tuple[list[int], ...] = ([], [-3], [-2, -1], [-3, -2, -1])  # of volumes along the beam as well: what brings most
 
 
 class SegmentedMembranes(NamedTuple):
@@ -224,7 +225,7 @@ class _VolumeProbability(torch.nn.Module):
 
     def __init__(self, model: MembraneModel, flips: bool) -> None:
         super().__init__()
-        self._network, self._logit, self._mirrors = model.network, model.logit, MIRRORS if flips else MIRRORS[:1]
+        self._network, self._logit, self._mirrors = model.network, model.logit, VOLUME_MIRRORS if flips else MIRRORS[:1]
 
     def forward(self, volumes: torch.Tensor) -> torch.Tensor:
         """Volumes (n, 1, z, y, x) to (n, 1, z, y, x)."""

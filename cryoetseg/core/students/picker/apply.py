@@ -32,6 +32,7 @@ from .nms import find_peaks, isolated_height, pooling_passes, published_distance
 from .params import PickDeepetParameters
 from .ranking import contrast_at, ranked
 
+FEW_DIAMETERS = 20  # classes have as many at most; estimates differ from pick to pick
 LONELY_SHARE = 0.5  # where a peak is as likely half a label as a whole one
 
 
@@ -158,7 +159,7 @@ def run(job: Job) -> MethodOutcome:
         if len(table) == 0:
             outcome.warnings.append(f"{volume.name}: no pick, nothing was found: check contrast and voxel size, lower the smallest score, "
                                     "or train longer")
-    outcome.metrics["particle_diameter"] = max(diameters, default=0.0)
+    outcome.metrics["particle_diameter"] = usual_diameter(diameters)
     return outcome
 
 
@@ -173,6 +174,12 @@ def _open_picker(folder: str, parameters: PickDeepetParameters, device: torch.de
         return lambda volume: Picks(centre_picks(volume, centres, parameters, device), list(volume.warnings))
     model = load_picker(folder)
     return lambda volume: pick_volume(volume, model, parameters, device)
+
+
+def usual_diameter(diameters: Sequence[float]) -> float:
+    """The size at which picks are drawn, in Angstrom: the only one, the largest of a few classes, the middle of estimates; 0 of none."""
+    different = np.unique(diameters)
+    return float(np.median(diameters) if len(different) > FEW_DIAMETERS else different.max(initial=0.0))
 
 
 def off_the_faces(table: ParticleTable, shape: Sequence[int], border: float) -> ParticleTable:

@@ -300,3 +300,8 @@ def test_self_training_keeps_as_many_picks_as_there_were_labels_at_their_places(
     taught = _relabelled(labelled_volume(volume, classes, parameters), picker, classes, "cpu")
     assert sorted(map(tuple, taught.zyx.tolist())) == sorted(places)
     assert taught.value.tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("diameters", "usual"), [([], 0), ([260.0, 140.0, 140.0], 260), ([*np.linspace(100, 200, 101), 900.0], 150.5)])
+def test_picks_are_drawn_at_the_largest_class_or_the_middle_of_estimates(diameters, usual):
+    assert picking.usual_diameter(diameters) == pytest.approx(usual, abs=0.01)
