@@ -21,10 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import reliability_models
 import tifffile
-from torch import nn
 
-from cryoetseg.core.models.card import ModelCard, load_model, save_model
 from cryoetseg.core.particles.formats import WRITERS, read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.errors import CryoetsegError
@@ -58,7 +57,7 @@ class Case:
 
 def cases(folder: Path) -> list[Case]:
     """A small valid file of every format under ``folder``."""
-    return [*_volumes(folder), *_lists(folder), *_records(folder)]
+    return [*_volumes(folder), *_lists(folder), *_records(folder), *_models(folder)]
 
 
 def _volumes(folder: Path) -> list[Case]:
@@ -83,15 +82,16 @@ def _lists(folder: Path) -> list[Case]:
 
 
 def _records(folder: Path) -> list[Case]:
-    network = nn.Linear(2, 2)
-    save_model(folder / "model", network, ModelCard(method="m", network="linear", voxel_size=10.0, normalisation="standard"))
     job = Job(method="pick-dog", parameters={"radius": 3}, inputs=[InputFile(path="a.mrc")], output_folder=str(folder / "out"))
     write_job(folder / "job.json", job)
     result = {"method": "pick-dog", "job": job.model_dump(), "outputs": [{"kind": "particles", "path": "a.star"}], "metrics": {},
               "seconds": 1.0, "peak_memory_bytes": 1, "device": "cpu", "versions": {}, "sha256": {}, "command": []}
     (folder / "result.json").write_text(json.dumps(result, indent=2))
-    return [Case("model card", folder / "model", lambda path: load_model(path, lambda card: nn.Linear(2, 2))),
-            Case("job.json", folder / "job.json", read_job), Case("result.json", folder / "result.json", read_result)]
+    return [Case("job.json", folder / "job.json", read_job), Case("result.json", folder / "result.json", read_result)]
+
+
+def _models(folder: Path) -> list[Case]:
+    return [Case(f"model of {kind}", folder / kind, load) for kind, load in reliability_models.models(folder).items()]
 
 
 def mutate(content: bytes, generator: np.random.Generator) -> bytes:
@@ -151,7 +151,7 @@ def _try(case: Case, count: Count, generator: np.random.Generator) -> None:
     gone = len(files) > 1 and generator.random() < 0.1
     count.tried += 1
     try:
-        file.unlink() if gone else file.write_bytes(mutate(content, generator))
+        file.unlink() if gone else file.write_bytes(_damaged(file, content, generator))
         case.read(case.path)
         count.read += 1
     except CryoetsegError:
@@ -162,6 +162,12 @@ def _try(case: Case, count: Count, generator: np.random.Generator) -> None:
         count.untyped[f"{type(error).__name__} at {Path(ours.filename).name}:{ours.lineno}: {str(error)[:80]!r}"] += 1
     finally:
         file.write_bytes(content)
+
+
+def _damaged(file: Path, content: bytes, generator: np.random.Generator) -> bytes:
+    """Damage of bytes and words, or of a model card, as often, an edited field."""
+    card = file.name == reliability_models.CARD and generator.random() < 0.5
+    return reliability_models.edited(content, generator) if card else mutate(content, generator)
 
 
 def table_of(counts: dict[str, Count]) -> str:

@@ -1,6 +1,7 @@
 """Scipion finds the protocols that are imported here."""
 from .protocol_cluster_particles import ProtCryoEtSegClusterParticles
 from .protocol_compare_voxuda import ProtCryoEtSegCompareVoxUda
+from .protocol_copick import ProtCryoEtSegExportCopick, ProtCryoEtSegImportCopick
 from .protocol_curate_coordinates import ProtCryoEtSegCurateCoordinates
 from .protocol_dual import (
     ProtCryoEtSegConvertDual,
@@ -43,9 +44,11 @@ __all__ = [
     "ProtCryoEtSegEvaluatePicking",
     "ProtCryoEtSegEvaluateSegmentation",
     "ProtCryoEtSegExportCoordinates",
+    "ProtCryoEtSegExportCopick",
     "ProtCryoEtSegExportModel",
     "ProtCryoEtSegFillWedge",
     "ProtCryoEtSegGenerateParticles",
+    "ProtCryoEtSegImportCopick",
     "ProtCryoEtSegImportModel",
     "ProtCryoEtSegMeasureMembranes",
     "ProtCryoEtSegPickDog",

@@ -36,6 +36,7 @@ from . import slice_ranges
 UNIT_SYMBOLS = {"A": "Å", "A2": "Å²", "A^2": "Å²", "A^3": "Å³", "um": "µm", "1/um2": "1/µm²", "e/A2": "e⁻/Å²", "degrees": "°",
                 "voxel": "voxels", "pixel": "pixels", "min": "minutes", "0-255": "grey levels of 255", "of 20": "twentieths"}
 PARAM_CLASSES = {bool: BooleanParam, int: IntParam, float: FloatParam, str: StringParam}
+RENAMED = {"project": "copickProject", slice_ranges.END: slice_ranges.LAST_ATTRIBUTE}  # Scipion keeps its own project as "project"
 OTHER_FOLDER = "a folder"  # the last choice of a field with known names; the folder itself has a field of its own
 PRESET = "preset"  # attribute of the choice that :func:`addPreset` adds
 Layout = Sequence[Tuple[str, Sequence[str]]]  # (label of a group, names of its fields)
@@ -64,8 +65,8 @@ class Bounds(Validator):
 
 def attributeName(fieldName: str) -> str:
     """``voxel_size`` -> ``voxelSize``; the end of a range of slices is the last one in forms."""
-    if fieldName == slice_ranges.END:
-        return slice_ranges.LAST_ATTRIBUTE
+    if fieldName in RENAMED:
+        return RENAMED[fieldName]
     first, *others = fieldName.split("_")
     return first + "".join(part.capitalize() for part in others)
 

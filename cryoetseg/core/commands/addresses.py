@@ -1,5 +1,5 @@
 """Addresses of data in projects, in place of file names: ``copick:config.json?wbp@10.0``,
-``relion:tomograms.star?TS_*``.
+``relion:tomograms.star?TS_*``, AreTomo3's TiltSeries_Metrics.csv.
 
 An address is resolved once, before the job is built: the job names files, so that it can be run again without the project's program.
 What the project knows of a file, its tilt series and voxel size, is remembered here until its :class:`InputFile` is made.
@@ -59,7 +59,15 @@ def _files(name: str, path: Path) -> list[Path]:
         return _of_relion(Path(file), pattern or "*")
     if name in TOMOGRAM_PARAMETERS and path.suffix.lower() == ".star" and path.is_file() and _lists_tomograms(path):
         return _of_relion(path, "*")
+    if name in TOMOGRAM_PARAMETERS and path.suffix.lower() == ".csv" and path.is_file():
+        return _of_aretomo(path)
     return [path]
+
+
+def _of_aretomo(path: Path) -> list[Path]:
+    from ..interchange.aretomo import is_tomogram_list, read_tomograms
+
+    return [_remember(file, Known(name)) for name, file in read_tomograms(path).items()] if is_tomogram_list(path) else [path]
 
 
 def _lists_tomograms(path: Path) -> bool:

@@ -104,7 +104,7 @@ def fetch(name: str, folder: str = "") -> Path:
         for file in source.files:
             if not _is_sound(target / file, expected.get(file)):
                 hf_hub_download(source.repository, file, revision=source.revision, local_dir=target)
-    except (HfHubHTTPError, OSError) as error:
+    except (OSError, *HfHubHTTPError.__bases__) as error:  # type: ignore[misc]  # the bases: what its library of connections raises
         raise WeightsError(f"fetching '{name}' from {source.repository} failed: {error}", "a connection to huggingface.co",
                            f"try again, or copy the folder {target} from a machine that has it") from error
     _check_all(target, source, expected)

@@ -19,6 +19,7 @@ METHOD = "generator"
 NETWORK = "conditional_unet3d"
 NORMALISATION = "each cube to mean 0 and standard deviation 1"
 KEPT_POSITIONS = 512  # enough to draw from, small enough for a card
+LARGEST_BOX, MOST_STEPS = 256, 10_000  # of TrainGeneratorParameters
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,9 @@ def load_generator(folder: str | Path) -> Generator:
     network, card = load_model(folder, _build)
     with reading_card(folder):
         training = card.training
-        schedule, box = NoiseSchedule(**training["diffusion"]), int(length(training["box_px"], "the box", 1))
+        schedule, box = NoiseSchedule(**training["diffusion"]), int(length(training["box_px"], "the box", 1, LARGEST_BOX))
+        if not 1 <= schedule.steps <= MOST_STEPS:
+            raise ValueError(f"there are {schedule.steps} noise steps")
         kept = schedule.kept().numpy()
         if not ((kept > 0) & (kept < 1)).all() or len(card.classes) != network.condition.class_.in_features:
             raise ValueError(f"{schedule} with {len(card.classes)} classes")

@@ -22,12 +22,21 @@ def fetch(address: str, folder: Path, server: str = "", annotations: bool = True
     """Fetch ``portal:DATASET`` or ``portal:DATASET/RUN`` into ``folder``; returns, for each run, its files, voxel size and licence.
 
     What is there already, whole, is not fetched again. Raises :class:`InputError` for an address that names nothing and without the
-    client, and :class:`OutputError` for a file that did not arrive whole.
+    client, and :class:`OutputError` without a connection and for a file that did not arrive whole.
     """
     parts = ADDRESS.fullmatch(address)
     if not parts:
         raise InputError(f"address '{address}'", "portal:DATASET or portal:DATASET/RUN, for example portal:10004/Position_161")
     portal = _client_library()
+    from gql.transport.exceptions import TransportError  # the client's way to the service
+
+    try:
+        return _fetch_dataset(portal, parts, folder, server, annotations)
+    except TransportError as error:
+        raise OutputError(f"the portal does not answer: {error}", "a connection to the portal", "fetch again") from error
+
+
+def _fetch_dataset(portal: Any, parts: re.Match[str], folder: Path, server: str, annotations: bool) -> list[dict[str, Any]]:
     client = portal.Client(server or None)
     dataset = portal.Dataset.get_by_id(client, int(parts[1]))
     if dataset is None:

@@ -70,8 +70,8 @@ class RelionTomograms:
 
 
 def plain_name(name: str) -> str:
-    """A tomogram's name without what RELION, WarpTools and others add: rec_TS_01_10.00Apx and TS_01.tomostar are TS_01."""
-    return WARP_VOXEL_SIZE.sub("", name.removesuffix(WARP_SUFFIX)).removeprefix("rec_").removesuffix("_rec")
+    """A tomogram's name without what programs add: rec_TS_01_10.00Apx (RELION, Warp), TS_01.tomostar and TS_01_Vol (AreTomo) are TS_01."""
+    return WARP_VOXEL_SIZE.sub("", name.removesuffix(WARP_SUFFIX)).removeprefix("rec_").removesuffix("_rec").removesuffix("_Vol")
 
 
 def is_centred(path: Path) -> bool:

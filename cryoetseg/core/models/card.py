@@ -82,13 +82,21 @@ def load_model(folder: str | Path, build: Callable[[ModelCard], Network]) -> tup
     card = read_card(folder)
     state = _verified_weights(folder, card)
     with reading_card(folder):
+        with torch.device("meta"):  # shapes without memory: a card may name a network that no machine holds
+            _check_fit(build(card).state_dict(), state, f"the weights in {folder} do not fit the network '{card.network}'")
         network = build(card)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(f"the weights in {folder} do not fit the network '{card.network}': {' '.join(str(error).split())[:300]}",
-                           "a folder written by this program", "train or export the model again") from error
+    network.load_state_dict(state)
     return network.eval(), card
+
+
+def _check_fit(network: dict[str, Tensor], stored: dict[str, Tensor], told: str) -> None:
+    """Raise :class:`WeightsError` that begins as ``told`` where names or shapes differ."""
+    wanted, found = ({name: tuple(tensor.shape) for name, tensor in tensors.items()} for tensors in (network, stored))
+    different = [name for name in sorted({*wanted, *found}) if wanted.get(name) != found.get(name)]
+    if different:
+        name = different[0]
+        raise WeightsError(f"{told}: {name} is {found.get(name, 'missing')}, by the card {wanted.get(name, 'not there')}; "
+                           f"{len(different)} differ", "a folder written by this program", "train or export the model again")
 
 
 def read_card(folder: str | Path) -> ModelCard:
@@ -117,9 +125,9 @@ def reading_card(folder: str | Path) -> Iterator[None]:
                            "copy the folder again or train again") from error
 
 
-def length(value: Any, what: str, lowest: float = 0.0) -> float:
-    """``value`` of a card as Angstrom or voxels above ``lowest``; raises ``ValueError``."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not lowest < value <= LARGEST_LENGTH:
+def length(value: Any, what: str, lowest: float = 0.0, highest: float = LARGEST_LENGTH) -> float:
+    """``value`` of a card as Angstrom or voxels above ``lowest``, at most ``highest``; raises ``ValueError``."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or not lowest < value <= highest:
         raise ValueError(f"{what} is {value!r}")
     return float(value)
 

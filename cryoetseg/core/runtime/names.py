@@ -20,7 +20,7 @@ UNSAFE = re.compile(r"[/\\\x00-\x1f\x7f]")
 # what programs add to the name of a tilt series: RELION 5 and Warp, IMOD, AreTomo; and what this program adds to its results
 TOLD_BY_PROGRAMS = re.compile(
     r"(\.(tomostar|mrc|mrcs|rec|st|ali|map|mdoc|em|tif|tiff|zarr|ome|gz|bz2|star|csv|coords|tbl|json)|_\d+(\.\d+)?Apx|[_-](full[_-])?rec(on)?|"
-    r"_(membranes|particles|classes|confidence|probability|denoised|filled|converted|labels|mask|picks|truth|aligned|ali|bin\d+))$",
+    r"_(membranes|particles|classes|confidence|probability|denoised|filled|converted|labels|mask|picks|truth|aligned|ali|vol|bin\d+))$",
     re.IGNORECASE)
 
 NUMBERED = re.compile(r"(?:^|[^a-z])(?:ts|tomo|tomogram|position|tilt|series|lamella)[_-]?(\d+(?:_\d+)?)", re.IGNORECASE)

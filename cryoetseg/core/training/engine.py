@@ -110,7 +110,7 @@ class _Training:
                 break
         if self.state.step > first:
             self._save()
-            self.state.log.draw()
+            self.state.log.finish(self.state.step, self._epoch(self.state.step - 1), self.updater.learning_rate)
         self.processes.wait()
         return self._outcome(ended_by)
 

@@ -63,6 +63,13 @@ class TrainingLog:
             draw_curve(self.rows, self._folder / FIGURE)
             self._drawn = time.monotonic()
 
+    def finish(self, step: int, epoch: int, learning_rate: float) -> None:
+        """Leave table and figure of all steps so far, also of a run that ended before its first row."""
+        self.flush(step, epoch, learning_rate)
+        if self._folder:
+            self._write_all()
+            draw_curve(self.rows, self._folder / FIGURE)
+
     def state(self) -> dict[str, Any]:
         """The unfinished mean, for the checkpoint."""
         return {"sums": dict(self._sums), "count": self._count}
@@ -71,7 +78,8 @@ class TrainingLog:
         """Go back to ``step``: rows written after it are dropped from the table, which is written anew."""
         self._sums, self._count = dict(state["sums"]), state["count"]
         rows = self.rows or (read_table(self._folder / TABLE) if self._folder else [])
-        self.rows = [row for row in rows if row["step"] <= step]
+        # a mean of this very step that is unfinished was written for a run that ended here, and will be part of a later row
+        self.rows = [row for row in rows if row["step"] < step or (row["step"] == step and not (self._count and "learning_rate" in row))]
         self._write_all()
 
     def _append(self, row: Row) -> None:

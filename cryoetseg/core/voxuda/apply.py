@@ -27,6 +27,7 @@ from .evaluate import sample_scores, summarised
 from .network import DIVISOR, NETWORK, VoxResNet
 from .params import SegmentSubtomogramsParameters
 
+LARGEST_SIDE = 128  # voxels, of TrainVoxUdaParameters
 ALIKE = 0.05  # relative difference of voxel sizes up to which the network is applied as it is
 
 
@@ -38,7 +39,7 @@ class VoxUdaModel:
         self.device = choose_device(device)
         self.network.to(self.device)
         with reading_card(folder):
-            self.size = int(length(self.card.network_parameters["size"], "the side of a subtomogram", 7))
+            self.size = int(length(self.card.network_parameters["size"], "the side of a subtomogram", 7, LARGEST_SIDE))
             if self.size % DIVISOR:
                 raise ValueError(f"the side of a subtomogram is {self.size}")
         self._logits = network_function(self.network, self.device)

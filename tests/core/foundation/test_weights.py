@@ -83,6 +83,12 @@ def test_missing_weights_name_file_and_command(tmp_path):
         weights.fetched_folder("stable-diffusion-v1-4", str(tmp_path))
 
 
+def test_no_connection_is_a_clear_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+    with pytest.raises(WeightsError, match=r"a connection to huggingface\.co"):
+        weights.fetch("cellpose-sam", str(tmp_path))
+
+
 def test_unknown_weights():
     with pytest.raises(WeightsError, match="cellpose-sam"):
         weights.fetch("sam3")

@@ -73,14 +73,24 @@ FETCH = ("import json, sys; from pathlib import Path; from cryoetseg.core.interc
          "print(json.dumps(fetch(sys.argv[1], Path(sys.argv[2]), sys.argv[3])))")
 
 
-def test_a_run_is_fetched_with_voxel_size_licence_and_annotations(service, tmp_path):
+@pytest.fixture
+def fetched():
+    """Fetch in the interpreter that has the client."""
     python = os.environ.get("CRYOETSEG_COPICK_PYTHON", "")
     if not python:
         pytest.skip("CRYOETSEG_COPICK_PYTHON names no interpreter with cryoet-data-portal (copick brings it)")
+
+    def run(*arguments):
+        return subprocess.run([python, "-c", FETCH, *map(str, arguments)], capture_output=True, text=True, check=False,
+                              env={**os.environ, "PYTHONPATH": str(ROOT)})
+
+    return run
+
+
+def test_a_run_is_fetched_with_voxel_size_licence_and_annotations(fetched, service, tmp_path):
     out = tmp_path / "out"
     for _ in range(2):  # the second time nothing is fetched
-        done = subprocess.run([python, "-c", FETCH, "portal:10004/Position_1", str(out), service], capture_output=True, text=True,
-                              check=False, env={**os.environ, "PYTHONPATH": str(ROOT)})
+        done = fetched("portal:10004/Position_1", out, service)
         assert done.returncode == 0, done.stderr
     (row,) = json.loads(done.stdout.splitlines()[-1])
     assert (row["voxel_size"], row["processing"], row["licence"][:7]) == (7.84, "denoised", "CC0-1.0")
@@ -91,6 +101,11 @@ def test_a_run_is_fetched_with_voxel_size_licence_and_annotations(service, tmp_p
     assert table.class_names == {1: "cytosolic ribosome"}
     assert json.loads((out / "10004" / "portal.json").read_text())["title"] == "test dataset"
     assert not list(out.rglob(".fetch_*"))
+
+
+def test_no_connection_is_a_clear_error(fetched, tmp_path):
+    done = fetched("portal:10004", tmp_path, "http://127.0.0.1:9/graphql")
+    assert "OutputError: the portal does not answer" in done.stderr
 
 
 def test_addresses_and_a_missing_client_are_told(tmp_path, monkeypatch):

@@ -67,7 +67,7 @@ def test_reconstructions_of_warptools_are_found_beside_the_list(tmp_path):
         resolved("tomograms", [tmp_path / "t.star"])
 
 
-@pytest.mark.parametrize("name", ["TS_01", "TS_01.tomostar", "rec_TS_01", "TS_01_10.00Apx", "rec_TS_01_10.00Apx", "TS_01_rec"])
+@pytest.mark.parametrize("name", ["TS_01", "TS_01.tomostar", "rec_TS_01", "TS_01_10.00Apx", "rec_TS_01_10.00Apx", "TS_01_rec", "TS_01_Vol"])
 def test_what_programs_add_to_names(name):
     assert plain_name(name) == "TS_01"
 

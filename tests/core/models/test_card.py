@@ -93,6 +93,11 @@ def test_weights_of_another_network_do_not_load(folder: Path) -> None:
         load_model(folder, lambda card: nn.Linear(4, 2))
 
 
+def test_a_network_that_no_machine_holds_is_told_as_that(folder: Path) -> None:
+    with pytest.raises(WeightsError, match=r"do not fit.*bias is \(2,\), by the card \(1000000000,\); 2 differ"):
+        load_model(folder, lambda card: nn.Linear(10**9, 10**9))
+
+
 def test_saving_replaces_an_earlier_model_but_no_other_folder(folder: Path) -> None:
     network = build(CARD_OF_TEST)
     save_model(folder, network, CARD_OF_TEST)

@@ -16,7 +16,7 @@ from tiny_training import PARAMETERS, DivergingTask, TinyTask, TwoTurnTask
 from cryoetseg.core.runtime.errors import InputError, ParameterError, TrainingError, WeightsError
 from cryoetseg.core.training.checkpoint import previous, read_checkpoint
 from cryoetseg.core.training.engine import train
-from cryoetseg.core.training.log import read_table
+from cryoetseg.core.training.log import FIGURE, TABLE, read_table
 from cryoetseg.core.training.params import TrainingParameters
 from cryoetseg.core.training.task import Selection
 
@@ -184,8 +184,11 @@ def test_best_follows_the_selection(tmp_path: Path) -> None:
 def test_time_limit_stops_at_a_checkpoint(tmp_path: Path) -> None:
     outcome = train(TinyTask(), changed(minutes=1e-9), tmp_path, seed=3, device="cpu")
     assert (outcome.ended_by, outcome.steps) == ("time limit", 1)
+    assert [row["step"] for row in read_table(tmp_path / TABLE)] == [1]  # methods hand on table and figure, however early the end
+    assert (tmp_path / FIGURE).is_file()
     whole = train(TinyTask(), PARAMETERS, tmp_path, seed=3, device="cpu")
     assert (whole.ended_by, whole.steps) == ("length", 10)
+    assert read_table(tmp_path / TABLE) == train(TinyTask(), PARAMETERS, tmp_path / "at_once", seed=3, device="cpu").rows
 
 
 def test_epochs_set_the_length(tmp_path: Path) -> None:
