@@ -43,6 +43,10 @@ START, END = "<!-- table -->", "<!-- end of table -->"
 WRONG, UNTYPED, LOST, OUTSIDE = FAILURES = ("wrong with exit 0", "untyped", "lost", "outside")
 COUNTS = {"kills": 40, "pairs": 10, "disks": 20, "memory": 8, "mutations": 8000, "jobs": 60}
 KILLED_WORKERS = 4
+# commands and the MiB between which their address space is cut: from too little to import to nearly enough
+STARVED = [(["pick", "dog", "large.mrc", "--count", "5"], (700, 1200)),
+           (["segment", "membranes", "general", "small.mrc"], (1000, 3000)),
+           (["segment", "slabs", "small.mrc", "--z", "12:14", "--draws", "1"], (1000, 3000))]  # fmt: skip
 VOLUMES, PLANES, SIDE = 3, 24, 48
 BUSY, TYPED = 9, range(1, 10)  # exit codes of the engine's own errors
 NAMES = ["TS_01", "data_001", "001", "1.10", "1.1", "1e5", "_x", "#1", "a#b", "NA", "nan", "O'Neil", 'say "aye"', "data_7", "loop_",
@@ -206,15 +210,16 @@ def full_disks(folder: Path, count: int, rng: random.Random) -> Row:
 
 
 def little_memory(folder: Path, count: int, rng: random.Random) -> Row:
-    """Address space that does not suffice: a typed end."""
+    """Address space that does not suffice, for a method on arrays and for two networks in turn: a typed end."""
     row = Row("too little memory (address space cut at a random size)")
     program = "import resource, sys; resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)\n" \
         "from cryoetseg.core.cli import main; main(sys.argv[2:])"
-    write_volume(folder / "large.mrc", np.random.default_rng(1).normal(size=(96, 256, 256)).astype(np.float32), 10.0)
+    for name, shape in (("large", (96, 256, 256)), ("small", (32, 96, 96))):
+        write_volume(folder / f"{name}.mrc", np.random.default_rng(1).normal(size=shape).astype(np.float32), 10.0)
     for number in range(count):
-        limit = rng.randrange(700, 1200) * 2**20
-        words = ["pick", "dog", str(folder / "large.mrc"), "--out", str(folder / f"memory{number}"), "--count", "5"]
-        done = subprocess.run([sys.executable, "-c", program, str(limit), *words], capture_output=True, text=True, check=False)
+        words, (low, high) = STARVED[number % len(STARVED)]
+        words = ["-c", program, str(rng.randrange(low, high) * 2**20), *words, "--out", str(folder / f"memory{number}")]
+        done = subprocess.run([sys.executable, *words], capture_output=True, text=True, check=False, cwd=folder)
         row.tried += 1
         row.failures[UNTYPED] += done.returncode not in (0, *TYPED)
     return row

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from .addresses import COPICK
 from .help import SectionedCommand, command_group
 from .options import FolderOption, Settings, with_settings
 from .running import print_json
@@ -16,7 +18,8 @@ app = command_group("Public data. Only 'fetch' opens a network connection.")
 @app.command(cls=SectionedCommand)
 @with_settings()
 def fetch(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="portal:DATASET or portal:DATASET/RUN.", show_default=False)],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", show_default=False,
+                                            help="portal:DATASET, portal:DATASET/RUN or 'copick:CONFIG.json?TYPE@VOXELSIZE&run=PATTERN'.")],
     out: FolderOption,
     annotations: Annotated[bool, typer.Option(help="Fetch the runs' point annotations too.")] = True,
     server: Annotated[
@@ -25,7 +28,13 @@ def fetch(
     *,
     settings: Settings,
 ) -> None:
-    """Fetch tomograms and point annotations of the CryoET data portal, with voxel size and licence in DATASET/portal.json."""
+    """Fetch tomograms and point annotations of the CryoET data portal, with voxel size and licence in DATASET/portal.json.
+
+    From a copick project on S3, by SSH or in the portal: tomograms, picks and segmentations, into a project in OUT/copick.json.
+    """
+    if address.startswith(COPICK):
+        _fetch_project(address, out.absolute(), settings)
+        return
     from ..interchange.portal_fetch import fetch as fetch_from_portal
 
     rows = fetch_from_portal(address, out.absolute(), server, annotations)
@@ -35,3 +44,15 @@ def fetch(
     for row in rows:
         typer.echo(f"{row['run']:24} {row['voxel_size']:g} A  {row['tomogram']}  {len(row['annotations'])} annotations")
     typer.echo(f"licence: {rows[0]['licence']}")
+
+
+def _fetch_project(address: str, out: Path, settings: Settings) -> None:
+    from ..interchange.copick_fetch import CONFIG, fetch
+
+    rows = fetch(address, out)
+    if settings.as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['run']:24} {row['tomograms']} tomograms  {row['picks']} picks  {row['segmentations']} segmentations")
+    typer.echo(f"project: {out / CONFIG}")

@@ -21,6 +21,7 @@ RUNS, PICKS, MESHES = "ExperimentRuns", "Picks", "Meshes"
 SEGMENTATIONS = {"Segmentations": "", "InstanceSegmentations": "instance"}  # folder and type; the suffix below tells the third
 MULTILABEL = "-multilabel"
 SPACING = re.compile(r"VoxelSpacing(\d+\.\d+)")
+HOW_TO_FETCH = "fetch what you need with: cryoetseg data fetch 'copick:{}?TYPE@VOXELSIZE' --out FOLDER"
 LOCAL_SCHEMES = ("", "local", "file")
 
 
@@ -123,6 +124,11 @@ def _chosen(entries: List[Entry], pattern: Pattern) -> List[Entry]:
             and fnmatchcase(entry.session, pattern.session) and _same_size(entry.voxel_size, pattern.voxel_size)]
 
 
+def fits(tomogram_type: str, voxel_size: float, pattern: Pattern) -> bool:
+    """Whether a tomogram is one that a URI names."""
+    return fnmatchcase(tomogram_type, pattern.name) and _same_size(voxel_size, pattern.voxel_size)
+
+
 def _same_size(voxel_size: Optional[float], wanted: str) -> bool:
     """copick names folders with three decimals, people write 10, 10.0 or 10.012."""
     if wanted == "*" or voxel_size is None:
@@ -140,8 +146,7 @@ def read_project(path: Path) -> Project:
         raise InputError(f"{path}: field pickable_objects is missing", "the configuration of a copick project", "name its JSON file")
     kind = content.get("config_type", "filesystem")
     if kind != "filesystem":
-        raise InputError(f"{path} is a copick project of type {kind}", "a project of files on this machine",
-                         "fetch what you need with 'cryoetseg data fetch', or with copick's own 'copick sync'")
+        raise InputError(f"{path} is a copick project of type {kind}", "a project of files on this machine", HOW_TO_FETCH.format(path))
     roots = [_local(path, str(content[key])) for key in ("overlay_root", "static_root") if content.get(key)]
     if not roots:
         raise InputError(f"{path}: field overlay_root is missing", "the folder of the project's data")
@@ -152,8 +157,7 @@ def _local(config: Path, root: str) -> Path:
     """The folder that a root names; a relative one counts from the configuration's folder."""
     parts = urlsplit(root) if "://" in root else None
     if parts and parts.scheme not in LOCAL_SCHEMES:
-        raise InputError(f"{config}: the data lie at {root}", "a project of files on this machine",
-                         "fetch what you need with 'cryoetseg data fetch', or with copick's own 'copick sync'")
+        raise InputError(f"{config}: the data lie at {root}", "a project of files on this machine", HOW_TO_FETCH.format(config))
     folder = Path(unquote(root.split("://", 1)[1]) if parts else root).expanduser()
     return (folder if folder.is_absolute() else config.absolute().parent / folder).absolute()
 
