@@ -33,6 +33,7 @@ SOURCE, TARGET = ("1bxn", "1f4a", "3gl1"), ("4v4r", "4cr2", "4v94_single")
 SOURCE_SNRS = (0.03, 0.05)
 TARGET_SNRS = (0.03, 0.3)
 TILTS = (-50.0, 70.0)
+IMAGING = {"tilt_min": TILTS[0], "tilt_max": TILTS[1], "defocus": 4.0, "max_shift": 2, "neighbours": 3}  # of the target
 EXPONENTS = (0.3, 1.2)  # of the noise's amplitude over frequency
 SETTINGS = {"width": 16, "batch_size": 4, "iterations": 400}
 DATA_SEED = 20
@@ -42,10 +43,11 @@ def templates(folder: Path, names: tuple[str, ...]) -> list[InputFile]:
     return [InputFile(path=str(folder / "templates" / f"{name}_10A.mrc"), role="template", contrast="bright") for name in names]
 
 
-def write_source(data: Path, folder: Path, voxel_size: float, count: int, seed: int = DATA_SEED) -> None:
+def write_source(data: Path, folder: Path, voxel_size: float, count: int, seed: int = DATA_SEED, *, matched: bool = False) -> None:
     maps = load_templates(templates(data, SOURCE), voxel_size)
+    imaging = IMAGING if matched else {}
     for number, snr in enumerate(SOURCE_SNRS):
-        p = SubtomogramParameters(particles="none", count=count // len(SOURCE_SNRS), voxel_size=voxel_size, snr=snr)
+        p = SubtomogramParameters(particles="none", count=count // len(SOURCE_SNRS), voxel_size=voxel_size, snr=snr, **imaging)
         for place, item in enumerate(simulate_subtomograms(p, seed + number, maps)):
             _write(folder, f"snr{snr:g}_{place:04d}".replace(".", "p"), item, item.image, voxel_size)
 
@@ -55,8 +57,7 @@ def write_target(
 ) -> None:
     """Noise-free images of the simulator with coloured noise, as extracted from tomograms: centred, a few neighbours in the box."""
     maps = load_templates(templates(data, names), voxel_size)
-    p = SubtomogramParameters(particles="none", count=count, voxel_size=voxel_size, snr=1e6, tilt_min=TILTS[0], tilt_max=TILTS[1],
-                              defocus=4.0, max_shift=2, neighbours=3)
+    p = SubtomogramParameters(particles="none", count=count, voxel_size=voxel_size, snr=1e6, **IMAGING)
     rng = numpy_generator(seed, "target noise")
     exponent = rng.uniform(*EXPONENTS)
     classes = []
@@ -94,12 +95,13 @@ def main() -> None:
     parser.add_argument("--target", default=",".join(TARGET), help="names of the target's templates")
     parser.add_argument("--data-seed", type=int, default=DATA_SEED, help="seed of the simulated data")
     parser.add_argument("--voxel-size", type=float, default=12.0)
+    parser.add_argument("--matched", action="store_true", help="image the source as the target was: tilts, defocus, centring, crowding")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other parameters of the training")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     source, target = arguments.out / "source", arguments.out / "target"
     if not (arguments.out / "data.json").exists():
-        write_source(arguments.data, source, arguments.voxel_size, arguments.count, arguments.data_seed)
+        write_source(arguments.data, source, arguments.voxel_size, arguments.count, arguments.data_seed, matched=arguments.matched)
         write_target(arguments.data, target, arguments.voxel_size, arguments.count, tuple(arguments.target.split(",")), arguments.data_seed)
         write_json(arguments.out / "data.json", {"count": arguments.count, "voxel_size": arguments.voxel_size})
     given = dict(item.split("=", 1) for item in arguments.set)

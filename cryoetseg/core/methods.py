@@ -65,6 +65,7 @@ METHODS = {
     "voxuda-ablation": Method("voxuda.params:VoxUdaAblationParameters", "voxuda.ablation:run"),
     "train-dual": Method("dual.params:TrainDualParameters", "dual.train:run"),
     "train-dual-wedge": Method("dual.params:TrainWedgeParameters", "dual.wedge_train:run"),
+    "export-dual": Method("dual.params:ExportDualParameters", "dual.export:export"),
     "denoise-dual": Method("dual.params:DenoiseParameters", "dual.apply:run_denoise", each="tomogram"),
     "simulate-dual": Method("dual.params:SimulateDualParameters", "dual.apply:run_simulate", each="grand_model", reseeded=True),
     "convert-dual": Method("dual.params:ConvertParameters", "dual.apply:run_convert", each="tomogram", reseeded=True),

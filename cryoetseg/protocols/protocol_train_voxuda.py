@@ -1,18 +1,19 @@
 """Adaptation of a segmenter to subtomograms without labels."""
 import os
-from typing import Dict, List
+from typing import Any, Dict, List
 
 from pyworkflow.object import Pointer
-from pyworkflow.protocol import EnumParam, Form, IntParam, MultiPointerParam, PointerParam
+from pyworkflow.protocol import LEVEL_ADVANCED, EnumParam, FloatParam, Form, IntParam, MultiPointerParam, PointerParam, StringParam
 from pyworkflow.utils import Message
 
 from cryoetseg._plugin import Plugin
 from cryoetseg.constants import SIMULATE_VOXUDA_SOURCE, TRAIN_VOXUDA
 from cryoetseg.convert import templateFiles
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_result, write_job
-from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
+from cryoetseg.core.runtime.params import PRESETS, describe, with_preset
+from cryoetseg.core.voxuda.params import SOURCE_IMAGING, TrainVoxUdaParameters, VoxUdaSourceParameters, fitted_voxel_size
 
-from .form_builder import addGroups, addPreset, byHand, fieldsByBase
+from .form_builder import addGroups, addPreset, attributeName, byHand, fieldsByBase, labelOf
 from .input_checks import Writers
 from .protocol_base import CONTRASTS
 from .protocol_tomograms_base import tellingWarnings
@@ -20,6 +21,14 @@ from .protocol_train_base import LOOP_GROUP, MODEL, ProtCryoEtSegTrainBase
 from .subtomogram_sets import checkSubtomograms, subtomogramFiles
 
 SOURCE = "source"
+IMAGING = [field for field in describe(VoxUdaSourceParameters) if field.name in SOURCE_IMAGING]
+IMAGING_CLASSES = {int: IntParam, float: FloatParam, str: StringParam}
+ANGLES = ("tilt_min", "tilt_max")
+
+
+def _sourceAttribute(name: str) -> str:
+    """``sourceTiltMin`` for ``tilt_min``."""
+    return attributeName(f"{SOURCE}_{name}")
 
 
 class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
@@ -70,6 +79,11 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
                       condition="not inSource", label="Molecules of the source",
                       help="Density maps or atomic models to simulate the source from, other ones than the target's. Left empty, "
                            "built-in molecules are taken.")
+        for field in IMAGING:
+            form.addParam(_sourceAttribute(field.name), IMAGING_CLASSES[field.kind], allowsNull=True,
+                          default=None if field.name in ANGLES else field.default, condition="not inSource", expertLevel=LEVEL_ADVANCED,
+                          label=f"Source: {labelOf(field)[:1].lower()}{labelOf(field)[1:]}",
+                          help=field.help + (" Left empty, that of the target's acquisition is taken." if field.name in ANGLES else ""))
 
     # --------------------------- jobs --------------------------------------
     def _isSimulated(self) -> bool:
@@ -80,15 +94,26 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
         if not self._isSimulated() or os.path.exists(self._getItemFile(SOURCE, RESULT_FILE)):
             return
         # at the target's voxel size, so that the source fills its boxes
-        voxelSize = self.commonVoxelSize.get() or self.inTarget.get().getSamplingRate()
+        target = self.inTarget.get()
+        voxelSize = self.commonVoxelSize.get() or fitted_voxel_size(target.getSamplingRate(), max(target.getDimensions()), self.size.get())
         templates = templateFiles(self.templates)
         particles = "none" if templates else VoxUdaSourceParameters().particles
-        parameters = VoxUdaSourceParameters(count=self.sourceCount.get(), size=self.size.get(), particles=particles,
-                                            voxel_size=voxelSize).model_dump()
+        parameters = VoxUdaSourceParameters(**{**self._imaging(), "size": self.size.get(), "particles": particles,
+                                               "voxel_size": voxelSize}).model_dump()
         write_job(self._getItemFile(SOURCE, JOB_FILE), Job(
             method=SIMULATE_VOXUDA_SOURCE, parameters=parameters, inputs=templates, output_folder=self._getItemFile(SOURCE),
             seed=self._getSeed(SOURCE), device="cpu"))
         Plugin.runCore(self, self._getItemFile(SOURCE, JOB_FILE))
+
+    def _imaging(self) -> Dict[str, Any]:
+        """How many and how imaged the source is: as the form says, tilts as the target's acquisition does, else as the preset does."""
+        values = {field.name: getattr(self, _sourceAttribute(field.name)).get() for field in IMAGING}
+        acquisition = self.inTarget.get().getAcquisition()
+        angles = (acquisition.getAngleMin(), acquisition.getAngleMax()) if hasattr(acquisition, "getAngleMin") else (None, None)
+        known = dict(zip(ANGLES, angles)) if None not in angles and angles[0] < 0 < angles[1] else {}  # few programs write it down
+        given = {**known, **{name: value for name, value in values.items() if value is not None}, "count": self.sourceCount.get()}
+        whole = {**VoxUdaSourceParameters().model_dump(), **given}
+        return with_preset(VoxUdaSourceParameters, whole, PRESETS[self.preset.get()])
 
     def _wantedLists(self, tsId: str) -> Writers:
         return {}

@@ -3,12 +3,15 @@ import logging
 from pathlib import Path
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from cryoetseg.core.commands import options
 from cryoetseg.core.commands.running import build_job
 from cryoetseg.core.methods import METHODS, parameters_model
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.params import describe, idle_parameters
+from cryoetseg.core.voxuda.params import VoxUdaSourceParameters
 
 
 @pytest.mark.parametrize("text", ["", "5", "5:", ":5", "5:5", "6:5", "-1:5", "a:b", "1:2:3", "1.5:3"])
@@ -42,3 +45,18 @@ def test_what_parameters_depend_on_exists_and_can_be_so(name):
                 assert set(need.values) <= set(fields[need.name].choices), field.name
         assert not field.needs or not field.keeps_result, field.name
     assert idle_parameters(model, {}) == []
+
+
+@pytest.mark.parametrize(("written", "expected"), [([], 16), (["--batch-size", "8"], 8), (["--batch-size", "5"], 5)])
+def test_what_is_written_beside_a_preset_stays_also_where_it_is_the_default(written, expected):
+    seen = []
+    app = typer.Typer()
+
+    @app.command()
+    @options.with_settings("train-voxuda", beside=[field._replace(name="source_count") for field in describe(VoxUdaSourceParameters)[:1]])
+    def train(*, settings: options.Settings):
+        seen.append(settings)
+
+    assert CliRunner().invoke(app, ["--preset", "published", "--source-count", "7", *written], catch_exceptions=False).exit_code == 0
+    assert (seen[0].parameters["batch_size"], seen[0].parameters["schedule"]) == (expected, "step")
+    assert (seen[0].preset, seen[0].beside) == ("published", {"source_count": 7})

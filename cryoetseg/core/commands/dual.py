@@ -91,6 +91,20 @@ def train_wedge(
 
 
 @app.command(cls=SectionedCommand)
+@with_settings("export-dual")
+def export(
+    training: Annotated[
+        Path, typer.Argument(metavar="TRAINING", help="Folder of a training, also one that was interrupted or runs.", show_default=False)
+    ],
+    out: ModelOutOption,
+    *,
+    settings: Settings,
+) -> None:
+    """Take the best model so far out of a training that did not end by itself."""
+    run_and_show(build_job("export-dual", [input_file(training, "training")], out, settings), settings)
+
+
+@app.command(cls=SectionedCommand)
 @with_settings("denoise-dual")
 def denoise(
     model: ModelArgument, tomogram: TomogramArgument, out: FileOption, voxel_size: VoxelSizeOption = None,

@@ -6,8 +6,8 @@ import functools
 import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -56,6 +56,9 @@ ContrastOption = Annotated[
 ]
 
 
+CONTEXT = "context"  # under which name typer hands over how the options were given
+
+
 @dataclass(frozen=True)
 class Settings:
     """What every command takes, and the checked parameters of its method."""
@@ -66,34 +69,44 @@ class Settings:
     as_json: bool
     verbose: bool
     overwrite: bool = False
+    preset: str = PRESETS[0]
+    beside: dict[str, Any] = field(default_factory=dict)  # what was written for options beside those of the method
 
 
-def with_settings(method: str | type[Parameters] = "", without: Iterable[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def with_settings(
+    method: str | type[Parameters] = "", without: Iterable[str] = (), beside: Sequence[FieldDescription] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Replace a command's ``settings`` argument by the common options and one option per parameter of ``method``, by name, or of a model.
 
     Parameters named in ``without`` get no option, because the command has a better spelling for them and puts them into
-    ``settings.parameters`` itself; they are checked when the job runs.
+    ``settings.parameters`` itself; they are checked when the job runs. ``beside`` are further options, of another model, without defaults;
+    what is written for them comes in ``settings.beside``.
     """
     model = method if isinstance(method, type) else parameters_model(method) if method else Parameters
     fields = [field for field in describe(model) if field.name not in set(without)]
     presets = [_preset_option()] if published_values(model) else []
+    others = [_option(f._replace(default=None, optional=True)) for f in beside]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
         own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.name != "settings"]
-        offered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + presets + [_option(f) for f in fields] + _common_options()
+        contexts = [inspect.Parameter(CONTEXT, inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)] if presets else []
+        offered = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own] + contexts + presets + others
+        offered += [*map(_option, fields), *_common_options()]
 
         @functools.wraps(command)
         def run(**values: Any) -> None:
             common = {p.name: values.pop(p.name) for p in _common_options()}
             given = {field.name: _parsed(field, values.pop(field.name)) for field in fields}
             given = {name: value for name, value in given.items() if value is not None}
+            preset = values.pop("preset") if presets else PRESETS[0]
             if presets:
-                preset = values.pop("preset")
                 spelled_otherwise = published_values(model) if preset == "published" else {}
-                given = {**spelled_otherwise, **with_preset(model, given, preset)}
+                given = {**spelled_otherwise, **with_preset(model, given, preset, _written(values.pop(CONTEXT), given))}
+            also = {f.name: values.pop(f.name) for f in beside}
+            also = {name: value for name, value in also.items() if value is not None}
             configure_logging(common["verbose"])
             values = {name: resolved(name, value) for name, value in values.items()}
-            command(**values, settings=Settings(parameters=given, **common))
+            command(**values, settings=Settings(parameters=given, preset=preset, beside=also, **common))
 
         # typer reads a command's options from its signature and its annotations
         run.__signature__ = inspect.Signature(offered)  # type: ignore[attr-defined]
@@ -102,6 +115,12 @@ def with_settings(method: str | type[Parameters] = "", without: Iterable[str] = 
         return run
 
     return decorate
+
+
+def _written(context: typer.Context, names: Iterable[str]) -> set[str]:
+    """Those of the options that stand on the command line, whatever their value."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    return {name for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"}
 
 
 def checked_parameters(method: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -9,12 +9,15 @@ import typer
 
 from ..runtime.errors import ParameterError
 from ..runtime.job import InputFile
-from ..runtime.params import parameters_from
+from ..runtime.params import describe, parameters_from, with_preset
+from ..voxuda.params import SOURCE_IMAGING, VoxUdaSourceParameters
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, VoxelSizeOption, with_settings
 from .running import build_job, input_file, model_file, run_and_show
 
 app = command_group("Segment subtomograms without labels of your own (Vox-UDA).")
+SOURCE = "source_"
+IMAGING = [field._replace(name=SOURCE + field.name) for field in describe(VoxUdaSourceParameters) if field.name in SOURCE_IMAGING]
 SUBTOMOGRAMS = "files, a folder of them, or a STAR list"
 
 TargetOption = Annotated[
@@ -54,7 +57,7 @@ TemplateOption = Annotated[
 
 
 @app.command(cls=SectionedCommand)
-@with_settings("train-voxuda")
+@with_settings("train-voxuda", beside=IMAGING)
 def train(
     target: TargetOption,
     out: FolderOption,
@@ -82,25 +85,25 @@ def _simulated_unless_given(
 ) -> list[InputFile]:
     if not given:
         return _simulated(folder, count, templates, targets, settings)
-    if templates or count:
-        raise ParameterError("a source together with options of a simulated one", "one of them", "leave out --template and --source-count")
+    if templates or count or settings.beside:
+        raise ParameterError("a source together with options of a simulated one", "one of them",
+                             "leave out --template and --source-count, and what else begins with --source- and is of a simulation")
     return []
 
 
 def _simulated(folder: Path, count: Optional[int], templates: list[Path], targets: list[InputFile], settings: Settings) -> list[InputFile]:
-    """A source at the target's voxel size, so that it fills its boxes."""
+    """A source at the target's voxel size, so that it fills its boxes, imaged as the options say."""
     from ..recipes.voxuda_source import write_source
-    from ..voxuda.data import check_alike, find_entries
-    from ..voxuda.params import VoxUdaSourceParameters
+    from ..voxuda.data import find_entries, whole_box_voxel_size
 
+    size = settings.parameters["size"]
     entries = find_entries(targets, [], "target")
-    voxel_size = settings.parameters.get("common_voxel_size") or check_alike(entries, "target")
-    wanted = {"count": count, "size": settings.parameters.get("size"), "voxel_size": voxel_size}
-    given: dict[str, object] = {name: value for name, value in wanted.items() if value is not None}
-    if templates:
-        given["particles"] = "none"
+    voxel_size = settings.parameters.get("common_voxel_size") or whole_box_voxel_size(entries, "target", size)
+    given: dict[str, object] = {name.removeprefix(SOURCE): value for name, value in settings.beside.items()}
+    given.update(size=size, voxel_size=voxel_size, **({"count": count} if count else {}), **({"particles": "none"} if templates else {}))
+    known = with_preset(VoxUdaSourceParameters, VoxUdaSourceParameters().model_dump(), settings.preset)
     maps = [input_file(path, "template", contrast="bright") for path in templates]
-    return write_source(folder, parameters_from(VoxUdaSourceParameters, given), maps, settings.seed or 0)
+    return write_source(folder, parameters_from(VoxUdaSourceParameters, {**known, **given}), maps, settings.seed or 0)
 
 
 @app.command(cls=SectionedCommand)
@@ -134,7 +137,7 @@ def segment(
 
 
 @app.command(cls=SectionedCommand)
-@with_settings("voxuda-ablation")
+@with_settings("voxuda-ablation", beside=IMAGING)
 def ablation(
     target: TargetOption,
     out: FolderOption,

@@ -22,7 +22,7 @@ from ..runtime.params import parameters_from
 from ..volumes.io import Volume, create_volume, open_volume
 from ..volumes.resampling import resample_into, resampled_shape
 from ..volumes.streaming import temporary_volume
-from .data import VOXEL_TOLERANCE, StandardisedView, cleaning_of
+from .data import VOXEL_TOLERANCE, StandardisedView, cleaning_of, coarseness_warnings
 from .model import DualNetworks, load_dual
 from .networks import FilteredUNet
 from .noise import NoisyDensity
@@ -99,7 +99,7 @@ def _each(job: Job, role: str, suffix: str, convert: Conversion) -> MethodOutcom
     inputs = named_inputs(job, role)
     device = choose_device(job.device)
     model, card = load_dual(job.input_of("model").path, device)
-    outcome = MethodOutcome()
+    outcome = MethodOutcome(warnings=coarseness_warnings(inputs, card.voxel_size))
     for item in inputs:
         path = Path(job.output_folder) / f"{file_stem(name_of(item))}_{suffix}.mrc"
         voxel_size = convert_file(item, path, card.voxel_size, lambda view, target: convert(model, view, target, device))
@@ -111,8 +111,8 @@ def convert_file(item: InputFile, path: Path, model_voxel_size: float, convert: 
     """Read a volume at the model's voxel size, ``convert`` it, write it on the grid of the file; returns the file's voxel size."""
     volume = open_checked(item)
     own, shape = volume.header.voxel_size, tuple(volume.header.shape)
-    alike = abs(own / model_voxel_size - 1) <= VOXEL_TOLERANCE
-    _check_large_enough(item, shape if alike else resampled_shape(shape, own, model_voxel_size))
+    alike = is_alike(own, model_voxel_size)
+    check_large_enough(item, shape if alike else resampled_shape(shape, own, model_voxel_size))
     with create_volume(path, shape, "float32", own, volume.header.origin) as target:
         if alike:
             view = StandardisedView(volume.data, item.contrast, cleaning_of(item))
@@ -126,12 +126,23 @@ def convert_file(item: InputFile, path: Path, model_voxel_size: float, convert: 
 def _convert_resampled(
     volume: Volume, item: InputFile, model_voxel_size: float, convert: Callable[[StandardisedView, Any], None], target: Any,
 ) -> None:
+    view = resampled_view(volume, item, model_voxel_size)
+    converted = temporary_volume(view.shape, np.float32)
+    convert(view, converted)
+    resample_into(converted, model_voxel_size, volume.header.voxel_size, target)
+
+
+def resampled_view(volume: Volume, item: InputFile, voxel_size: float) -> StandardisedView:
+    """A volume as a model of another voxel size (Angstrom) sees it, in a temporary file."""
     own = volume.header.voxel_size
-    shape = resampled_shape(tuple(volume.header.shape), own, model_voxel_size)
-    source, converted = temporary_volume(shape, np.float32), temporary_volume(shape, np.float32)
-    resample_into(volume.data, own, model_voxel_size, source)
-    convert(StandardisedView(source, item.contrast, cleaning_of(item)), converted)
-    resample_into(converted, model_voxel_size, own, target)
+    source = temporary_volume(resampled_shape(tuple(volume.header.shape), own, voxel_size), np.float32)
+    resample_into(volume.data, own, voxel_size, source)
+    return StandardisedView(source, item.contrast, cleaning_of(item))
+
+
+def is_alike(voxel_size: float, model_voxel_size: float) -> bool:
+    """Whether a volume needs no resampling for a model."""
+    return abs(voxel_size / model_voxel_size - 1) <= VOXEL_TOLERANCE
 
 
 def open_checked(item: InputFile) -> Volume:
@@ -142,7 +153,8 @@ def open_checked(item: InputFile) -> Volume:
     return volume
 
 
-def _check_large_enough(item: InputFile, shape: tuple[int, ...]) -> None:
+def check_large_enough(item: InputFile, shape: tuple[int, ...]) -> None:
+    """Raises :class:`InputError` where a volume has too few voxels at the model's voxel size: ``shape`` (z, y, x)."""
     if min(shape) < SMALLEST_SIDE:
         raise InputError(f"{item.path} has {shape} voxels (z, y, x) at the model's voxel size",
                          f"at least {SMALLEST_SIDE} along each axis", "give a larger tomogram or a model of a finer voxel size")

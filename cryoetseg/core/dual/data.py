@@ -26,6 +26,7 @@ from ..volumes.resampling import resample
 
 logger = logging.getLogger(__name__)
 VOXEL_TOLERANCE = 0.01  # relative difference of voxel sizes that is not worth resampling
+COARSE = 1.25  # a voxel size that is this many times the model's leaves the model's finest structure empty
 SKEW_SAMPLE = 16  # voxels averaged along each axis before the sign of contrast is judged
 CLEAR_SKEW = 0.5
 DENSITY_ROLES = ("clean", "grand_model")
@@ -94,7 +95,8 @@ def open_domain(files: Sequence[InputFile], patch: int, voxel_size: float, folde
 
     Raises :class:`InputError` for an empty set, unknown voxel sizes, constant volumes and volumes smaller than a patch.
     """
-    views = [StandardisedView(_at_voxel_size(item, voxel_size, folder), item.contrast, cleaning_of(item)) for item in files]
+    views = [StandardisedView(_at_voxel_size(item, number, voxel_size, folder), item.contrast, cleaning_of(item))
+             for number, item in enumerate(files, 1)]
     return Domain(views, patch, [Path(item.path).name for item in files])
 
 
@@ -113,7 +115,15 @@ def voxel_size_of(wanted: float, files: Sequence[InputFile]) -> float:
     return header.voxel_size
 
 
-def _at_voxel_size(item: InputFile, voxel_size: float, folder: Path) -> Any:
+def coarseness_warnings(files: Sequence[InputFile], voxel_size: float) -> list[str]:
+    """Volumes that are much coarser than ``voxel_size`` (Angstrom): resampling makes more voxels of them and no structure."""
+    owns = [(item, read_header(item.path, item.voxel_size).voxel_size) for item in files]
+    return [f"{item.path}: its voxels of {own:.4g} A were interpolated to {voxel_size:.4g} A, {(own / voxel_size) ** 3:.0f} for each; "
+            f"nothing finer than {2 * own:.4g} A is in them, where the model looks" for item, own in owns if own > COARSE * voxel_size]
+
+
+def _at_voxel_size(item: InputFile, number: int, voxel_size: float, folder: Path) -> Any:
+    """The volume at ``voxel_size``; ``number`` in its set tells inputs of one name from each other."""
     volume = open_volume(item.path, item.voxel_size)
     own = volume.header.voxel_size
     if not volume.header.voxel_size_is_known:
@@ -121,7 +131,7 @@ def _at_voxel_size(item: InputFile, voxel_size: float, folder: Path) -> Any:
     if abs(own / voxel_size - 1) <= VOXEL_TOLERANCE:
         return volume.data
     logger.info("%s: resampled from %.4g to %.4g A", item.path, own, voxel_size)
-    target = folder / f"{item.role}_{file_stem(name_of(item))}_{voxel_size:g}A.mrc"
+    target = folder / f"{item.role}_{number:03d}_{file_stem(name_of(item))}_{voxel_size:g}A.mrc"
     made_from = {"source": checksum(item.path), "voxel_sizes": [own, voxel_size]}
     if not _is_sound(target, made_from):
         write_volume(target, resample(volume.data, own, voxel_size), voxel_size)

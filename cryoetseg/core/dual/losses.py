@@ -56,6 +56,11 @@ def code_regulariser(codes: Tensor, form: str = "diagonal") -> Tensor:
     ``codes`` is (samples, K) or (batch, K, z, y, x), where every position is a sample. ``full`` is the printed form, which does not
     exist unless there are more samples than K; ``shrinkage`` mixes a tenth of the unit matrix in; ``diagonal`` leaves covariances out.
     """
+    with torch.autocast(codes.device.type, enabled=False):  # neither inverse nor determinant exist in half precision
+        return _divergence(codes, form)
+
+
+def _divergence(codes: Tensor, form: str) -> Tensor:
     samples = codes.float() if codes.ndim == 2 else codes.float().movedim(1, -1).reshape(-1, codes.shape[1])
     count, length = samples.shape
     if count < 2 or (form == "full" and count <= length):

@@ -6,7 +6,6 @@ noise from structure, and fourth moments take noise whose power changes from pla
 """
 from __future__ import annotations
 
-import logging
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +14,6 @@ from scipy.optimize import least_squares
 
 from .data import Domain
 
-logger = logging.getLogger(__name__)
 BANDS = 8
 INNERMOST, OUTERMOST = 1.5, 0.95  # Fourier voxels of a patch, below which means mix in; part of Nyquist
 SEEN = np.tan(np.radians(50))  # |kz| over |kx| up to which every usual tilt range measures
@@ -63,6 +61,12 @@ def third_moments(domain: Domain, generator: np.random.Generator) -> Moments:
     return Moments(values.mean(axis=2), values.std(axis=2) / np.sqrt(values.shape[2]))
 
 
+def tell_noise(noisy: Moments, clean: Moments) -> bool:
+    """Whether the moments of both sets are clear enough to tell structure from noise; else white noise is guessed."""
+    clear = [moments.mean > SIGNIFICANT * moments.error for moments in (noisy, clean)]
+    return int(np.sum(clear[0] & clear[1])) >= FEWEST
+
+
 def structure_shares(noisy: Moments, clean: Moments, noisy_power: np.ndarray, clean_power: np.ndarray) -> np.ndarray:
     """Share of structure in the noisy set's power of each band (bands,), from the moments and mean powers of both sets.
 
@@ -72,10 +76,9 @@ def structure_shares(noisy: Moments, clean: Moments, noisy_power: np.ndarray, cl
     than the sample has other moments in its lowest bands, and would have structure taken for noise there.
     """
     guess = clean_power / (clean_power + FALLBACK_NOISE**2)
-    known = clean.mean > SIGNIFICANT * clean.error
-    if np.sum(known & (noisy.mean > SIGNIFICANT * noisy.error)) < FEWEST:
-        logger.warning("the sets do not tell how strong the noise is; starting with white noise of deviation %.1f", FALLBACK_NOISE)
+    if not tell_noise(noisy, clean):
         return guess
+    known = clean.mean > SIGNIFICANT * clean.error
 
     def misfit(steps: np.ndarray) -> np.ndarray:
         logs = np.cumsum(steps)

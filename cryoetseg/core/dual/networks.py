@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..models.shapes import check_sides
+from .params import CODE_STRIDE
 
 SLOPE = 0.2
-CODE_STRIDE = 8
 LARGEST_BLOCK = 32  # side of the block of noise that one code makes
 
 

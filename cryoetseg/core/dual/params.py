@@ -10,6 +10,8 @@ from pydantic import field_validator, model_validator
 from ..runtime.params import Parameters, parameter
 from ..training.params import TrainingParameters
 
+CODE_STRIDE = 8  # voxels of a spatial noise code
+
 
 def checked_channels(text: str) -> str:
     """A list of channels such as '12,24,48' without blanks; raises ValueError, which pydantic turns into its own."""
@@ -122,13 +124,20 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     validation_patches: int = parameter(8, "Pairs of patches in one validation.", expert=True, ge=1, le=1000,
         label="Patches of a validation")
     stuck_limit: int = parameter(
-        10, "Validations in a row with a discriminator that is always right and generators that do not gain, after which training stops; "
-        "0 never stops.", expert=True, ge=0, label="Stop when stuck after")
+        10, "Validations in a row after which training stops with its best model: with a discriminator that is always right and generators "
+        "that do not gain, or with contrast upside down; 0 never stops.", expert=True, ge=0, label="Stop when stuck after")
 
     @model_validator(mode="after")
-    def _filter_needs_a_start(self) -> "TrainDualParameters":
+    def _parts_fit(self) -> "TrainDualParameters":
         if self.start == "spectrum" and self.filter_radius == 0:
             raise ValueError("start 'spectrum' needs a filter_radius above 0")
+        if self.code == "global" and self.patch_px > self.block_px:
+            raise ValueError(f"one global code makes a block of {self.block_px} voxels: with code 'global' patch_px is at most that")
+        codes = self.batch_size * (1 if self.code == "global" else (self.patch_px // CODE_STRIDE) ** 3)
+        least = self.code_length + 1 if self.code_covariance == "full" else 2
+        if self.code_weight > 0 and codes < least:
+            raise ValueError(f"a batch has {codes} noise codes, and code_covariance '{self.code_covariance}' of code_length "
+                             f"{self.code_length} needs {least}: take 'shrinkage', shorter codes or a larger batch_size")
         return self
 
     @classmethod
@@ -138,8 +147,12 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
             iterations=0, learning_rate=1e-4, denoiser_learning_rate=1e-4, generator_learning_rate=1e-4, schedule="constant",
             precision="float32", ema_decay=0.0, gradient_clip=0.0, batch_size=16, denoiser_channels="32,64,128,128",
             generator_channels="32,64,128,128", noise_channels="32,64,128", judge_channels="32,64,128", filter_radius=0,
-            code="global", code_length=128, crops="grid", cycle_gradient="all", noisy_cycle_weight=1.0, clean_adversarial_weight=1.0,
-            start="random", replay_pool=0, real_label=1.0)
+            code="global", code_length=8, code_covariance="full", crops="grid", cycle_gradient="all", noisy_cycle_weight=1.0,
+            clean_adversarial_weight=1.0, start="random", replay_pool=0, real_label=1.0)
+
+
+class ExportDualParameters(Parameters):
+    """The best model of a training that did not end by itself; there is nothing to set."""
 
 
 class ApplyDualParameters(Parameters):

@@ -16,24 +16,28 @@ import numpy as np
 from scipy import fft
 
 from .data import Domain
-from .moments import band_edges, band_masks, structure_shares, third_moments
+from .moments import FALLBACK_NOISE, band_edges, band_masks, structure_shares, tell_noise, third_moments
 
 logger = logging.getLogger(__name__)
 PATCHES = 192
 SPECTRUM_SIDE = 64  # voxels: fine enough for the edge of the missing wedge
+GUESSED = (f"the two sets do not tell how strong the noise is: the training started from white noise of {FALLBACK_NOISE:g} times the "
+           "density's deviation, which is a guess; give more or larger volumes, and clean ones that resemble the sample")
 WIENER_FLOOR = 1.0  # of the mean power: where tomograms hold next to nothing (the wedge) the kernel's edge would blow up
 
 
 class Start(NamedTuple):
     """Kernels (2 r + 1)^3 of transfer S, filter H and restoring filter, and standard deviation s of the noise mask.
 
-    Densities and tomograms are standardised, so the noise is in units of the transferred density's deviation.
+    Densities and tomograms are standardised, so the noise is in units of the transferred density's deviation. ``warnings`` say what was
+    guessed.
     """
 
     transfer: np.ndarray
     kernel: np.ndarray
     restoring: np.ndarray
     noise: float
+    warnings: tuple[str, ...] = ()
 
 
 def spectral_start(noisy: Domain, clean: Domain, radius: int, generator: np.random.Generator) -> Start:
@@ -42,7 +46,8 @@ def spectral_start(noisy: Domain, clean: Domain, radius: int, generator: np.rand
     noisy_power, clean_power = power_spectrum(noisy, side, generator), power_spectrum(clean, side, generator)
     masks = band_masks(noisy_power.shape, noisy.patch, half=False)
     means = [np.array([power[mask].mean() for mask in masks]) for power in (noisy_power, clean_power)]
-    shares = structure_shares(third_moments(noisy, generator), third_moments(clean, generator), *means)
+    moments = third_moments(noisy, generator), third_moments(clean, generator)
+    shares = structure_shares(*moments, *means)
     share = radial_field(shares, side, noisy.patch)
     # below the bands power rises steeply, which shells follow; where it vanishes the bands' means keep the quotient finite
     density_power = np.maximum(radial_mean(clean_power), radial_field(means[1], side, noisy.patch))
@@ -52,7 +57,8 @@ def spectral_start(noisy: Domain, clean: Domain, radius: int, generator: np.rand
                 100 * shares[0], noise)
     transfer, amplitude = noise * np.sqrt(ratio / density_power), np.sqrt((1 - share) * noisy_power) / noise
     wiener = np.sqrt(share * noisy_power * clean_power) / (noisy_power + WIENER_FLOOR * noisy_power.mean())
-    return Start(kernel_of(transfer, radius), kernel_of(amplitude, radius), kernel_of(wiener, radius), noise)
+    return Start(kernel_of(transfer, radius), kernel_of(amplitude, radius), kernel_of(wiener, radius), noise,
+                 () if tell_noise(*moments) else (GUESSED,))
 
 
 def power_spectrum(domain: Domain, side: int, generator: np.random.Generator) -> np.ndarray:

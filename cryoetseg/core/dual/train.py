@@ -11,24 +11,25 @@ from torch import Tensor, nn
 
 from ..models.card import ModelCard
 from ..runtime.errors import InputError
-from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.job import InputFile, Job, MethodOutcome
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator, stream_seed, torch_generator
-from ..training.engine import train
 from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
-from .data import Domain, contrast_warnings, open_domain, voxel_size_of
+from .data import Domain, coarseness_warnings, contrast_warnings, open_domain, voxel_size_of
+from .finish import train_and_save
 from .losses import accuracy, code_regulariser, correlation, discriminator_loss, generator_loss, reconstruction_loss
-from .model import METHOD, DualNetworks, save_dual, widths
-from .networks import Discriminator, channels_last, orthogonal_start, permute_voxels
+from .model import METHOD, DualNetworks, widths
+from .networks import Discriminator, FilteredUNet, channels_last, orthogonal_start, permute_voxels
 from .params import DualArchitecture, TrainDualParameters
 from .pool import ReplayPool
 from .start import spectral_start
-from .watch import TrainingWatch, spectrum_distance
+from .watch import TrainingWatch, scored, spectrum_distance
 
 GENERATORS = ("denoiser", "generator", "encoder", "decoder")
 JUDGES = ("tomogram_judge", "density_judge")
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # spec C4
+PATCHES_OF_SIGN = 8
 
 
 class DualTask(TrainingTask):
@@ -38,12 +39,13 @@ class DualTask(TrainingTask):
 
     def __init__(self, noisy: Domain, clean: Domain, parameters: TrainDualParameters, seed: int) -> None:
         self.noisy, self.clean, self.parameters = noisy, clean, parameters
-        self.dual = build_networks(parameters, noisy, clean, seed)
+        self.dual, warnings = build_networks(parameters, noisy, clean, seed)
         judges = build_judges(JUDGES, parameters.judge_channels, seed)
         self.networks = {**{name: getattr(self.dual, name) for name in GENERATORS}, **judges}
         self.networks = {name: channels_last(network) for name, network in self.networks.items()}
         self.pools = {name: ReplayPool(parameters.replay_pool) for name in JUDGES}
         self.watch = TrainingWatch(parameters.stuck_limit)
+        self.warnings = list(warnings)  # of the start
 
     def items(self) -> int:
         return len(self.noisy)
@@ -124,7 +126,7 @@ class DualTask(TrainingTask):
         density = networks["denoiser"](noisy).float()
         metrics = {"clean_cycle_correlation": float(correlation(clean, networks["denoiser"](tomogram).float()).mean()),
                    "spectrum_distance": spectrum_distance(tomogram, noisy), "contrast": float(correlation(noisy, density).mean())}
-        metrics["score"] = metrics["clean_cycle_correlation"] - metrics["spectrum_distance"]
+        metrics = scored(metrics, metrics["clean_cycle_correlation"] - metrics["spectrum_distance"])
         self.watch.judge(metrics)
         return metrics
 
@@ -136,20 +138,39 @@ class DualTask(TrainingTask):
             pool.restore({key.removeprefix(f"{name}_"): value for key, value in state.items() if key.startswith(f"{name}_")})
 
 
-def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain, seed: int) -> DualNetworks:
-    """The networks at their start: orthogonal kernels and, when asked for, filter and noise from the spectra of the two sets."""
+def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain, seed: int) -> tuple[DualNetworks, tuple[str, ...]]:
+    """The networks at their start, and what had to be guessed for it.
+
+    Orthogonal kernels and, when asked for, filter and noise from the spectra of the two sets; else heads of the sign that keeps contrast.
+    """
     shape = DualArchitecture(**parameters.model_dump(include=set(DualArchitecture.model_fields)))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         dual = DualNetworks(shape)
         orthogonal_start([dual])
-    if parameters.start == "spectrum":
-        start = spectral_start(noisy, clean, shape.filter_radius, numpy_generator(seed, "dual start"))
-        dual.denoiser.start_from(start.restoring)
-        dual.generator.start_from(start.kernel)
-        dual.generator.transfer.kernel.copy_(torch.from_numpy(start.transfer))  # type: ignore[operator, union-attr]
-        dual.decoder.calibrate(start.noise, torch_generator(seed, "noise start"))
-    return dual
+    generator = numpy_generator(seed, "dual start")
+    if parameters.start == "random":
+        keep_contrast(dual.denoiser, noisy, generator)
+        keep_contrast(dual.generator, clean, generator)
+        return dual, ()
+    start = spectral_start(noisy, clean, shape.filter_radius, generator)
+    dual.denoiser.start_from(start.restoring)
+    dual.generator.start_from(start.kernel)
+    dual.generator.transfer.kernel.copy_(torch.from_numpy(start.transfer))  # type: ignore[operator, union-attr]
+    dual.decoder.calibrate(start.noise, torch_generator(seed, "noise start"))
+    return dual, start.warnings
+
+
+@torch.no_grad()
+def keep_contrast(network: FilteredUNet, domain: Domain, generator: np.random.Generator) -> None:
+    """Turn the sign of a network's head where it starts with contrast upside down, which one random start in two does.
+
+    A pair of networks that both invert closes the cycle just as well, and leaves that state for no loss but the adversarial ones.
+    """
+    patches = torch.from_numpy(np.stack([domain.cut(domain.random_place(generator)) for _ in range(PATCHES_OF_SIGN)]))
+    if float(correlation(patches, network(patches).float()).mean()) < 0:
+        network.unet.head.weight.neg_()
+        network.unet.head.bias.neg_()  # type: ignore[union-attr]
 
 
 def build_judges(names: Sequence[str], channels: str, seed: int) -> dict[str, nn.Module]:
@@ -199,19 +220,14 @@ def run(job: Job) -> MethodOutcome:
     voxel_size = voxel_size_of(p.model_voxel_size, files["noisy"])
     domains = {role: open_domain(files[role], p.patch_px, voxel_size, folder / "resampled") for role in files}
     task = DualTask(domains["noisy"], domains["clean"], p, job.seed)
-    outcome = train(task, p, folder / "training", job.seed, job.device)
-    outcome.load_best(task.networks)
+    names = {role: [Path(item.path).name for item in files[role]] for role in files}
     card = ModelCard(method=METHOD, network="dual", network_parameters=task.dual.shape.model_dump(), voxel_size=voxel_size,
-                     normalisation="whole volume to mean 0 and deviation 1, particles bright", training={
-                         **outcome.record(), "noisy": [Path(item.path).name for item in job.inputs_of("noisy")],
-                         "clean": [Path(item.path).name for item in job.inputs_of("clean")], "seed": job.seed})
-    save_dual(folder / "model", task.dual, card)
-    warnings = [line for role, domain in domains.items()
-                for line in contrast_warnings(domain, [Path(item.path).name for item in files[role]])]
-    return MethodOutcome(outputs=[Output(kind="model", path="model", voxel_size=voxel_size),
-                                  Output(kind="figure", path="training/training_curve.png"),
-                                  Output(kind="table", path="training/metrics.csv")],
-                         metrics=outcome.record(), warnings=[*warnings, *task.watch.warnings])
+                     normalisation="whole volume to mean 0 and deviation 1, particles bright", training={**names, "seed": job.seed})
+    outcome = train_and_save(task, task.dual, card, p, job)
+    told = [line for role, domain in domains.items() for line in contrast_warnings(domain, names[role])]
+    told += [line for role in files for line in coarseness_warnings(files[role], voxel_size)]
+    outcome.warnings = [*told, *task.warnings, *outcome.warnings, *task.watch.warnings]
+    return outcome
 
 
 def inputs_of(job: Job, role: str) -> list[InputFile]:

@@ -12,6 +12,7 @@ from ..runtime.errors import TrainingError
 logger = logging.getLogger(__name__)
 ALWAYS_RIGHT = 0.98
 INVERTED = -0.05  # correlation of tomogram and density below which contrast is upside down
+UPSIDE_DOWN = 100.0  # taken from the score of such a model: more than any distance of spectra
 
 
 class TrainingWatch:
@@ -21,7 +22,7 @@ class TrainingWatch:
         self._limit = limit
         self._sums: dict[str, float] = {}
         self._count = 0
-        self._stuck = 0
+        self._stuck = self._inverted = 0
         self._best = -float("inf")
         self.warnings: list[str] = []
 
@@ -33,9 +34,7 @@ class TrainingWatch:
 
     def judge(self, metrics: Mapping[str, float]) -> None:
         """Warn of, or with :class:`TrainingError` end, a training that is lost; the best checkpoint so far is kept on disk."""
-        if metrics["contrast"] < INVERTED:
-            raise TrainingError(f"the cycle has inverted the contrast: tomograms and their density correlate by {metrics['contrast']:.2f}",
-                                "volumes whose contrast is told rightly", "check the contrast of both sets, then train anew")
+        self._judge_contrast(metrics["contrast"])
         stuck = [name for name, total in self._sums.items() if self._count and total / self._count > ALWAYS_RIGHT]
         gained = metrics["score"] > self._best + 1e-3
         self._best = max(self._best, metrics["score"])
@@ -49,6 +48,20 @@ class TrainingWatch:
             raise TrainingError(f"{' and '.join(stuck)} has always been right for {self._stuck} validations without gain",
                                 "a balance of generators and discriminators",
                                 "lower the learning rate or the discriminators' channels; the best checkpoint is kept")
+
+
+    def _judge_contrast(self, contrast: float) -> None:
+        """A cycle may pass through contrast that is upside down, above all from a random start; it is lost when it stays there."""
+        self._inverted = self._inverted + 1 if contrast < INVERTED else 0
+        if self._limit and self._inverted >= self._limit:
+            raise TrainingError(f"the contrast of the cycle has been upside down for {self._inverted} validations: tomograms and their "
+                                f"density correlate by {contrast:.2f}", "a cycle that keeps contrast",
+                                "check the contrast of both sets; where it is told rightly, train with another seed")
+
+
+def scored(metrics: Mapping[str, float], score: float) -> dict[str, float]:
+    """``metrics`` with the score by which the best model is chosen: one with contrast upside down is below every other."""
+    return {**metrics, "score": score - (UPSIDE_DOWN if metrics["contrast"] < INVERTED else 0.0)}
 
 
 def radial_power(volumes: Tensor) -> Tensor:

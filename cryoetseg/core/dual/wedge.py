@@ -24,10 +24,12 @@ from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.names import file_stem, name_of, named_inputs
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
+from ..volumes.io import Volume, create_volume
+from ..volumes.resampling import resample_into, resampled_shape
 from ..volumes.streaming import release_pages, temporary_volume
 from ..volumes.wedge import check_tilt_range, measured_plane, missing_energy
-from .apply import convert_file, translate
-from .data import StandardisedView
+from .apply import check_large_enough, is_alike, open_checked, resampled_view, translate
+from .data import StandardisedView, cleaning_of, coarseness_warnings
 from .model import METHOD as DUAL
 from .model import DualNetworks, load_dual
 from .networks import FilteredUNet
@@ -105,27 +107,42 @@ def _planes(volume: Any, rows: slice) -> np.ndarray:
     return np.asarray(fft.rfft2(np.asarray(volume[:, rows], np.float32), axes=(0, 2)))
 
 
-def fill_by_translation(pair: WedgeNetworks, tomogram: StandardisedView, target: Any, p: WedgeParameters, device: torch.device) -> None:
-    """Translate a tomogram and join the result with it."""
-    _fill(pair.fill, tomogram, None, target, p, device, amplitude_scale)
-
-
-def fill_by_density(model: DualNetworks, tomogram: StandardisedView, target: Any, p: WedgeParameters, seed: int,
-                    device: torch.device) -> None:
-    """Denoise a tomogram and join the density with it, under as much synthetic noise as the parameters ask for."""
-    noise = turned_noise(model, tomogram, p, seed, device) if p.noise > 0 else None
-    _fill(model.denoiser, tomogram, noise, target, p, device, structure_scale)
-
-
 Scale = Callable[[Any, Any, np.ndarray], np.ndarray]
 
 
-def _fill(network: FilteredUNet, tomogram: StandardisedView, noise: Any | None, target: Any, p: WedgeParameters, device: torch.device,
-          scale: Scale) -> None:
-    guess, measured = temporary_volume(tomogram.shape, np.float32), _Restored(tomogram)
+class Filling(NamedTuple):
+    """What goes into the wedge of a tomogram, on its grid (z, y, x) and grey scale, and how the guess finds its strength."""
+
+    guess: Any
+    noise: Any | None
+    scale: Scale
+
+
+Filler = Callable[[StandardisedView], Filling]
+
+
+def translation(pair: WedgeNetworks, tomogram: StandardisedView, p: WedgeParameters, device: torch.device) -> Filling:
+    """The tomogram in the style of the turned ones."""
+    return Filling(_answer(pair.fill, tomogram, p, device), None, amplitude_scale)
+
+
+def density(model: DualNetworks, tomogram: StandardisedView, p: WedgeParameters, seed: int, device: torch.device) -> Filling:
+    """The density behind the tomogram, under as much synthetic noise as the parameters ask for."""
+    noise = turned_noise(model, tomogram, p, seed, device) if p.noise > 0 else None
+    return Filling(_answer(model.denoiser, tomogram, p, device), noise, structure_scale)
+
+
+def _answer(network: FilteredUNet, tomogram: StandardisedView, p: WedgeParameters, device: torch.device) -> Any:
+    guess = temporary_volume(tomogram.shape, np.float32)
     translate(network, tomogram, guess, p.tile_px, device, tomogram.restored, "fill")
+    return guess
+
+
+def fill(tomogram: StandardisedView, filling: Filling, target: Any, p: WedgeParameters) -> None:
+    """Join a tomogram, whatever its type, with what fills its wedge: what was measured stays."""
+    measured = _Restored(tomogram)
     weights = measured_plane(tomogram.shape[0], tomogram.shape[2], p.tilt_min, p.tilt_max, p.softness_px)
-    join(measured, guess, noise, target, weights, scale(measured, guess, weights))
+    join(measured, filling.guess, filling.noise, target, weights, filling.scale(measured, filling.guess, weights))
 
 
 def turned_noise(model: DualNetworks, tomogram: StandardisedView, p: WedgeParameters, seed: int, device: torch.device) -> TurnedView:
@@ -155,14 +172,11 @@ def run(job: Job) -> MethodOutcome:
     check_tilt_range(p.tilt_min, p.tilt_max)
     tomograms = named_inputs(job, "tomogram")
     device = choose_device(job.device)
-    fill, model_voxel_size = _filler(job, p, device)
-    outcome = MethodOutcome()
+    filler, model_voxel_size = _filler(job, p, device)
+    outcome = MethodOutcome(warnings=coarseness_warnings(tomograms, model_voxel_size))
     for item in tomograms:
-        outcome.outputs.append(_fill_file(item, Path(job.output_folder), fill, model_voxel_size, p, outcome.metrics))
+        outcome.outputs.append(_fill_file(item, Path(job.output_folder), filler, model_voxel_size, p, outcome.metrics))
     return outcome
-
-
-Filler = Callable[[StandardisedView, Any], None]
 
 
 def _filler(job: Job, p: WedgeParameters, device: torch.device) -> tuple[Filler, float]:
@@ -171,18 +185,34 @@ def _filler(job: Job, p: WedgeParameters, device: torch.device) -> tuple[Filler,
     if read_card(folder).network == DUAL:
         model, card = load_dual(folder, device)
         seeds = iter(range(job.seed, job.seed + len(job.inputs)))
-        return lambda view, target: fill_by_density(model, view, target, p, next(seeds), device), card.voxel_size
+        return lambda view: density(model, view, p, next(seeds), device), card.voxel_size
     pair, card = load_wedge(folder, device)
-    return lambda view, target: fill_by_translation(pair, view, target, p, device), card.voxel_size
+    return lambda view: translation(pair, view, p, device), card.voxel_size
 
 
-def _fill_file(item: InputFile, folder: Path, fill: Filler, model_voxel_size: float, p: WedgeParameters, metrics: dict[str, Any]) -> Output:
+def _fill_file(item: InputFile, folder: Path, filler: Filler, model_voxel_size: float, p: WedgeParameters,
+               metrics: dict[str, Any]) -> Output:
+    """Only the guess is ever resampled: the tomogram is joined on its own grid, where its coefficients were measured."""
     path = folder / f"{file_stem(name_of(item))}_filled.mrc"
-
-    def convert(view: StandardisedView, target: Any) -> None:
-        fill(view, target)
+    volume = open_checked(item)
+    own, shape = volume.header.voxel_size, tuple(volume.header.shape)
+    check_large_enough(item, shape if is_alike(own, model_voxel_size) else resampled_shape(shape, own, model_voxel_size))
+    view = StandardisedView(volume.data, item.contrast, cleaning_of(item))
+    with create_volume(path, shape, "float32", own, volume.header.origin) as target:
+        fill(view, filler(view) if is_alike(own, model_voxel_size) else _resampled(filler, volume, item, model_voxel_size), target, p)
+        view.blank(target, view.mean)
         metrics[name_of(item)] = {"missing_energy_before": missing_energy(view, p.tilt_min, p.tilt_max),
-                                         "missing_energy_after": missing_energy(target, p.tilt_min, p.tilt_max)}
+                                  "missing_energy_after": missing_energy(target, p.tilt_min, p.tilt_max)}
+    return Output(kind="tomogram", path=path.name, voxel_size=own, tilt_series_id=item.tilt_series_id)
 
-    voxel_size = convert_file(item, path, model_voxel_size, convert)
-    return Output(kind="tomogram", path=path.name, voxel_size=voxel_size, tilt_series_id=item.tilt_series_id)
+
+def _resampled(filler: Filler, volume: Volume, item: InputFile, model_voxel_size: float) -> Filling:
+    """What a model of another voxel size puts into the wedge, on the grid of the file."""
+    filling = filler(resampled_view(volume, item, model_voxel_size))
+
+    def on_grid(values: Any) -> Any:
+        result = temporary_volume(tuple(volume.header.shape), np.float32)
+        resample_into(values, model_voxel_size, volume.header.voxel_size, result)
+        return result
+
+    return filling._replace(guess=on_grid(filling.guess), noise=None if filling.noise is None else on_grid(filling.noise))

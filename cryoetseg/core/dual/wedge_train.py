@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..models.card import ModelCard, load_model, save_model
+from ..models.card import ModelCard, load_model
 from ..runtime.errors import WeightsError
-from ..runtime.job import Job, MethodOutcome, Output
+from ..runtime.job import Job, MethodOutcome
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
-from ..training.engine import train
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
+from ..volumes.checks import expanded
 from ..volumes.wedge import missing_energy
-from .data import Domain, StandardisedView, open_domain, voxel_size_of
+from .data import Domain, StandardisedView, coarseness_warnings, open_domain, voxel_size_of
+from .finish import train_and_save
 from .losses import accuracy, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from .model import widths
 from .networks import FilteredUNet, channels_last
@@ -30,7 +31,7 @@ from .params import TrainWedgeParameters, WedgeArchitecture
 from .pool import ReplayPool
 from .start import kernel_of, power_spectrum
 from .train import build_judges, dual_optimiser, inputs_of, judged
-from .watch import TrainingWatch, spectrum_distance
+from .watch import TrainingWatch, scored, spectrum_distance
 
 METHOD = NETWORK = "dual-wedge"
 TRANSLATORS, JUDGES = ("fill", "cut"), ("tomogram_judge", "turned_judge")
@@ -55,8 +56,7 @@ class TurnedView:
         self._mmap, self.mode = getattr(view, "_mmap", None), getattr(view, "mode", "c")  # lets release_pages reach the map
 
     def __getitem__(self, window: Any) -> np.ndarray:
-        whole = (*window, *(slice(None),) * (3 - len(window)))
-        rows, middle, columns = (slice(*part.indices(side)[:2]) for part, side in zip(whole, self.shape))
+        rows, middle, columns = (slice(*part.indices(side)[:2]) for part, side in zip(expanded(window, 3), self.shape))
         last = self.shape[0]
         return np.rot90(self._view[columns, middle, last - rows.stop:last - rows.start], axes=(0, 2))
 
@@ -141,7 +141,7 @@ class WedgeTask(TrainingTask):
         energy = float(np.mean([missing_energy(patch, p.tilt_min, p.tilt_max) for patch in filled[:, 0].cpu().numpy()]))
         metrics = {"turned_cycle_correlation": float(correlation(turned, back).mean()), "filled_energy": energy,
                    "spectrum_distance": spectrum_distance(filled, turned), "contrast": float(correlation(measured, filled).mean())}
-        metrics["score"] = metrics["turned_cycle_correlation"] - metrics["spectrum_distance"]
+        metrics = scored(metrics, metrics["turned_cycle_correlation"] - metrics["spectrum_distance"])
         self.watch.judge(metrics)
         return metrics
 
@@ -162,16 +162,12 @@ def run(job: Job) -> MethodOutcome:
     domain = open_domain(files, p.patch_px, voxel_size, folder / "resampled")
     names = [Path(item.path).name for item in files]
     task = WedgeTask(domain.views, names, p, job.seed)
-    outcome = train(task, p, folder / "training", job.seed, job.device)
-    outcome.load_best(task.networks)
     card = ModelCard(method=METHOD, network=NETWORK, network_parameters=task.pair.shape.model_dump(), voxel_size=voxel_size,
                      normalisation="whole volume to mean 0 and deviation 1, particles bright",
-                     training={**outcome.record(), "noisy": names, "tilt_min": p.tilt_min, "tilt_max": p.tilt_max, "seed": job.seed})
-    save_model(folder / "model", task.pair, card)
-    return MethodOutcome(outputs=[Output(kind="model", path="model", voxel_size=voxel_size),
-                                  Output(kind="figure", path="training/training_curve.png"),
-                                  Output(kind="table", path="training/metrics.csv")],
-                         metrics=outcome.record(), warnings=task.watch.warnings)
+                     training={"noisy": names, "tilt_min": p.tilt_min, "tilt_max": p.tilt_max, "seed": job.seed})
+    outcome = train_and_save(task, task.pair, card, p, job)
+    outcome.warnings = [*coarseness_warnings(files, voxel_size), *outcome.warnings, *task.watch.warnings]
+    return outcome
 
 
 def load_wedge(folder: str | Path, device: torch.device) -> tuple[WedgeNetworks, ModelCard]:

@@ -15,6 +15,8 @@ from ..simulation import subtomograms
 from ..simulation.params import SubtomogramParameters
 from ..voxuda.params import VoxUdaSourceParameters
 
+IMAGING = {"size", "voxel_size", "tilt_min", "tilt_max", "defocus", "max_shift", "neighbours"}
+
 
 def run(job: Job) -> MethodOutcome:
     """Simulate a source into the job's folder; inputs with the role ``template`` are its molecules, beside the built-in ones named."""
@@ -34,7 +36,7 @@ def write_source(folder: Path, parameters: VoxUdaSourceParameters, templates: Se
         if share == 0:
             continue
         settings = SubtomogramParameters(name=f"snr{snr:g}".replace(".", "p"), count=share, particles=parameters.particles, snr=snr,
-                                         size=parameters.size, voxel_size=parameters.voxel_size)
+                                         **parameters.model_dump(include=IMAGING))
         job = Job(method="simulate-subtomograms", parameters=settings.model_dump(), inputs=list(templates),
                   output_folder=str(folder / settings.name), seed=seed + number)
         recorded_run(job, subtomograms.run)

@@ -4,7 +4,7 @@ Imported by Scipion's own interpreter, so valid Python 3.8 with no dependency bu
 """
 import os
 import re
-from typing import Any, Dict, List, Literal, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union, get_args, get_origin
+from typing import Any, Container, Dict, List, Literal, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar, Union, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from typing_extensions import Annotated
@@ -205,12 +205,15 @@ def published_values(model: Type[Parameters]) -> Dict[str, Any]:
     return {name: getattr(preset, name) for name, field in model.model_fields.items() if getattr(preset, name) != field.default}
 
 
-def with_preset(model: Type[Parameters], values: Dict[str, Any], preset: str) -> Dict[str, Any]:
-    """``values`` with those of a preset in place of defaults; raises :class:`ParameterError` for an unknown preset."""
+def with_preset(model: Type[Parameters], values: Dict[str, Any], preset: str, given: Container[str] = ()) -> Dict[str, Any]:
+    """``values`` with those of a preset in place of defaults; raises :class:`ParameterError` for an unknown preset.
+
+    Names in ``given`` keep their value, also where it is the default: command lines know what was written, forms do not.
+    """
     if preset not in PRESETS:
         raise ParameterError(f"preset '{preset}'", ", ".join(PRESETS))
     taken = published_values(model) if preset == "published" else {}
-    return {name: taken[name] if name in taken and value == model.model_fields[name].default else value
+    return {name: taken[name] if name in taken and name not in given and value == model.model_fields[name].default else value
             for name, value in values.items()}
 
 

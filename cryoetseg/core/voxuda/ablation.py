@@ -31,15 +31,17 @@ from .train import MODEL, fit, save
 logger = logging.getLogger(__name__)
 TABLE, SCORES, FEATURES = "ablation.csv", "ablation.json", "features.json"
 _PLAIN: dict[str, Any] = {"consistency": False, "adversarial": False, "pseudo_labels": False, "statistics": "all", "calibration": "none"}
+_WHOLE: dict[str, Any] = {"consistency": True, "consistency_weight": 1.0, "adversarial": True, "pseudo_labels": True}
 ROWS: dict[str, dict[str, Any]] = {
     "source_only": _PLAIN,
+    "noised_source": {"consistency": True, "consistency_weight": 0.0, "adversarial": False, "pseudo_labels": False},
     "dann": {**_PLAIN, "adversarial": True},
-    "without_noise_module": {"consistency": False},
-    "without_pseudo_labels": {"pseudo_labels": False},
-    "noise_module_denoiser": {"denoiser": "noise_module"},
-    "bilateral_denoiser": {"denoiser": "bilateral"},
-    "gaussian_denoiser": {"denoiser": "gaussian"},
-    "vox_uda": {},
+    "without_noise_module": {**_WHOLE, "consistency": False},
+    "without_pseudo_labels": {**_WHOLE, "pseudo_labels": False},
+    "noise_module_denoiser": {**_WHOLE, "denoiser": "noise_module"},
+    "bilateral_denoiser": {**_WHOLE, "denoiser": "bilateral"},
+    "gaussian_denoiser": {**_WHOLE, "denoiser": "gaussian"},
+    "vox_uda": _WHOLE,
     "supervised": _PLAIN,
 }
 # Dice and IoU of Vox-UDA's tables I and III, source set 1, in per cent

@@ -28,6 +28,7 @@ from .network import DIVISOR, NETWORK, VoxResNet
 from .params import SegmentSubtomogramsParameters
 
 LARGEST_SIDE = 128  # voxels, of TrainVoxUdaParameters
+WINDOWS_AT_ONCE = 8
 ALIKE = 0.05  # relative difference of voxel sizes up to which the network is applied as it is
 
 
@@ -106,13 +107,23 @@ def _segment_subtomograms(
 def segment_subtomograms(volumes: list[np.ndarray], voxel_size: float, model: VoxUdaModel) -> list[np.ndarray]:
     """Probabilities (z, y, x) of bright subtomograms of one size, each in its own grid.
 
-    They are brought to the model's voxel size and box and back; what the box cuts off has probability 0.
+    They are brought to the model's voxel size and box and back; windows slide over boxes that are larger.
     """
     target = model.card.voxel_size
     coarse = [resample(volume, voxel_size, target) for volume in volumes]
-    found = model.probabilities(np.stack([boxed(volume, model.size) for volume in coarse]))
-    back = (_unboxed(probability, volume.shape) for probability, volume in zip(found, coarse))
+    if max(coarse[0].shape) > model.size:
+        back = [_slid(volume, model) for volume in coarse]
+    else:
+        found = model.probabilities(np.stack([boxed(volume, model.size) for volume in coarse]))
+        back = [_unboxed(probability, volume.shape) for probability, volume in zip(found, coarse)]
     return [np.clip(resample_to_shape(one, target, voxel_size, volume.shape), 0, 1) for one, volume in zip(back, volumes)]
+
+
+def _slid(volume: np.ndarray, model: VoxUdaModel) -> np.ndarray:
+    """Probabilities of a bright volume (z, y, x) at the model's voxel size that is larger than its box."""
+    found = np.empty(volume.shape, np.float32)
+    apply_tiled(model.tile_function("bright"), volume, found, model.size, model.size // 2, WINDOWS_AT_ONCE, "gaussian")
+    return found
 
 
 def _unboxed(cube: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:

@@ -15,6 +15,7 @@ import torch
 from skimage.filters import threshold_otsu
 from torch import nn
 
+from ..runtime.seeds import numpy_generator
 from .evaluate import logits
 from .network import VoxResNet
 from .params import Calibration
@@ -22,6 +23,10 @@ from .params import Calibration
 logger = logging.getLogger(__name__)
 LARGEST_SAMPLE = 500  # subtomograms of which the histogram is made
 MOST_FOREGROUND = 0.22  # share of the target from which the border may part noise from noise: normal logits are split at 0.24
+
+
+NULL_SAMPLE = 100  # subtomograms of the null test
+SUSPICIOUS = 0.5  # share called in phase-randomised targets, over that in the targets
 
 
 class Border(NamedTuple):
@@ -53,3 +58,36 @@ def calibrate(network: VoxResNet, target: np.ndarray, rule: Calibration) -> tupl
                "background; look at the masks, or set calibration to none")
     logger.warning(warning)
     return found, [warning]
+
+
+def null_test(network: VoxResNet, target: np.ndarray, seed: int) -> tuple[dict[str, float], list[str]]:
+    """Share of foreground that a calibrated network calls in standardised targets (n, z, y, x), and in the same with random phases.
+
+    Random phases keep colour and missing wedge and leave no structure: whatever is called there is called wrongly.
+    """
+    places = np.linspace(0, len(target) - 1, min(len(target), NULL_SAMPLE)).round().astype(int)
+    real = float((logits(network, target[places]) > 0).mean())
+    null = float((logits(network, phase_randomised(target[places], seed)) > 0).mean())
+    shares = {"called_share": real, "null_share": null}
+    if null <= SUSPICIOUS * real:
+        return shares, []
+    warning = (f"the network calls {null:.1%} of targets with random phases, which hold no structure, and {real:.1%} of the real ones: "
+               "much of what it calls may be noise; look at the masks before you use them")
+    logger.warning(warning)
+    return shares, [warning]
+
+
+def phase_randomised(volumes: np.ndarray, seed: int) -> np.ndarray:
+    """Each of (n, z, y, x) with its own Fourier amplitudes and the phases of white noise: mean 0, variance as before, float32."""
+    axes = (1, 2, 3)
+    white = numpy_generator(seed, "null test").normal(size=volumes.shape)
+    phases = np.fft.rfftn(white, axes=axes)
+    phases /= np.maximum(np.abs(phases), 1e-12)
+    mixed = np.fft.irfftn(np.abs(np.fft.rfftn(volumes, axes=axes)) * phases, s=volumes.shape[1:], axes=axes)
+    return standardised_rows(mixed).astype(np.float32)
+
+
+def standardised_rows(volumes: np.ndarray) -> np.ndarray:
+    """Each of (n, z, y, x) to mean 0 and variance 1."""
+    centred = volumes - volumes.mean(axis=(1, 2, 3), keepdims=True)
+    return centred / np.maximum(centred.std(axis=(1, 2, 3), keepdims=True), 1e-12)

@@ -17,6 +17,7 @@ from ..volumes.io import FORMATS, open_labels, read_header, read_volume
 from ..volumes.names import volume_suffix
 from ..volumes.normalisation import standardise
 from ..volumes.resampling import resample
+from .params import fitted_voxel_size
 
 MASK_SUFFIX = "_mask"
 SAME_VOXEL_SIZE = 0.01  # relative difference up to which voxel sizes count as one
@@ -61,12 +62,13 @@ class Entry:
 def read_subtomograms(job: Job, role: str, size: int, voxel_size: float, mask_threshold: float = 0.5) -> Subtomograms:
     """The job's inputs of ``role`` (files, folders, particle lists), with masks from ``<role>_mask`` or from files ``*_mask`` beside them.
 
-    Boxes are cut or filled with their mean to ``size`` voxels of ``voxel_size`` Angstrom (0: their own). Raises :class:`InputError` for
-    no files, mixed sizes or voxel sizes, unknown voxel sizes, and masks for a part of the subtomograms only.
+    They are resampled to ``voxel_size`` Angstrom (0: the one at which their whole box fills ``size`` voxels, as published), then cut or
+    filled with their mean to ``size`` voxels. Raises :class:`InputError` for no files, mixed sizes or voxel sizes, unknown voxel sizes,
+    and masks for a part of the subtomograms only.
     """
     entries = find_entries(job.inputs_of(role), job.inputs_of(f"{role}_mask"), role)
     own = check_alike(entries, role)
-    target = voxel_size or own
+    target = voxel_size or whole_box_voxel_size(entries, role, size)
     volumes = np.empty((len(entries), size, size, size), dtype=np.float32)
     masks = None if entries[0].mask is None else np.zeros(volumes.shape, dtype=bool)
     for number, entry in enumerate(track(entries, f"reading {role}")):
@@ -77,6 +79,22 @@ def read_subtomograms(job: Job, role: str, size: int, voxel_size: float, mask_th
             grey = read_mask(entry.mask, array.shape)
             masks[number] = boxed(resample(grey, own, target), size, fill=0.0) > mask_threshold
     return Subtomograms(volumes, masks, [entry.path.stem for entry in entries], [entry.class_name for entry in entries], target)
+
+
+def whole_box_voxel_size(entries: Sequence[Entry], role: str, size: int) -> float:
+    """Voxel size in Angstrom at which the boxes of ``entries`` fill ``size`` voxels."""
+    box = max(read_header(entries[0].path, entries[0].voxel_size).shape)
+    return fitted_voxel_size(check_alike(entries, role), box, size)
+
+
+def cut_warnings(job: Job, role: str, size: int, voxel_size: float) -> list[str]:
+    """What is told where boxes of a role are cut or filled at the common voxel size (Angstrom)."""
+    entries = find_entries(job.inputs_of(role), job.inputs_of(f"{role}_mask"), role)
+    extent, own = size * voxel_size, whole_box_voxel_size(entries, role, size) * size
+    if abs(own - extent) <= max(voxel_size, SAME_VOXEL_SIZE * extent):
+        return []
+    done = "only their middles are seen" if own > extent else "the rest is filled with their means"
+    return [f"the boxes of the {role} are {own:.0f} A wide, the network's {extent:.0f} A: {done}"]
 
 
 def as_read(array: np.ndarray, contrast: str) -> np.ndarray:

@@ -1,12 +1,14 @@
 """Scores of masks subtomogram by subtomogram, and a map of the features of both domains (spec B7)."""
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from .network import VoxResNet
 
@@ -26,9 +28,28 @@ def logits(network: VoxResNet, volumes: np.ndarray, batch_size: int = 8) -> np.n
 
 
 def pooled_features(network: VoxResNet, volumes: np.ndarray, batch_size: int = 8) -> np.ndarray:
-    """The deepest feature f_v6 of each subtomogram, averaged over its voxels: (n, channels)."""
+    """The deepest feature f_v6 of each subtomogram, averaged over its voxels: (n, channels).
+
+    Normalised by the statistics of these subtomograms, as in training: under those of the other domain features differ by construction.
+    """
+    network = with_statistics_of(network, volumes, batch_size)
     return np.concatenate([network.features(batch).f_v6.float().mean(dim=(2, 3, 4)).cpu().numpy()
                            for batch in _batches(network, volumes, batch_size)])
+
+
+def with_statistics_of(network: VoxResNet, volumes: np.ndarray, batch_size: int = 8) -> VoxResNet:
+    """A copy of the network whose normalisation has the mean statistics of these subtomograms (n, z, y, x)."""
+    own = copy.deepcopy(network)
+    layers = [module for module in own.modules() if isinstance(module, _BatchNorm)]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None  # the plain mean over all batches
+    device = next(own.parameters()).device
+    own.train()
+    with torch.no_grad():
+        for first in range(0, len(volumes), batch_size):
+            own.features(torch.from_numpy(volumes[first:first + batch_size])[:, None].to(device))
+    return own.eval()
 
 
 def _batches(network: VoxResNet, volumes: np.ndarray, batch_size: int) -> Any:

@@ -16,8 +16,8 @@ Denoiser = Literal["improved_bilateral", "bilateral", "noise_module", "gaussian"
 Statistics = Literal["target", "all"]
 Calibration = Literal["otsu", "none"]
 
-# Where volumes are denoised: the target for pseudo-labels, and noised source volumes
-DENOISED: List[Condition] = [{"pseudo_labels": True}, {"consistency": True, "denoise_source": True}]
+# Where volumes are denoised: the target for pseudo-labels, and then noised source volumes too
+DENOISED: List[Condition] = [{"pseudo_labels": True}]
 WHITE_NOISE: Condition = {"consistency": True, "noise_kind": other_than("target_spectrum")}
 
 
@@ -39,7 +39,7 @@ class TrainVoxUdaParameters(TrainingParameters):
     weight_decay: float = parameter(0.0, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves. Published: step, a tenth every 100 epochs.", label="Course of the learning rate")
-    step_every: int = parameter(100, "Epochs (or iterations, when given) between two steps of the step schedule.", expert=True, ge=1,
+    step_every: int = parameter(100, "Epochs between two steps of the step schedule, also where iterations are given.", expert=True, ge=1,
         acts_when={"schedule": "step"}, label="Steps of the rate every")
     warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
         acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
@@ -53,8 +53,8 @@ class TrainVoxUdaParameters(TrainingParameters):
     # Subtomograms
     size: int = parameter(32, "Side of the subtomograms that the network sees.", unit="voxels", ge=16, le=128, multiple_of=8, published=32)
     common_voxel_size: float = parameter(
-        0.0, "Voxel size to which source and target are brought; 0 takes that of the target.", unit="A", ge=0, le=100,
-        label="Voxel size of both")
+        0.0, "Voxel size to which source and target are brought, boxes being cut or filled; 0 takes the one at which the target's whole "
+        "box fills the subtomograms.", unit="A", ge=0, le=100, label="Voxel size of both")
     mask_threshold: float = parameter(
         0.5, "A source mask's voxels above this are foreground. 0.5 suits masks of 0 and 1; grey masks in Da/nm3 want the published value, "
         "0.37 of the density of protein.", expert=True, published=300, label="Foreground of masks above")
@@ -70,12 +70,17 @@ class TrainVoxUdaParameters(TrainingParameters):
         "can be read both ways.", expert=True, label="Segmentation loss on", acts_when={"consistency": True})
     denoise_source: bool = parameter(
         True, "Every second noised source subtomogram goes through the target's denoiser, so that the teacher has seen denoised input. "
-        "Not in the paper.", expert=True, acts_when={"consistency": True})
-    consistency: bool = parameter(True, "Loss between features of the source with and without the target's noise (noise module).",
-        label="Consistency loss")
-    adversarial: bool = parameter(True, "Domain discriminator behind gradient reversal.", label="Discriminator")
-    pseudo_labels: bool = parameter(True, "Labels that the teacher gives to the denoised target train the student.", label="Pseudo-labels")
-    consistency_weight: float = parameter(1.0, "Weight of the consistency loss.", expert=True, ge=0, published=1,
+        "Not in the paper.", expert=True, acts_when={"consistency": True, "pseudo_labels": True})
+    consistency: bool = parameter(
+        True, "Show the source with the target's noise too (noise module); the consistency loss between features without and with it has "
+        "a weight of its own.", label="Noise module")
+    adversarial: bool = parameter(
+        False, "Domain discriminator behind gradient reversal. In our trainings it gained nothing beside the noise module.",
+        published="yes", label="Discriminator")
+    pseudo_labels: bool = parameter(
+        False, "Labels that the teacher gives to the denoised target train the student. In our trainings they gained nothing beside the "
+        "noise module.", published="yes", label="Pseudo-labels")
+    consistency_weight: float = parameter(0.0, "Weight of the consistency loss; 0 leaves it out.", expert=True, ge=0, published=1,
         acts_when={"consistency": True})
     adversarial_weight: float = parameter(1.0, "Weight of the discriminator's loss.", expert=True, ge=0, published=1,
         acts_when={"adversarial": True})
@@ -145,7 +150,12 @@ class TrainVoxUdaParameters(TrainingParameters):
         """The paper's values (spec B8): 300 epochs, batch 16, learning rate a tenth every 100 epochs, the Laplacian's gradient."""
         return cls(epochs=300, batch_size=16, schedule="step", step_every=100, step_factor=0.1, precision="float32", augment=False,
                    statistics="all", range_feature="laplacian_gradient", pseudo_start=0.0, noise_kind="gaussian", segmentation_on="clean",
-                   denoise_source=False, calibration="none")
+                   denoise_source=False, calibration="none", adversarial=True, pseudo_labels=True, consistency_weight=1.0)
+
+
+def fitted_voxel_size(voxel_size: float, box: int, size: int) -> float:
+    """Voxel size in Angstrom at which a box of ``box`` voxels of ``voxel_size`` fills ``size`` voxels."""
+    return voxel_size * box / size
 
 
 class SegmentSubtomogramsParameters(Parameters):
@@ -161,10 +171,10 @@ class VoxUdaAblationParameters(TrainVoxUdaParameters):
     """The published comparison on the user's data: one training for each row and seed, scored on labelled target subtomograms."""
 
     # rows set these themselves, so that what depends on them acts in one row or another
-    varied: ClassVar[Tuple[str, ...]] = ("consistency", "adversarial", "pseudo_labels", "denoiser")
+    varied: ClassVar[Tuple[str, ...]] = ("consistency", "consistency_weight", "adversarial", "pseudo_labels", "denoiser")
 
     rows: str = parameter(
-        "source_only,vox_uda,supervised,dann,without_noise_module,without_pseudo_labels,noise_module_denoiser,bilateral_denoiser",
+        "source_only,noised_source,vox_uda,supervised,dann,without_noise_module,without_pseudo_labels,noise_module_denoiser,bilateral_denoiser",
         "Rows to train, in this order.", label="Rows")
     seeds: int = parameter(3, "Trainings of each row, with the seeds 0, 1, ... after the given one.", ge=1, le=100,
         label="Trainings of a row")
@@ -185,3 +195,21 @@ class VoxUdaSourceParameters(Parameters):
     snrs: str = parameter("0.03,0.05", "Signal-to-noise ratios of the source.", published="0.03,0.05")
     size: int = parameter(32, "Side of a subtomogram.", unit="voxels", ge=16, le=128)
     voxel_size: float = parameter(10.0, "Voxel size.", unit="A", ge=2, le=64, published=10)
+    tilt_min: float = parameter(
+        -60.0, "Start of the target's tilt range. A source that was imaged as the target was teaches most.", unit="degrees", ge=-89, le=0,
+        published=-60, label="First tilt angle")
+    tilt_max: float = parameter(60.0, "End of the target's tilt range.", unit="degrees", ge=0, le=89, published=60, label="Last tilt angle")
+    defocus: float = parameter(5.0, "Underfocus of the target.", unit="um", ge=0, le=30, published=5)
+    max_shift: int = parameter(
+        2, "Largest shift of particles from the middle of their box, per axis: small where the target was extracted at picked particles.",
+        unit="voxels", ge=0, le=64, published=8, label="Shift from the middle")
+    neighbours: int = parameter(3, "Neighbouring macromolecules about each particle: how crowded the target is.", ge=0, le=20, published=4)
+
+    @classmethod
+    def published(cls) -> "VoxUdaSourceParameters":
+        """The paper's source, of the built-in molecules that come nearest to it."""
+        return cls(count=3000, max_shift=8, neighbours=4)
+
+
+# what a training's form and command ask for its simulated source; the rest follows from the target
+SOURCE_IMAGING = ("snrs", "tilt_min", "tilt_max", "defocus", "max_shift", "neighbours")

@@ -25,8 +25,8 @@ from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Step, TrainingTask
 from . import noise
 from .bilateral import bilateral, degeneracy
-from .calibration import calibrate
-from .data import FEW, Subtomograms, read_domains
+from .calibration import calibrate, null_test
+from .data import FEW, Subtomograms, cut_warnings, read_domains
 from .network import NETWORK, DomainDiscriminator, Taps, VoxResNet
 from .params import TrainVoxUdaParameters
 
@@ -117,11 +117,13 @@ class VoxUdaTask(TrainingTask):
     def _noise_module(self, student: VoxResNet, batch: Mapping[str, Tensor], clean: Taps, step: Step) -> dict[str, Tensor]:
         """L_con between the taps of x_s and of x_s' = x_s + eps (Vox-UDA eq. 3 to 6)."""
         noised = self.noised(batch["source"], step)
-        if self._p.denoise_source:
+        if self._p.denoise_source and self._p.pseudo_labels:
             noised[::2] = self.denoised(noised[::2])
         taps = student.features(noised)
-        distances = [weight * noise.cosine_distance(*pair) for weight, pair in zip(self._weights, zip(clean, taps))]
-        losses = {"consistency_loss": self._p.consistency_weight * torch.stack(distances).sum()}
+        losses = {}
+        if self._p.consistency_weight > 0:
+            distances = [weight * noise.cosine_distance(*pair) for weight, pair in zip(self._weights, zip(clean, taps))]
+            losses["consistency_loss"] = self._p.consistency_weight * torch.stack(distances).sum()
         if self._p.segmentation_on == "both":
             losses["noised_segmentation_loss"] = self._segmentation(student.logits(taps).float(), batch["mask"])
         return losses
@@ -219,11 +221,20 @@ def fit(source: Subtomograms, target: Subtomograms, parameters: TrainVoxUdaParam
     """Train, and return the teacher, not yet calibrated, with how the training went and what there is to warn of."""
     if parameters.pseudo_labels and not parameters.ema_decay:
         raise ParameterError("ema_decay = 0 with pseudo-labels", "above 0: the running average is the teacher", "switch pseudo-labels off")
+    parameters = stepping_by_epochs(parameters, len(source))
     task = VoxUdaTask(source, target, parameters, seed)
     outcome = train(task, parameters, folder, seed, device)
     outcome.load_best(task.networks)
     warnings = [*task.warnings, *_few_warning("source", source), *_few_warning("target", target)]
     return task.networks["student"].eval(), outcome, warnings  # type: ignore[return-value]
+
+
+def stepping_by_epochs(parameters: TrainVoxUdaParameters, items: int) -> TrainVoxUdaParameters:
+    """``parameters`` whose steps of the rate, meant in epochs of ``items``, are in iterations where the training's length is."""
+    if not parameters.iterations:
+        return parameters
+    epoch = math.ceil(items / parameters.batch_size)
+    return parameters.model_copy(update={"step_every": parameters.step_every * epoch})
 
 
 def _few_warning(role: str, subtomograms: Subtomograms) -> list[str]:
@@ -244,8 +255,11 @@ def run(job: Job) -> MethodOutcome:
     folder = Path(job.output_folder)
     network, outcome, warnings = fit(source, target, p, folder / "training", job.seed, job.device)
     found, told = calibrate(network, target.volumes, p.calibration)
+    shares, suspicion = null_test(network, target.volumes, job.seed)
+    told += suspicion
+    told += [line for role in ("source", "target") for line in cut_warnings(job, role, p.size, target.voxel_size)]
     metrics = {"source_subtomograms": len(source), "target_subtomograms": len(target), "voxel_size": target.voxel_size,
-               "calibration": found._asdict(), **outcome.record()}
+               "calibration": found._asdict(), "null_test": shares, **outcome.record()}
     save(network, folder / MODEL, p, target.voxel_size, {**metrics, "parameters": p.model_dump(), "seed": job.seed})
     return MethodOutcome(outputs=[
         Output(kind="model", path=MODEL, voxel_size=target.voxel_size), Output(kind="figure", path="training/training_curve.png"),

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cryoetseg.core.dual.data import Domain, Place, StandardisedView, contrast_warnings, open_domain
+from cryoetseg.core.dual.data import Domain, Place, StandardisedView, coarseness_warnings, contrast_warnings, open_domain
 from cryoetseg.core.runtime.errors import InputError
 from cryoetseg.core.runtime.job import InputFile
 from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.core.volumes.resampling import resample
 
 
 def noise(shape=(20, 24, 28), seed=0):
@@ -46,13 +47,35 @@ def test_other_voxel_sizes_are_resampled(tmp_path):
     assert [view.shape for view in domain.views] == [(20, 20, 20)] * 2
 
 
+def test_inputs_of_one_name_keep_their_own_resampled_copies(tmp_path):
+    volumes = [gaussian_filter(noise((40, 40, 40), seed), 2) for seed in (0, 1)]
+    files = []
+    for folder, volume in zip(("a", "b"), volumes):
+        (tmp_path / folder).mkdir()
+        write_volume(tmp_path / folder / "tomo.mrc", volume, 5.0)
+        files.append(InputFile(path=str(tmp_path / folder / "tomo.mrc"), role="noisy"))
+    for _ in range(2):  # the second time from the copies
+        views = open_domain(files, 16, 10.0, tmp_path / "resampled").views
+        for view, volume in zip(views, volumes):
+            assert np.corrcoef(np.array(view.volume).ravel(), resample(volume, 5.0, 10.0).ravel())[0, 1] > 0.999
+
+
+def test_volumes_much_coarser_than_the_model_are_told(tmp_path):
+    for name, voxel_size in (("coarse", 30.0), ("like", 10.5)):
+        write_volume(tmp_path / f"{name}.mrc", noise(), voxel_size)
+    files = [InputFile(path=str(tmp_path / f"{name}.mrc"), role="noisy") for name in ("coarse", "like")]
+    (line,) = coarseness_warnings(files, 10.0)
+    assert "coarse.mrc" in line
+    assert "27 for each" in line
+
+
 def test_a_resampled_copy_is_made_anew_for_another_source_and_where_it_is_damaged(tmp_path):
     source, folder = tmp_path / "fine.mrc", tmp_path / "resampled"
 
     def copy(seed):
         write_volume(source, gaussian_filter(noise((40, 40, 40), seed), 2), 5.0)
         open_domain([InputFile(path=str(source), role="noisy")], 16, 10.0, folder)
-        return folder / "noisy_fine_10A.mrc"
+        return folder / "noisy_001_fine_10A.mrc"
 
     first = copy(0).read_bytes()
     kept = copy(0).stat().st_mtime_ns

@@ -78,6 +78,14 @@ def test_the_printed_form_is_refused_where_it_does_not_exist():
     assert torch.isfinite(code_regulariser(torch.randn(4, 16), "diagonal"))
 
 
+@pytest.mark.parametrize("form", ["diagonal", "shrinkage", "full"])
+def test_half_precision_does_not_reach_the_regulariser(form):
+    codes = torch.randn(16, 3, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert float(code_regulariser(codes, form)) == float(code_regulariser(codes.double().float(), form))
+        assert code_regulariser(codes, form).dtype == torch.float32
+
+
 def test_gradients_reach_codes():
     codes = nn.Parameter(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)))
     code_regulariser(codes).backward()

@@ -1,6 +1,4 @@
 """The start from moments and spectra on phantoms whose filter and noise are known."""
-import logging
-
 import numpy as np
 import pytest
 from scipy import fft
@@ -76,12 +74,17 @@ def test_a_more_crowded_sample_does_not_make_noise_of_its_lowest_frequencies():
     assert found[0] >= 0.8 * shares[2]
 
 
-def test_without_common_structure_a_default_is_taken(caplog):
+def test_without_common_structure_a_default_is_taken():
     nothing = Moments(np.zeros((BANDS, BANDS)), np.ones((BANDS, BANDS)))
-    with caplog.at_level(logging.WARNING):
-        shares = structure_shares(nothing, nothing, np.ones(BANDS), np.full(BANDS, 16.0))
+    shares = structure_shares(nothing, nothing, np.ones(BANDS), np.full(BANDS, 16.0))
     np.testing.assert_allclose(shares, 0.5)
-    assert "do not tell how strong the noise is" in caplog.text
+
+
+def test_a_guessed_noise_is_told(domains):
+    rng = np.random.default_rng(0)
+    upside_down = Domain([StandardisedView(view.volume, "bright") for view in domains[0].views], 16)
+    assert spectral_start(*domains, radius=3, generator=rng).warnings == ()
+    assert "which is a guess" in spectral_start(upside_down, domains[1], radius=3, generator=rng).warnings[0]
 
 
 def test_the_restoring_filter_denoises_and_keeps_the_sign(domains, phantom):

@@ -4,10 +4,14 @@ import pytest
 import torch
 
 from cryoetseg.core.dual.apply import run_denoise
+from cryoetseg.core.dual.export import export
+from cryoetseg.core.dual.losses import correlation
+from cryoetseg.core.dual.model import load_dual
 from cryoetseg.core.dual.params import TrainDualParameters, TrainWedgeParameters
 from cryoetseg.core.dual.train import GENERATORS, DualTask, run
+from cryoetseg.core.dual.watch import TrainingWatch
 from cryoetseg.core.dual.wedge_train import run as run_wedge_training
-from cryoetseg.core.runtime.errors import InputError, ParameterError
+from cryoetseg.core.runtime.errors import InputError, ParameterError, TrainingError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.runtime.params import parameters_from
 from cryoetseg.core.training.engine import train
@@ -104,6 +108,46 @@ def test_a_wedge_model_is_trained_from_tomograms_alone(tmp_path):
     assert TrainWedgeParameters(**sizes).cycle_weight == 1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_random_start_keeps_the_contrast(domains, quick, seed):
+    task = DualTask(*domains, TrainDualParameters(**{**quick, "start": "random", "filter_radius": 0}), seed)
+    assert task.validate(task.networks, np.random.default_rng(0))["contrast"] > 0
+    clean = torch.from_numpy(np.stack([domains[1].cut(domains[1].grid_place(n)) for n in range(8)]))
+    with torch.no_grad():
+        assert float(correlation(clean, task.networks["generator"](clean)).mean()) > 0
+
+
+def test_a_lost_training_still_gives_its_best_model(quick, tmp_path, monkeypatch):
+    judged = []
+
+    def judge(watch, metrics):
+        judged.append(metrics)
+        if len(judged) == 2:
+            raise TrainingError("lost", "a balance")
+
+    monkeypatch.setattr(TrainingWatch, "judge", judge)
+    outcome = run(job(tmp_path, **{**quick, "iterations": 6, "validation_interval": 2}))
+    assert outcome.metrics["ended_by"] == "lost"
+    assert any("the best one before: lost" in line for line in outcome.warnings)
+    assert (tmp_path / "out" / "model" / "card.json").exists()
+    assert len(judged) == 2
+
+
+def test_a_training_lost_before_any_validation_is_an_error_whose_last_weights_can_be_taken(quick, tmp_path, monkeypatch):
+    def judge(watch, metrics):
+        raise TrainingError("lost", "a balance")
+
+    monkeypatch.setattr(TrainingWatch, "judge", judge)
+    with pytest.raises(TrainingError, match="lost"):
+        run(job(tmp_path, **{**quick, "iterations": 4, "validation_interval": 2}))
+    inputs = [InputFile(path=str(tmp_path / "out"), role="training")]
+    outcome = export(Job(method="export-dual", inputs=inputs, output_folder=str(tmp_path / "taken"), device="cpu"))
+    assert "no validation yet" in outcome.warnings[0]
+    assert load_dual(tmp_path / "taken" / "model", torch.device("cpu"))[1].voxel_size == 10.0
+    with pytest.raises(InputError, match="holds no training"):
+        export(Job(method="export-dual", inputs=[InputFile(path=str(tmp_path), role="training")], output_folder=str(tmp_path / "b")))
+
+
 def test_both_sets_are_needed(quick, tmp_path):
     lonely = job(tmp_path, **quick)
     lonely.inputs = lonely.inputs_of("noisy")
@@ -114,6 +158,9 @@ def test_both_sets_are_needed(quick, tmp_path):
 @pytest.mark.parametrize(("values", "message"), [
     ({"denoiser_channels": "12;24"}, "two to five whole numbers"), ({"patch_px": 48}, "multiple of 32"),
     ({"noise_channels": "8,16"}, "three numbers"), ({"filter_radius": 0}, "needs a filter_radius"),
+    ({"code": "global", "patch_px": 64}, "at most that"), ({"code": "global", "batch_size": 1}, "1 noise codes"),
+    ({"code": "global", "code_covariance": "full"}, "of code_length 8 needs 9"),
+    ({"batch_size": 1, "code_length": 64, "code_covariance": "full"}, "64 noise codes"),
 ])
 def test_settings_that_cannot_be(values, message):
     with pytest.raises(ParameterError, match=message):
@@ -125,4 +172,5 @@ def test_the_published_settings():
     assert (p.learning_rate, p.weight_decay, p.epochs, p.iterations, p.patch_px) == (1e-4, 1e-6, 20, 0, 32)
     assert (p.clean_cycle_weight, p.noisy_cycle_weight, p.adversarial_weight, p.clean_adversarial_weight) == (1, 1, 1, 1)
     assert p.code_weight == 0.1
+    assert (p.code, p.code_covariance) == ("global", "full")
     assert (p.start, p.cycle_gradient, p.filter_radius, p.replay_pool, p.real_label, p.ema_decay) == ("random", "all", 0, 0, 1.0, 0.0)

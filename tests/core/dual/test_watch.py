@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cryoetseg.core.dual.pool import ReplayPool
-from cryoetseg.core.dual.watch import TrainingWatch, radial_power, spectrum_distance
+from cryoetseg.core.dual.watch import TrainingWatch, radial_power, scored, spectrum_distance
 from cryoetseg.core.runtime.errors import TrainingError
 from cryoetseg.core.training.task import Step
 
@@ -15,9 +15,21 @@ def step(number):
     return Step(number, 0, "discriminators", torch.Generator().manual_seed(number), {})
 
 
-def test_inverted_contrast_stops():
-    with pytest.raises(TrainingError, match="inverted the contrast"):
-        TrainingWatch(3).judge({"contrast": -0.2, "score": 0.9})
+def test_contrast_that_stays_upside_down_stops_after_a_grace():
+    upside_down = {"contrast": -0.2, "score": 0.9}
+    watch = TrainingWatch(2)
+    for metrics in (upside_down, GOOD, upside_down):  # one that turns is not lost
+        watch.judge(metrics)
+    with pytest.raises(TrainingError, match="upside down for 2 validations"):
+        watch.judge(upside_down)
+    for _ in range(5):
+        TrainingWatch(0).judge(upside_down)
+
+
+def test_a_model_with_contrast_upside_down_is_never_the_best():
+    best = scored({"contrast": -0.2}, 0.9)["score"]
+    assert best < scored({"contrast": 0.2}, -20.0)["score"] == -20.0
+    assert scored({"contrast": -0.2}, 0.8)["score"] < best
 
 
 def test_judges_that_are_always_right_stop_after_the_limit():

@@ -4,6 +4,7 @@ import pytest
 from cryoetseg.core.recipes.voxuda_source import write_source
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.job import Job
+from cryoetseg.core.volumes.wedge import missing_energy
 from cryoetseg.core.voxuda.data import read_subtomograms
 from cryoetseg.core.voxuda.params import VoxUdaSourceParameters
 
@@ -26,3 +27,11 @@ def test_the_source_is_ready_for_training_and_made_once(tmp_path):
 def test_ratios_are_checked(tmp_path, snrs):
     with pytest.raises(ParameterError, match="signal-to-noise"):
         write_source(tmp_path, SMALL.model_copy(update={"snrs": snrs}))
+
+
+def test_the_source_has_the_wedge_of_its_tilts(tmp_path):
+    settings = SMALL.model_copy(update={"count": 2, "snrs": "1000", "tilt_min": -30.0, "tilt_max": 30.0, "size": 32})
+    inputs = write_source(tmp_path, settings, seed=3)
+    source = read_subtomograms(Job(method="train-voxuda", inputs=inputs, output_folder=str(tmp_path)), "source", 32, 0.0)
+    assert all(missing_energy(volume, -60, 60) < 0.3 for volume in source.volumes)
+    assert all(missing_energy(volume, -30, 30) < 0.5 * missing_energy(volume, -10, 10) for volume in source.volumes)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from skimage.filters import threshold_otsu
 
-from cryoetseg.core.voxuda.calibration import border, calibrate
+from cryoetseg.core.voxuda.calibration import border, calibrate, null_test, phase_randomised
 from cryoetseg.core.voxuda.evaluate import logits, predict, score
 from cryoetseg.core.voxuda.network import VoxResNet
 
@@ -76,3 +76,25 @@ def test_how_surely_background_is_background_does_not_matter(shy, bright):
     deep[:, :, :, :8] = np.where(deep[:, :, :, :8] < 1.5, deep[:, :, :, :8] * 0.01 - 3.5, deep[:, :, :, :8])
     assert border(shy, deep, "otsu").logit == pytest.approx(border(shy, bright, "otsu").logit, abs=0.5)
     assert threshold_otsu(logits(shy, deep)) < border(shy, deep, "otsu").logit - 1.5
+
+
+def test_a_network_that_calls_noise_is_told_of(shy, bright):
+    calibrate(shy, bright, "otsu")
+    shares, told = null_test(shy, bright, 0)
+    assert shares["called_share"] > 0
+    assert shares["null_share"] < 0.5 * shares["called_share"]
+    assert told == []
+    noise = np.random.default_rng(1).normal(size=bright.shape).astype(np.float32)
+    with torch.no_grad():
+        shy.heads[0][1].bias.add_(9)
+    shares, told = null_test(shy, noise, 0)
+    assert shares["null_share"] == pytest.approx(shares["called_share"], rel=0.2)
+    assert "hold no structure" in told[0]
+
+
+def test_random_phases_keep_the_spectrum_and_no_structure(bright):
+    mixed = phase_randomised(bright, 0)
+    before, after = (np.abs(np.fft.rfftn(volume - volume.mean(), axes=(1, 2, 3)))[:, 1:8, 1:8, 1:8] for volume in (bright, mixed))
+    assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.999
+    assert abs(np.corrcoef(mixed.ravel(), bright.ravel())[0, 1]) < 0.1
+    np.testing.assert_array_equal(phase_randomised(bright, 0), mixed)

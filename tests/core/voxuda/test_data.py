@@ -6,7 +6,7 @@ import starfile
 from cryoetseg.core.runtime.errors import InputError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.volumes.io import write_volume
-from cryoetseg.core.voxuda.data import boxed, read_domains, read_subtomograms
+from cryoetseg.core.voxuda.data import boxed, cut_warnings, read_domains, read_subtomograms
 
 
 def write(folder, count=3, side=16, voxel_size=10.0, masks=True, ball=4):
@@ -40,6 +40,22 @@ def test_a_folder_gives_bright_standardised_volumes_with_their_masks(folder):
     assert found.volumes.mean(axis=(1, 2, 3)) == pytest.approx(0, abs=1e-5)
     assert found.volumes.std(axis=(1, 2, 3)) == pytest.approx(1, abs=1e-5)
     assert found.volumes[found.masks].mean() > 1  # dark in the file
+
+
+def test_whole_boxes_are_rescaled_as_published(folder):
+    found = read_subtomograms(job(("target", folder("a", side=32, voxel_size=5.0, ball=12))), "target", 16, 0.0)
+    assert found.voxel_size == pytest.approx(10.0)
+    assert found.masks[0].sum() == pytest.approx(4 / 3 * np.pi * 6**3, rel=0.1)
+    small = read_subtomograms(job(("target", folder("b", side=16, voxel_size=8.0))), "target", 32, 0.0)
+    assert small.voxel_size == pytest.approx(4.0)
+    assert small.masks[0].sum() == pytest.approx(8 * 4 / 3 * np.pi * 4**3, rel=0.1)
+
+
+def test_boxes_that_are_cut_or_filled_are_told(folder):
+    here = job(("target", folder("a", side=32, voxel_size=5.0)))
+    assert cut_warnings(here, "target", 16, 10.0) == []
+    assert "160 A wide, the network's 80 A: only their middles" in cut_warnings(here, "target", 16, 5.0)[0]
+    assert "filled with their means" in cut_warnings(here, "target", 16, 20.0)[0]
 
 
 def test_another_voxel_size_and_box_keep_the_middle_and_the_lengths(folder):

@@ -1,8 +1,10 @@
 """Scores by hand, and features that do or do not tell the domains apart."""
 import numpy as np
 import pytest
+import torch
 
-from cryoetseg.core.voxuda.evaluate import domain_separation, feature_map, sample_scores, summarised
+from cryoetseg.core.voxuda.evaluate import domain_separation, feature_map, pooled_features, sample_scores, summarised
+from cryoetseg.core.voxuda.network import VoxResNet
 
 
 def test_scores_of_each_sample():
@@ -30,3 +32,13 @@ def test_separation_and_map_see_a_shift_between_domains():
     assert (left.shape, right.shape) == ((30, 2), (20, 2))
     middles = left.mean(axis=0), right.mean(axis=0)
     assert np.linalg.norm(middles[0] - middles[1]) > left.std()
+
+
+def test_features_are_normalised_by_their_own_domain(target):
+    torch.manual_seed(0)
+    network = VoxResNet(4).eval()
+    with torch.no_grad():
+        network.conv1a.bias.zero_()  # then three times the volumes are three times the first features, which normalisation takes away
+    own, moved = (pooled_features(network, factor * target.volumes) for factor in (1, 3))
+    np.testing.assert_allclose(own, moved, atol=1e-3 * own.std())
+    assert int(network.conv1b[0].num_batches_tracked) == 0  # the network itself stays as it was

@@ -13,10 +13,11 @@ from cryoetseg.core.volumes.io import write_volume
 from cryoetseg.core.volumes.normalisation import standardise
 from cryoetseg.core.voxuda import evaluate
 from cryoetseg.core.voxuda.network import VoxResNet
-from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
-from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit, run, same_wedge
+from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
+from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit, run, same_wedge, stepping_by_epochs
 
-SMALL = {"size": 16, "width": 4, "iterations": 2, "batch_size": 4, "precision": "float32", "noise_samples": 4}
+SMALL = {"size": 16, "width": 4, "iterations": 2, "batch_size": 4, "precision": "float32", "noise_samples": 4,
+         "adversarial": True, "pseudo_labels": True, "consistency_weight": 1.0}  # all parts of the method
 
 
 def parameters(**changed):
@@ -142,6 +143,21 @@ def test_it_learns_to_segment_balls(source, target, tmp_path):
     assert evaluate.score(network, target.volumes, target.masks, target.classes)["dice"] > 0.6
 
 
+def test_the_rate_steps_by_epochs_also_where_iterations_are_given():
+    p = parameters(schedule="step", step_every=100, batch_size=16, iterations=56100)
+    assert stepping_by_epochs(p, 3000).step_every == 100 * 188
+    assert stepping_by_epochs(p.model_copy(update={"iterations": 0}), 3000).step_every == 100
+
+
+def test_by_default_the_noised_source_is_segmented_and_nothing_else_added(source, target):
+    plain = TrainVoxUdaParameters(**{name: SMALL[name] for name in ("size", "width", "iterations", "batch_size", "precision")})
+    task = VoxUdaTask(source, target, plain, 0)
+    total, metrics = loss_of(task)
+    assert set(metrics) == {"segmentation_loss", "noised_segmentation_loss"}
+    torch.testing.assert_close(total, sum(metrics.values()))
+    assert set(task.networks) == {"student"}
+
+
 @pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,1,1,-1"])
 def test_feature_weights_are_checked(text):
     with pytest.raises(ParameterError, match="feature weights"):
@@ -157,6 +173,9 @@ def test_the_published_values_are_at_hand():
     p = TrainVoxUdaParameters.published()
     assert (p.epochs, p.batch_size, p.learning_rate, p.step_every, p.step_factor) == (300, 16, 1e-3, 100, 0.1)
     assert (p.noise_samples, p.noise_share, p.pseudo_threshold, p.domain_sigma, p.range_sigma) == (10, 0.244, 0.85, 120, 1.2)
+    assert (p.consistency, p.consistency_weight, p.adversarial, p.pseudo_labels, p.iterations) == (True, 1.0, True, True, 0)
+    source = VoxUdaSourceParameters.published()
+    assert (source.count, source.snrs, source.max_shift, source.neighbours) == (3000, "0.03,0.05", 8, 4)
     assert (p.feature_weights, p.calibration) == ("0.2,0.2,0.3,0.3", "none")
 
 
