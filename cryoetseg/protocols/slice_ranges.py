@@ -6,6 +6,7 @@ from typing import Any, Dict, List, Optional, Tuple
 
 START, END = "z_start", "z_end"  # fields of parameter models
 FIRST_ATTRIBUTE, LAST_ATTRIBUTE = "zStart", "zLast"  # attributes of protocols
+AUTO_ATTRIBUTE = "zAuto"
 LABELS = {START: "First slice", END: "Last slice"}
 SHOWN = 5  # tomograms that are named
 
@@ -32,8 +33,16 @@ def rangeOf(protocol: Any) -> Tuple[int, int]:
     return protocol.zStart.get() or 0, endOf(protocol.zLast.get())
 
 
+def isAutomatic(protocol: Any) -> bool:
+    """Whether the slices are those in which each tomogram holds sample."""
+    automatic = getattr(protocol, AUTO_ATTRIBUTE, None)
+    return automatic is not None and bool(automatic.get())
+
+
 def rangeInWords(protocol: Any) -> str:
     """``slices 12 to 17``, ``all slices``."""
+    if isAutomatic(protocol):
+        return "the slices that hold the sample"
     first, end = rangeOf(protocol)
     if not first and not end:
         return "all slices"
@@ -42,6 +51,8 @@ def rangeInWords(protocol: Any) -> str:
 
 def rangeErrors(protocol: Any, heights: Dict[str, int]) -> List[str]:
     """Messages about a range that is empty or does not lie in all tomograms, whose ``heights`` are given in slices by their names."""
+    if isAutomatic(protocol):
+        return []
     first, end = rangeOf(protocol)
     if end and end <= first:
         return [f"*Last slice* = {lastOf(end)} lies before *First slice* = {first}. Allowed: {first} or more, or 0 for the end."]

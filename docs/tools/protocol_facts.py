@@ -213,8 +213,8 @@ def _parameter(protocolClass: type, field: FieldDescription, options: Dict[str, 
 def _option(name: str, options: Dict[str, str]) -> str:
     if not options:
         return ""
-    if name in ("z_start", "z_end") and name not in options:
-        name = "z"  # spelled A:B in one option
+    if name in ("z_start", "z_end", "z_auto") and name not in options:
+        name = "z"  # spelled A:B, or auto, in one option
     if name not in options:
         raise ValueError(f"the command has no option for {name}")
     return options[name]

@@ -125,7 +125,7 @@ def test_every_parameter_is_an_option_with_unit_and_default(call, command, metho
     assert code == 0
     words = " ".join(shown.split())
     ranged = ("segment slabs", "segment membranes", "segment filaments", "pipeline")
-    spelled_otherwise = {"z_start", "z_end", "steps"} if command in ranged else set()
+    spelled_otherwise = {"z_start", "z_end", "z_auto", "steps"} if command in ranged else set()
     for field in describe(methods.parameters_model(method)):
         if field.name not in spelled_otherwise:
             assert f"--{field.name.replace('_', '-')} " in words

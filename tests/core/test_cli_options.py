@@ -24,6 +24,14 @@ def test_a_z_range_is_half_open():
     assert options.z_range("40:72") == (40, 72)
 
 
+def test_slices_are_given_found_or_left_to_the_method():
+    assert options.chosen_slices("40:72") == {"z_start": 40, "z_end": 72}
+    assert options.chosen_slices("auto") == {"z_auto": True}
+    assert options.chosen_slices("") == {}
+    with pytest.raises(ParameterError, match="--z auto"):
+        options.chosen_slices("automatic")
+
+
 def test_an_option_that_does_nothing_is_warned_about(caplog, monkeypatch):
     monkeypatch.setattr(logging.getLogger("cryoetseg"), "propagate", True)  # commands send it elsewhere
     given = options.Settings(parameters={"link_slices": 5, "eigenvectors": 6, "particle_threshold": 3.0}, seed=None, device=None,

@@ -21,6 +21,8 @@ from .help import EXPERT_SECTION, PARAMETER_SECTION, RUN_SECTION
 
 CONTRASTS = ("dark", "bright")
 SCALARS = (bool, int, float, str)
+AUTO = "auto"  # slice range that is found
+SLICE_FIELDS = ("z_start", "z_end", "z_auto")  # of parameter models, all of them told by --z
 
 TomogramArgument = Annotated[Path, typer.Argument(metavar="TOMOGRAM", help="Tomogram: .mrc, .rec, .em, .tif or .zarr.", show_default=False)]
 TomogramsArgument = Annotated[
@@ -136,8 +138,16 @@ def z_range(text: str) -> tuple[int, int]:
     except ValueError:
         first, last = 0, -1
     if not colon or first < 0 or last <= first:
-        raise ParameterError(f"z range '{text}'", "A:B with 0 <= A < B, slices counted from 0, B not included", "for example --z 40:72")
+        raise ParameterError(f"z range '{text}'", "A:B with 0 <= A < B, slices counted from 0, B not included",
+                             "for example --z 40:72, or --z auto for those that hold the sample")
     return first, last
+
+
+def chosen_slices(text: str) -> dict[str, Any]:
+    """Parameters of the slice range ``A:B``, or of the one found with ``auto``; nothing for an empty text; raises ParameterError."""
+    if text == AUTO:
+        return {"z_auto": True}
+    return dict(zip(("z_start", "z_end"), z_range(text))) if text else {}
 
 
 def checked_contrast(contrast: str) -> str:

@@ -11,7 +11,16 @@ from ..runtime.errors import ParameterError
 from ..runtime.files import read_json
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
-from .options import ContrastOption, FolderOption, Settings, TiltSeriesIdOption, VoxelSizeOption, with_settings, z_range
+from .options import (
+    SLICE_FIELDS,
+    ContrastOption,
+    FolderOption,
+    Settings,
+    TiltSeriesIdOption,
+    VoxelSizeOption,
+    chosen_slices,
+    with_settings,
+)
 from .running import build_job, input_files, run_and_show
 
 app = command_group()
@@ -20,8 +29,8 @@ TomogramsArgument = Annotated[
     list[Path], typer.Argument(metavar="TOMOGRAM...", help="Tomograms; the first ones give the pseudo-labels.", show_default=False)
 ]
 RangeOption = Annotated[
-    str, typer.Option("--z", metavar="A:B", help="Slices that give pseudo-labels, counted from 0; B is not included.",
-                      show_default="the middle")
+    str, typer.Option("--z", metavar="A:B|auto", help="Slices that give pseudo-labels, counted from 0; B is not included. auto: those "
+                      "that hold the sample, found in each tomogram; membranes are sought there alone.", show_default="the middle")
 ]  # fmt: skip
 MasksOption = Annotated[
     Optional[list[Path]],
@@ -40,7 +49,7 @@ StepsOption = Annotated[
 
 
 @app.command(cls=SectionedCommand)
-@with_settings(METHOD, without=("z_start", "z_end", "steps"))
+@with_settings(METHOD, without=(*SLICE_FIELDS, "steps"))
 def pipeline(
     tomograms: TomogramsArgument,
     out: FolderOption,
@@ -61,9 +70,8 @@ def pipeline(
     """
     inputs = input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
     inputs += [*_truths(inputs, truth_mask, "truth_mask"), *_truths(inputs, truth_particles, "truth_particles")]
-    own: dict[str, Any] = {} if not z else dict(zip(("z_start", "z_end"), z_range(z)))
     preset = settings.parameters.get("steps", {})
-    job = build_job(METHOD, inputs, out, settings, **own, steps=_merged(preset, {} if steps is None else read_json(steps)))
+    job = build_job(METHOD, inputs, out, settings, **chosen_slices(z), steps=_merged(preset, {} if steps is None else read_json(steps)))
     run_and_show(job, settings)
 
 

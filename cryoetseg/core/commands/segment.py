@@ -9,6 +9,7 @@ import typer
 
 from .help import SectionedCommand, command_group
 from .options import (
+    SLICE_FIELDS,
     ContrastOption,
     FolderOption,
     Settings,
@@ -16,20 +17,21 @@ from .options import (
     TomogramArgument,
     TomogramsArgument,
     VoxelSizeOption,
+    chosen_slices,
     with_settings,
-    z_range,
 )
 from .running import build_job, input_files, model_file, run_and_show
 
 app = command_group("Segment membranes and particle candidates in a tomogram, without labels.")
 METHOD = "segment-slabs"
+SLICES = "Slices to segment, counted from 0; B is not included. auto: those that hold the sample, found in each tomogram."
 
 
 @app.command(cls=SectionedCommand)
-@with_settings(METHOD, without=("z_start", "z_end"))
+@with_settings(METHOD, without=SLICE_FIELDS)
 def slabs(
     tomogram: TomogramArgument,
-    z: Annotated[str, typer.Option("--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included.", show_default=False)],
+    z: Annotated[str, typer.Option("--z", metavar="A:B|auto", help=SLICES, show_default=False)],
     out: FolderOption,
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
@@ -41,14 +43,13 @@ def slabs(
 
     Writes NAME_membranes.mrc (int8, size and voxel size of the tomogram), NAME_particles.star (RELION), figures and result.json.
     """
-    start, stop = z_range(z)
     inputs = input_files([tomogram], voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)
-    job = build_job(METHOD, inputs, out, settings, z_start=start, z_end=stop)
+    job = build_job(METHOD, inputs, out, settings, **chosen_slices(z))
     run_and_show(job, settings)
 
 
 @app.command(cls=SectionedCommand)
-@with_settings("segment-membranes", without=("z_start", "z_end"))
+@with_settings("segment-membranes", without=SLICE_FIELDS)
 def membranes(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help='Folder that "train membranes" wrote, or name of a shipped model.', show_default=False)
@@ -56,7 +57,7 @@ def membranes(
     tomograms: TomogramsArgument,
     out: FolderOption,
     z: Annotated[
-        str, typer.Option("--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included.", show_default="all")
+        str, typer.Option("--z", metavar="A:B|auto", help=SLICES, show_default="all")
     ] = "",
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
@@ -65,13 +66,12 @@ def membranes(
     settings: Settings,
 ) -> None:
     """Segment membranes with a trained student. Writes NAME_membranes.mrc (int8), NAME_membranes_probability.mrc and figures."""
-    start, stop = z_range(z) if z else (0, 0)
     inputs = [model_file(model, "membranes"), *input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)]
-    run_and_show(build_job("segment-membranes", inputs, out, settings, z_start=start, z_end=stop), settings)
+    run_and_show(build_job("segment-membranes", inputs, out, settings, **chosen_slices(z)), settings)
 
 
 @app.command(cls=SectionedCommand)
-@with_settings("segment-filaments", without=("z_start", "z_end"))
+@with_settings("segment-filaments", without=SLICE_FIELDS)
 def filaments(
     model: Annotated[
         Path, typer.Argument(metavar="MODEL", help='"general", or folder of a model that goes on from it.', show_default=False)
@@ -79,7 +79,7 @@ def filaments(
     tomograms: TomogramsArgument,
     out: FolderOption,
     z: Annotated[
-        str, typer.Option("--z", metavar="A:B", help="Slices to segment, counted from 0; B is not included.", show_default="all")
+        str, typer.Option("--z", metavar="A:B|auto", help=SLICES, show_default="all")
     ] = "",
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
@@ -88,9 +88,8 @@ def filaments(
     settings: Settings,
 ) -> None:
     """Segment filaments and trace their axes. Writes NAME_filaments.mrc (int8), NAME_filaments.star (points), .csv (lengths), figures."""
-    start, stop = z_range(z) if z else (0, 0)
     inputs = [model_file(model, "membranes"), *input_files(tomograms, voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id)]
-    run_and_show(build_job("segment-filaments", inputs, out, settings, z_start=start, z_end=stop), settings)
+    run_and_show(build_job("segment-filaments", inputs, out, settings, **chosen_slices(z)), settings)
 
 
 @app.command(cls=SectionedCommand)

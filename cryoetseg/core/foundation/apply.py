@@ -22,6 +22,7 @@ from ..runtime.params import parameters_from
 from ..volumes.cleaned import checked_header, cleaned, open_cleaned, told
 from ..volumes.header import VolumeHeader
 from ..volumes.io import Volume, create_volume
+from ..volumes.sample import slices_with_sample
 from ..volumes.streaming import release_pages, temporary_volume
 from ..volumes.views import ChangedView
 from .backbone import load_backbone
@@ -56,6 +57,10 @@ def run(job: Job) -> MethodOutcome:
     checked_header(source)
     data, header = open_cleaned(source.path, source.contrast, source.voxel_size, parameters.cleaning)
     volume = Volume(data, header)
+    notes: list[str] = []
+    if parameters.z_auto:
+        (first, end), notes = slices_with_sample(data, name_of(source))
+        parameters = parameters.model_copy(update={"z_start": first, "z_end": end})
     slabs = slab_indices(parameters, volume.header.shape[0])
     for file in _files(name_of(source)):
         check_permit(Path(job.output_folder) / file)
@@ -67,8 +72,8 @@ def run(job: Job) -> MethodOutcome:
     name = name_of(source)
     outputs, particles = _write(Path(job.output_folder), name, volume.header, slabs, segmentation)
     metrics = {"slabs": len(slabs), "particles": particles, "membrane_fraction": float(segmentation.membranes.mean()),
-               "invalid_fraction": data.grey.invalid_share}
-    warnings = [*header.warnings, *told(name, data.grey), *_warnings(segmentation)]
+               "invalid_fraction": data.grey.invalid_share, "slices": f"{slabs[0]}:{slabs[-1] + 1}"}
+    warnings = [*header.warnings, *told(name, data.grey), *notes, *_warnings(segmentation)]
     return MethodOutcome(outputs=outputs, metrics=metrics, warnings=warnings)
 
 

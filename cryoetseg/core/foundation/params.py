@@ -10,16 +10,21 @@ from .separation_params import SeparationParameters
 
 ONE_SLICE = {"backbone": other_than("cryoet-tiny")}  # backbones that see one slice at a time; cryoet-tiny sees five
 SLICES = {"separation": "slices"}
+GIVEN_SLICES = {"z_auto": False}
 SCALE_AWARE = {**SLICES, "filters": "scale_aware"}
 
 
 class SlabParameters(Parameters):
     """Which slices become slabs and how each is prepared (Uddin26 1.2)."""
 
-    z_start: int = parameter(0, "First slice of the slab range, counted from 0.", label="First slice", unit="voxel", ge=0)
+    z_auto: bool = parameter(
+        False, "Take the slices between the faces of the ice, found in each tomogram; where they are not clear, every slice, "
+        "with a warning.", label="Slices that hold the sample")
+    z_start: int = parameter(0, "First slice of the slab range, counted from 0.", label="First slice", unit="voxel", ge=0,
+        acts_when=GIVEN_SLICES)
     z_end: int = parameter(
-        0, "First slice behind the slab range; 0 takes every slice up to the last one.", label="End slice", unit="voxel", ge=0
-    )
+        0, "First slice behind the slab range; 0 takes every slice up to the last one.", label="End slice", unit="voxel", ge=0,
+        acts_when=GIVEN_SLICES)
     z_step: int = parameter(
         1, "Distance between two slabs. The paper makes every slice of the range a slab.", unit="voxel", expert=True, ge=1,
         label="Distance between slabs",

@@ -16,6 +16,7 @@ from ..runtime.names import distinct, name_of
 from ..volumes.cleaned import SIGNS, CleanedView, checked_header, open_cleaned, told
 from ..volumes.header import VolumeHeader
 from ..volumes.io import open_labels, read_labels
+from ..volumes.sample import slices_with_sample
 from ..volumes.streaming import read_slabs, temporary_volume
 from .pairing import paired, rows_of
 
@@ -77,6 +78,12 @@ class StudentVolume:
     def invalid_share(self) -> float:
         """Share of the voxels that show no sample."""
         return self.data.grey.invalid_share if isinstance(self.data, CleanedView) else 0.0
+
+    def slices_with_sample(self) -> tuple[tuple[int, int], list[str]]:
+        """First slice with sample and the one behind the last, and warnings; all slices of what was not examined."""
+        if isinstance(self.data, CleanedView):
+            return slices_with_sample(self.data, self.name)
+        return (0, self.header.shape[0]), []
 
     def part(self, window: tuple[slice, ...]) -> Any:
         """``data`` in a window, standardised as the whole and read when sliced."""

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from .cleaning import GreyValues
+from .cleaned import CleanedView
+from .cleaning import GreyValues, examine
 
 FINE, WIDE = 1.0, 4.0  # averaged voxels: Gaussians whose difference is the band that structure fills
 NEIGHBOURHOOD = (1.0, 6.0, 6.0)  # averaged voxels (z, y, x) over which its power is averaged
@@ -51,6 +52,18 @@ def find_sample(grey: GreyValues) -> SampleRegion | None:
     if not filled.size:
         return None
     return SampleRegion(_fine((int(filled[0]), int(filled[-1]) + 1), coarse.side, grey.shape[0]), mask, coarse.side)
+
+
+def slices_with_sample(view: CleanedView, name: str) -> tuple[tuple[int, int], list[str]]:
+    """First slice with sample and the one behind the last; where sample and ice cannot be told apart, of all slices that show
+    anything, and a warning about the tomogram ``name``."""
+    region = find_sample(view.grey if view.grey.coarse is not None else examine(view.volume))
+    if region is not None:
+        return region.z_range, []
+    shown = [z for z in range(len(view)) if view.valid(z).any()] or [0, len(view) - 1]
+    first, last = shown[0], shown[-1] + 1
+    return (first, last), [f"{name}: sample and ice could not be told apart, so all slices that show anything were taken, {first}:{last}; "
+                           "give the slices yourself where it should be fewer"]
 
 
 def _fine(z_range: tuple[int, int], side: int, depth: int) -> tuple[int, int]:

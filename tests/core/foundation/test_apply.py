@@ -194,6 +194,19 @@ def test_affinities_alone_take_the_eigen_solver_but_not_the_joint_one(tomogram, 
     assert not list((tmp_path / "joint").glob("TS_01*"))
 
 
+def test_the_slices_that_hold_the_sample_are_found_and_told(backbone, tmp_path):
+    generator, points = np.random.default_rng(0), np.zeros((40, 64, 64))
+    points[tuple(generator.integers((16, 0, 0), (24, 64, 64), (40, 3)).T)] = 1
+    grey = generator.normal(0, 1, points.shape) - 60 * ndimage.gaussian_filter(points, 2)
+    write_volume(tmp_path / "a.mrc", grey.astype(np.float32), VOXEL)
+    result = run_job(job(str(tmp_path / "a.mrc"), backbone, tmp_path / "out", z_auto=True, z_step=4))
+    first, last = (int(part) for part in result.metrics["slices"].split(":"))
+    assert 8 <= first <= 16
+    assert 24 <= last <= 32
+    assert result.metrics["slabs"] <= (last - first + 3) // 4
+    assert not result.warnings or "told apart" not in " ".join(result.warnings)
+
+
 def test_nothing_found_is_said(tomogram, backbone, tmp_path):
     result = run_job(job(tomogram, backbone, tmp_path, particle_threshold=50.0, membrane_extent=100000.0, z_start=12, z_end=13))
     assert len(read_particles(tmp_path / "TS_01_particles.star")) == 0

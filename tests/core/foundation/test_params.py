@@ -28,7 +28,7 @@ def test_published_preset_takes_changes():
 
 def test_form_starts_with_the_slab_range_and_every_field_explains_itself():
     fields = describe(SegmentSlabsParameters)
-    assert [field.name for field in fields[:2]] == ["z_start", "z_end"]
+    assert [field.name for field in fields[:3]] == ["z_auto", "z_start", "z_end"]
     assert all(len(field.help) > 15 for field in fields)
     assert next(field for field in fields if field.name == "particle_diameter").unit == "A"
 

@@ -5,8 +5,9 @@ from scipy import ndimage
 
 from cryoetseg.core.runtime.errors import InputError
 from cryoetseg.core.volumes.asymmetry import check_contrast, contrast_of, skewness
+from cryoetseg.core.volumes.cleaned import CleanedView, cleaned
 from cryoetseg.core.volumes.cleaning import examine
-from cryoetseg.core.volumes.sample import find_sample
+from cryoetseg.core.volumes.sample import find_sample, slices_with_sample
 
 SHAPE = (48, 96, 96)
 
@@ -53,3 +54,20 @@ def test_contrast_is_found_gold_or_not(sign, contrast):
 def test_noise_and_small_volumes_give_no_verdict():
     assert contrast_of(examine(np.random.default_rng(1).normal(size=SHAPE).astype(np.float32))) is None
     assert skewness(examine(scene()[:20, :40, :40])) is None
+
+
+def test_the_slices_to_work_in_are_those_with_sample_or_else_all_that_show_anything():
+    (first, last), warnings = slices_with_sample(CleanedView(scene(14, 34)), "a")
+    assert (first, last) == pytest.approx((14, 34), abs=5)
+    assert warnings == []
+    ice = np.random.default_rng(1).normal(size=SHAPE).astype(np.float32)
+    ice[:6] = 0
+    (first, last), warnings = slices_with_sample(CleanedView(ice), "ice")
+    assert (first, last) == (7, 48)  # one slice more than the padding is invalid
+    assert "ice: sample and ice could not be told apart" in warnings[0]
+
+
+def test_the_sample_is_sought_also_where_the_tomogram_is_taken_as_it_is():
+    volume = scene(14, 34)
+    found = [slices_with_sample(cleaned(volume, "bright", cleaning), "a") for cleaning in ("auto", "off")]
+    assert found[0] == found[1]

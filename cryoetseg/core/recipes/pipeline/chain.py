@@ -16,7 +16,9 @@ from ...runtime.job import InputFile, Job, Result
 from ...runtime.names import file_stem, named_inputs
 from ...runtime.params import parameters_from
 from ...runtime.record import ENDED_BY, TIME_LIMIT
+from ...volumes.cleaned import open_cleaned
 from ...volumes.io import read_header
+from ...volumes.sample import slices_with_sample
 from .params import PipelineParameters
 
 logger = logging.getLogger(__name__)
@@ -110,8 +112,8 @@ class Chain:
         membranes = particles = None
         if students.membranes:
             logger.info("membranes of %s", name)
-            inputs = [_model(students.membranes), tomogram]
-            membranes = _only(self._run("segment-membranes", f"{folder}/{file_stem(name)}/membranes", inputs, {}), "membrane_mask")
+            inputs, own = [_model(students.membranes), tomogram], {"z_auto": self._parameters.z_auto}
+            membranes = _only(self._run("segment-membranes", f"{folder}/{file_stem(name)}/membranes", inputs, own), "membrane_mask")
         if students.picker:
             logger.info("particles of %s", name)
             inputs = [_model(students.picker), tomogram]
@@ -150,16 +152,38 @@ def checked_tomograms(job: Job) -> list[InputFile]:
 def labelled_range(labelled: Sequence[InputFile], parameters: PipelineParameters) -> tuple[int, int]:
     """The slices [first, last) that give pseudo-labels, the same in all training tomograms."""
     depths = [read_header(item.path, item.voxel_size).shape[0] for item in labelled]
-    if parameters.z_end:
+    if parameters.z_auto and parameters.start != GENERAL:
+        return _middle_of(*_common_sample(labelled), parameters.labelled_slices)
+    if parameters.z_end and not parameters.z_auto:
         if not parameters.z_start < parameters.z_end <= min(depths):
             raise ParameterError(f"slices {parameters.z_start}:{parameters.z_end}", f"a range inside 0:{min(depths)}")
         return parameters.z_start, parameters.z_end
     if len(set(depths)) > 1:
         raise ParameterError(f"training tomograms of {', '.join(map(str, depths))} slices have no common middle", "a slice range",
                              "give one with --z A:B that holds structure in all of them")
-    count = min(parameters.labelled_slices, depths[0])
-    first = (depths[0] - count) // 2
-    return first, first + count
+    return _middle_of(0, depths[0], parameters.labelled_slices)
+
+
+def _common_sample(tomograms: Sequence[InputFile]) -> tuple[int, int]:
+    """The slices with sample in all of the tomograms; raises :class:`ParameterError` where there are none."""
+    ranges = []
+    for item in tomograms:
+        (first, last), warnings = slices_with_sample(open_cleaned(item.path, item.contrast, item.voxel_size)[0], item.tilt_series_id)
+        logger.info("%s: sample in slices %d to %d", item.tilt_series_id, first, last - 1)
+        for text in warnings:
+            logger.warning("%s", text)
+        ranges.append((first, last))
+    first, last = max(start for start, _ in ranges), min(end for _, end in ranges)
+    if first >= last:
+        raise ParameterError(f"the sample lies in other slices in each of {', '.join(item.tilt_series_id for item in tomograms)}",
+                             "slices that hold sample in all training tomograms", "take one training tomogram, or give --z A:B")
+    return first, last
+
+
+def _middle_of(first: int, last: int, most: int) -> tuple[int, int]:
+    count = min(most, last - first)
+    start = first + (last - first - count) // 2
+    return start, start + count
 
 
 def _check_steps(steps: Mapping[str, Mapping[str, Any]]) -> None:

@@ -26,14 +26,18 @@ class PipelineParameters(Parameters):
     particle_diameter: float = parameter(250.0, "Diameter of the particles that are sought.", unit="A", gt=0, le=5000)
     training_tomograms: int = parameter(
         1, "So many of the tomograms, from the first on, give the pseudo-labels that the students learn from.", published=1, ge=1)
+    z_auto: bool = parameter(
+        False, "Work in the slices between the faces of the ice, found in each tomogram; where they are not clear, in every "
+        "slice, with a warning.", label="Slices that hold the sample")
     z_start: int = parameter(
         0, "First slice of the slabs that give pseudo-labels, counted from 0; used together with the end slice.", unit="slices", ge=0,
-        acts_when={"z_end": other_than(0)})
+        acts_when={"z_auto": False, "z_end": other_than(0)})
     z_end: int = parameter(
-        0, "Slice after the last that gives pseudo-labels; 0 takes slices in the middle of the tomogram.", unit="slices", ge=0)
+        0, "Slice after the last that gives pseudo-labels; 0 takes slices in the middle of the tomogram.", unit="slices", ge=0,
+        acts_when={"z_auto": False})
     labelled_slices: int = parameter(
         32, "Slices in the middle that give pseudo-labels where no range is given.", unit="slices", published=100, ge=1,
-        acts_when={"z_end": 0})
+        acts_when=[{"z_auto": True}, {"z_end": 0}])
     oracle: bool = parameter(
         True, "Where the truth of the training tomograms is given, train the same students on it too: the bound from above.")
     steps: Dict[str, Dict[str, Any]] = parameter(

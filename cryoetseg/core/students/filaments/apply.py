@@ -56,11 +56,12 @@ def _segment_file(
 ) -> None:
     volume = open_student_volume(item)
     header, stem = volume.header, file_stem(volume.name)
+    span, notes = slice_range(p, volume)
     names = {kind: f"{stem}_filaments{end}" for kind, end in (
         ("filament_mask", ".mrc"), ("filament_probability", "_probability.mrc"), ("particles", ".star"), ("table", ".csv"))}
     with create_volume(folder / names["filament_probability"], header.shape, np.float16, header.voxel_size, header.origin) as probability, \
             create_volume(folder / names["filament_mask"], header.shape, np.int8, header.voxel_size, header.origin) as mask:
-        warnings = averaged_probability(volume, model, probability, slice_range(p, header.shape[0]), p, device)
+        warnings = [*notes, *averaged_probability(volume, model, probability, span, p, device)]
         volume.blank(probability)
         axes = trace_axes(_Above(probability, p.threshold), header.voxel_size, p.largest_gap, p.smallest_length, p.spacing,
                           p.smallest_section)
@@ -74,7 +75,7 @@ def _segment_file(
     outcome.metrics["filaments"] += len(axes)
     outcome.metrics[volume.name] = {"filaments": len(axes), "length_um": sum(axis.length for axis in axes) * 1e-4,
                                     "filament_fraction": voxels / float(np.prod(header.shape, dtype=np.int64)),
-                                    "invalid_fraction": volume.invalid_share}
+                                    "invalid_fraction": volume.invalid_share, "slices": f"{span[0]}:{span[1]}"}
     outcome.outputs += [Output(kind=kind, path=path, voxel_size=header.voxel_size, tilt_series_id=volume.name)
                         for kind, path in names.items()]
 

@@ -62,7 +62,7 @@ def segment_membranes(
     parameters = parameters or SegmentMembranesParameters()
     volume = volume_from_array("array", array, voxel_size, contrast=contrast)
     mask, probability = np.zeros(array.shape, np.int8), np.zeros(array.shape, np.float16)
-    _segment(volume, model, parameters, mask, probability, choose_device(device))
+    _segment(volume, model, parameters, mask, probability, choose_device(device), slice_range(parameters, volume)[0])
     return SegmentedMembranes(mask, probability)
 
 
@@ -83,16 +83,17 @@ def _segment_file(
 ) -> None:
     volume = open_student_volume(item)
     header = volume.header
+    span, notes = slice_range(parameters, volume)
     stem = file_stem(volume.name)
     mask, probability = f"{stem}_membranes.mrc", f"{stem}_membranes_probability.mrc"
     with create_volume(folder / mask, header.shape, np.int8, header.voxel_size, header.origin) as mask_target, \
             _probability_target(folder / probability, volume, parameters.write_probability) as probability_target:
-        warnings, voxels = _segment(volume, model, parameters, mask_target, probability_target, device)
-    outcome.warnings += warnings
+        warnings, voxels = _segment(volume, model, parameters, mask_target, probability_target, device, span)
+    outcome.warnings += [*notes, *warnings]
     if not voxels:
         outcome.warnings.append(f"{volume.name}: no membrane was found: none may be there, or contrast or voxel size are wrong")
     outcome.metrics[volume.name] = {"membrane_fraction": voxels / float(np.prod(header.shape, dtype=np.int64)),
-                                    "invalid_fraction": volume.invalid_share}
+                                    "invalid_fraction": volume.invalid_share, "slices": f"{span[0]}:{span[1]}"}
     written = [("membrane_mask", mask), ("membrane_probability", probability)][:1 + parameters.write_probability]
     outcome.outputs += [Output(kind=kind, path=path, voxel_size=header.voxel_size, tilt_series_id=volume.name) for kind, path in written]
 
@@ -109,9 +110,10 @@ def _probability_target(path: Path, volume: StudentVolume, wanted: bool) -> Iter
 
 def _segment(
     volume: StudentVolume, model: MembraneModel, parameters: SegmentMembranesParameters, mask: Any, probability: Any, device: torch.device,
+    span: tuple[int, int],
 ) -> tuple[list[str], int]:
     """Fill ``mask`` and ``probability`` slice range by slice range; returns warnings and the number of membrane voxels."""
-    warnings = averaged_probability(volume, model, probability, slice_range(parameters, volume.header.shape[0]), parameters, device)
+    warnings = averaged_probability(volume, model, probability, span, parameters, device)
     volume.blank(probability)
     smallest = int(np.ceil(parameters.smallest_component / volume.header.voxel_size**3))
     voxels = without_small_components(probability, parameters.threshold, smallest, mask)
@@ -155,12 +157,16 @@ def _add_share(found: Any, target: Any, span: tuple[int, int], share: float, fir
         release_pages(target)
 
 
-def slice_range(parameters: SeeingParameters, depth: int) -> tuple[int, int]:
-    """First slice and the one behind the last; raises :class:`ParameterError` where a tomogram of ``depth`` slices has none of them."""
+def slice_range(parameters: SeeingParameters, volume: StudentVolume) -> tuple[tuple[int, int], list[str]]:
+    """First slice and the one behind the last, given or found, and what a user should know; raises :class:`ParameterError` where the
+    tomogram has none of those given."""
+    if parameters.z_auto:
+        return volume.slices_with_sample()
+    depth = volume.header.shape[0]
     first, last = parameters.z_start, parameters.z_end or depth
     if first >= last or last > depth:
         raise ParameterError(f"slices {first}:{last} of a tomogram of {depth}", f"0 <= first < end <= {depth}")
-    return first, last
+    return (first, last), []
 
 
 def membrane_probability(

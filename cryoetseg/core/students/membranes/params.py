@@ -117,9 +117,13 @@ class ThresholdMembranesParameters(Parameters):
 class SeeingParameters(Parameters):
     """Which part of a tomogram a network is shown, and in what tiles."""
 
-    z_start: int = parameter(0, "First slice to segment, counted from 0.", label="First slice", unit="voxel", ge=0)
+    z_auto: bool = parameter(
+        False, "Segment the slices between the faces of the ice, found in each tomogram; where they are not clear, every slice, "
+        "with a warning.", label="Slices that hold the sample")
+    z_start: int = parameter(0, "First slice to segment, counted from 0.", label="First slice", unit="voxel", ge=0,
+                             acts_when={"z_auto": False})
     z_end: int = parameter(0, "First slice behind the last one to segment; 0 takes every slice up to the last one.", label="End slice",
-                           unit="voxel", ge=0)
+                           unit="voxel", ge=0, acts_when={"z_auto": False})
     test_flips: bool = parameter(
         False, "Average the answers to the four mirror images of each tile: steadier, four times slower.",
         label="Average over mirror images")

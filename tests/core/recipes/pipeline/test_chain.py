@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.particles.formats import read_particles, write_particles
@@ -40,6 +41,18 @@ def job_of(folder, *inputs):
 )
 def test_pseudo_labels_come_from_the_middle_unless_a_range_is_given(tmp_path, tomogram, depth, values, expected):
     assert Chain(job_of(tmp_path, tomogram("a", depth)), PipelineParameters(**values)).z_range == expected
+
+
+def test_pseudo_labels_come_from_the_middle_of_the_sample_where_it_is_sought(tmp_path):
+    generator, points = np.random.default_rng(0), np.zeros((48, 96, 96))
+    points[tuple(generator.integers((4, 0, 0), (20, 96, 96), (180, 3)).T)] = 1
+    grey = generator.normal(0, 1, points.shape) - 60 * ndimage.gaussian_filter(points, 2)
+    write_volume(tmp_path / "a.mrc", grey.astype(np.float32), 10.0)
+    job = job_of(tmp_path, InputFile(path=str(tmp_path / "a.mrc"), tilt_series_id="a"))
+    for start, expected in (("pseudo-labels", 12), ("general", 24)):  # the general models need no labels, and no middle
+        first, last = Chain(job, PipelineParameters(z_auto=True, labelled_slices=8, start=start)).z_range
+        assert last - first == 8
+        assert (first + last) / 2 == pytest.approx(expected, abs=3)
 
 
 @pytest.mark.parametrize("values", [{"z_start": 5, "z_end": 5}, {"z_start": 0, "z_end": 65}])

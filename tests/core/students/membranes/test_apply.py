@@ -63,6 +63,16 @@ def test_a_slice_range_and_small_components(trained):
         segment_membranes(grey, VOXEL_SIZE, trained.model, SegmentMembranesParameters(z_start=4, z_end=40), device="cpu")
 
 
+def test_where_sample_and_ice_are_alike_every_slice_is_taken_and_told(trained, tmp_path):
+    grey, _ = sheet(3)
+    write_volume(tmp_path / "a.mrc", -grey, VOXEL_SIZE)
+    save_model(tmp_path / "model", trained.model.network, trained.model.card)
+    inputs = [InputFile(path=str(tmp_path / "model"), role="model"), InputFile(path=str(tmp_path / "a.mrc"), tilt_series_id="a")]
+    outcome = run(Job(method="segment-membranes", parameters={"z_auto": True}, inputs=inputs, output_folder=str(tmp_path)))
+    assert outcome.metrics["a"]["slices"] == f"0:{len(grey)}"
+    assert "could not be told apart" in outcome.warnings[0]
+
+
 def test_files_of_another_voxel_size_come_back_on_their_own_grid(trained, tmp_path):
     grey, _ = sheet(3)
     fine = resample(grey, VOXEL_SIZE, 8.0)
