@@ -22,17 +22,36 @@ def info(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="Volume, particle list, job.json or result.json.", show_default=False)],
     voxel_size: VoxelSizeOption = None,
     tomogram: SizeOption = None,
+    figure: Annotated[
+        Optional[Path],
+        typer.Option("--figure", metavar="PICTURE", help="Draw how a tomogram is read: what is taken as invalid, where the sample is.",
+                     show_default=False),
+    ] = None,
     *,
     settings: Settings,
 ) -> None:
     """Show header, checks, warnings and value distribution of a volume, or what a particle list or a record holds."""
     content = describe_file(file, voxel_size, tomogram)
+    if figure is not None:
+        _draw(file, voxel_size, figure, content["kind"])
     if settings.as_json:
         print_json(content)
         return
     for name, value in content.items():
         for line in _lines(name, value):
             typer.echo(line)
+
+
+def _draw(file: Path, voxel_size: Optional[float], figure: Path, kind: str) -> None:
+    from ..report.reading import draw_reading
+    from ..volumes.cleaned import CleanedView
+    from ..volumes.cleaning import examine
+    from ..volumes.io import open_labels
+
+    if kind != "volume":
+        raise InputError(f"{file} is no volume but a {kind}", "a tomogram for --figure")
+    volume = open_labels(file, voxel_size)
+    draw_reading(CleanedView(volume.data, "bright", examine(volume.data)), volume.header.voxel_size, figure)
 
 
 def describe_file(file: Path, voxel_size: Optional[float], tomogram: Optional[Path] = None) -> dict[str, Any]:
