@@ -75,11 +75,11 @@ class TrainVoxUdaParameters(TrainingParameters):
         True, "Show the source with the target's noise too (noise module); the consistency loss between features without and with it has "
         "a weight of its own.", label="Noise module")
     adversarial: bool = parameter(
-        False, "Domain discriminator behind gradient reversal. In our trainings it gained nothing beside the noise module.",
-        published="yes", label="Discriminator")
+        False, "Domain discriminator behind gradient reversal. With consistency loss and pseudo-labels it gained 0.00 and 0.01 Dice in two "
+        "trainings, for twice the time.", published="yes", label="Discriminator")
     pseudo_labels: bool = parameter(
-        False, "Labels that the teacher gives to the denoised target train the student. In our trainings they gained nothing beside the "
-        "noise module.", published="yes", label="Pseudo-labels")
+        False, "Labels that the teacher gives to the denoised target train the student. With discriminator and consistency loss they "
+        "gained 0.00 and 0.01 Dice in two trainings, for twice the time.", published="yes", label="Pseudo-labels")
     consistency_weight: float = parameter(0.0, "Weight of the consistency loss; 0 leaves it out.", expert=True, ge=0, published=1,
         acts_when={"consistency": True})
     adversarial_weight: float = parameter(1.0, "Weight of the discriminator's loss.", expert=True, ge=0, published=1,
