@@ -82,3 +82,13 @@ def test_a_constant_slice_stays_black():
 def test_an_even_number_of_slices_has_no_middle(slices):
     with pytest.raises(ParameterError, match=r"averaged_slices.*odd"):
         parameters_from(SlabParameters, {"averaged_slices": slices})
+
+
+def test_a_slice_that_shows_nothing_valid_or_one_value_is_black():
+    image, p = np.random.default_rng(0).normal(size=(16, 16)).astype(np.float32), SlabParameters()
+    assert not stretched(image, p, np.zeros(image.shape, bool)).any()
+    assert not stretched(np.full(image.shape, 3.0, np.float32), p).any()
+    corner = np.zeros(image.shape, bool)
+    corner[:4, :4] = True
+    image[corner] = 2.0
+    assert not stretched(image, p, corner).any()  # the valid part is constant, whatever lies beside it
