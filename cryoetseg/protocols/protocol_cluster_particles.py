@@ -110,7 +110,7 @@ class ProtCryoEtSegClusterParticles(ProtCryoEtSegBase):
 
     # --------------------------- information -------------------------------
     def getPictures(self) -> List[str]:
-        """Gallery and map, relative to the project's folder; none before the end."""
+        """Map, gallery and counts, relative to the project's folder; none before the end."""
         return [self._getItemFile(name, item.path) for name in self._getFinishedIds()
                 for item in self._readResult(name).outputs_of("figure")]
 

@@ -8,6 +8,7 @@ from cryoetseg.core.runtime.params import describe
 from cryoetseg.protocols import (
     ProtCryoEtSegEvaluatePicking,
     ProtCryoEtSegEvaluateSegmentation,
+    ProtCryoEtSegSegmentFilaments,
     ProtCryoEtSegSegmentMembranes,
     ProtCryoEtSegSegmentSlabs,
     ProtCryoEtSegTrainMembranes,
@@ -30,8 +31,8 @@ class CryoEtSegSlabRangeWizard(PreviewWizard):
     """Choose the first and the last slice on the profile along z."""
 
     _targets = [(protocol, [FIRST_ATTRIBUTE, LAST_ATTRIBUTE]) for protocol in (
-        ProtCryoEtSegSegmentSlabs, ProtCryoEtSegSegmentMembranes, ProtCryoEtSegTrainMembranes, ProtCryoEtSegTrainPicker,
-        ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegEvaluatePicking)]
+        ProtCryoEtSegSegmentSlabs, ProtCryoEtSegSegmentMembranes, ProtCryoEtSegSegmentFilaments, ProtCryoEtSegTrainMembranes,
+        ProtCryoEtSegTrainPicker, ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegEvaluatePicking)]
 
     def choose(self, parent: Any, protocol: Any, preview: SlabPreview) -> Optional[Dict[str, Any]]:
         """Two sliders over the profile."""

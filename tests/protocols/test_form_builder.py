@@ -199,7 +199,7 @@ def test_no_parameter_hides_an_attribute_of_scipion_or_an_output(protocolClass, 
 
 def test_groups_follow_the_smaller_models():
     groups = dict(fieldsByBase(SegmentSlabsParameters))
-    assert groups["Slab"][:2] == ["z_start", "z_end"]
+    assert groups["Slab"][:3] == ["z_auto", "z_start", "z_end"]
     assert groups["Particle size"] == ["particle_diameter"]
     assert sorted(name for names in groups.values() for name in names) == sorted(SegmentSlabsParameters.model_fields)
 

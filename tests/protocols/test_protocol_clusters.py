@@ -21,7 +21,7 @@ def test_every_coordinate_gets_a_cluster(simulated, clustered):
     assert groups == set(table.cluster)
     assert table.particles.sum() == simulated.coordinates.getSize()
     assert table.share_near_membrane.notna().any()
-    assert len(clustered.getPictures()) == 2
+    assert len(clustered.getPictures()) == 3
     assert any("kind" in line for line in clustered.summary())
 
 

@@ -148,7 +148,7 @@ def test_every_range_of_slices_has_a_wand():
     """Scipion finds a wizard by the class of the form itself, not by that of its parents."""
     ranges = {made for made in map(protocols.__dict__.get, protocols.__all__) if hasattr(made(), "zStart")}
     assert {target for target, _ in CryoEtSegSlabRangeWizard._targets} == ranges
-    assert len(ranges) == 6
+    assert len(ranges) == 7
 
 
 @pytest.mark.parametrize(("protocolClass", "shape"), [
