@@ -32,8 +32,9 @@ class Sample(NamedTuple):
 def sample_of(view: CleanedView, voxel_size: float, rng: np.random.Generator, count: int = RANDOM_POINTS) -> Sample:
     """Where sample is in a tomogram, by its local variance, with ``count`` points spread evenly over it."""
     region = find_sample(view.grey)
-    cubes, side = (np.argwhere(region.mask), region.side) if region is not None else (np.zeros((1, 3)), None)
-    extent = np.full(3, side) if side else np.array(view.shape)
+    cubes, extent = np.zeros((1, 3), dtype=np.intp), np.array(view.shape)
+    if region is not None:
+        cubes, extent = np.argwhere(region.mask), np.full(3, region.side)
     places, jitter = rng.integers(len(cubes), size=2 * count), rng.random((2 * count, 3))
     points = cubes[places] * extent + jitter * extent - 0.5
     kept = (points <= np.array(view.shape) - 0.5).all(axis=1)
@@ -63,13 +64,18 @@ def _called(number: object) -> str:
 def _sum(score: pd.Series) -> float:
     """What probabilities add up to; NaN for scores that are none."""
     values = score.to_numpy(dtype=float)
-    return float(values.sum()) if len(values) and ((values >= 0) & (values <= 1)).all() else float("nan")
+    return float(values.sum()) if are_probabilities(values) else float("nan")
+
+
+def are_probabilities(score: np.ndarray) -> bool:
+    """Whether scores (n,) can be taken as probabilities; none of no scores."""
+    return len(score) > 0 and bool(((score >= 0) & (score <= 1)).all())
 
 
 def promised(score: np.ndarray) -> pd.DataFrame:
     """Precision and recall at thresholds, as calibrated scores (n,) promise them: the mean of what is kept, and its share of all that
     the list holds. What the list does not hold, no score tells. Empty for scores that are no probabilities."""
-    if not len(score) or not ((score >= 0) & (score <= 1)).all():
+    if not are_probabilities(score):
         return pd.DataFrame(columns=["threshold", "particles", "precision", "recall_of_listed"])
     kept = [score[score >= threshold] for threshold in THRESHOLDS if (score >= threshold).any()]
     return pd.DataFrame({"threshold": THRESHOLDS[:len(kept)], "particles": [len(part) for part in kept],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -38,21 +38,21 @@ def fetch(
     from ..interchange.portal_fetch import fetch as fetch_from_portal
 
     rows = fetch_from_portal(address, out.absolute(), server, annotations)
-    if settings.as_json:
-        print_json(rows)
-        return
-    for row in rows:
-        typer.echo(f"{row['run']:24} {row['voxel_size']:g} A  {row['tomogram']}  {len(row['annotations'])} annotations")
-    typer.echo(f"licence: {rows[0]['licence']}")
+    lines = [f"{row['run']:24} {row['voxel_size']:g} A  {row['tomogram']}  {len(row['annotations'])} annotations" for row in rows]
+    _show(rows, [*lines, f"licence: {rows[0]['licence']}"], settings)
 
 
 def _fetch_project(address: str, out: Path, settings: Settings) -> None:
     from ..interchange.copick_fetch import CONFIG, fetch
 
     rows = fetch(address, out)
+    lines = [f"{row['run']:24} {row['tomograms']} tomograms  {row['picks']} picks  {row['segmentations']} segmentations" for row in rows]
+    _show(rows, [*lines, f"project: {out / CONFIG}"], settings)
+
+
+def _show(rows: list[dict[str, Any]], lines: list[str], settings: Settings) -> None:
+    """What was fetched, as JSON or as ``lines`` to read."""
     if settings.as_json:
         print_json(rows)
-        return
-    for row in rows:
-        typer.echo(f"{row['run']:24} {row['tomograms']} tomograms  {row['picks']} picks  {row['segmentations']} segmentations")
-    typer.echo(f"project: {out / CONFIG}")
+    else:
+        typer.echo("\n".join(lines))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -11,6 +11,9 @@ from ..runtime.errors import InputError
 from .help import SectionedCommand, command_group
 from .options import Settings, SizeOption, VoxelSizeOption, with_settings
 from .running import print_json
+
+if TYPE_CHECKING:
+    from ..volumes.cleaning import GreyValues
 
 app = command_group()
 PERCENTILES = (0.0, 0.5, 5.0, 25.0, 50.0, 75.0, 95.0, 99.5, 100.0)
@@ -31,9 +34,7 @@ def info(
     settings: Settings,
 ) -> None:
     """Show header, checks, warnings and value distribution of a volume, or what a particle list or a record holds."""
-    content = describe_file(file, voxel_size, tomogram)
-    if figure is not None:
-        _draw(file, voxel_size, figure, content["kind"])
+    content = describe_file(file, voxel_size, tomogram, figure)
     if settings.as_json:
         print_json(content)
         return
@@ -42,23 +43,20 @@ def info(
             typer.echo(line)
 
 
-def _draw(file: Path, voxel_size: Optional[float], figure: Path, kind: str) -> None:
-    from ..report.reading import draw_reading
-    from ..volumes.cleaned import CleanedView
-    from ..volumes.cleaning import examine
-    from ..volumes.io import open_labels
+def describe_file(
+    file: Path, voxel_size: Optional[float], tomogram: Optional[Path] = None, figure: Optional[Path] = None
+) -> dict[str, Any]:
+    """What ``file`` is, by its suffix, a list with the size of its ``tomogram``; how a volume is read is drawn into ``figure``.
 
-    if kind != "volume":
-        raise InputError(f"{file} is no volume but a {kind}", "a tomogram for --figure")
-    volume = open_labels(file, voxel_size)
-    draw_reading(CleanedView(volume.data, "bright", examine(volume.data)), volume.header.voxel_size, figure)
-
-
-def describe_file(file: Path, voxel_size: Optional[float], tomogram: Optional[Path] = None) -> dict[str, Any]:
-    """What ``file`` is, by its suffix, a list with the size of its ``tomogram``.
-
-    Raises InputError when it is damaged or of no known kind.
+    Raises InputError when it is damaged, of no known kind, or no volume where a figure is wanted.
     """
+    content = _described(file, voxel_size, tomogram, figure)
+    if figure is not None and content["kind"] != "volume":
+        raise InputError(f"{file} is no volume but a {content['kind']}", "a tomogram for --figure")
+    return content
+
+
+def _described(file: Path, voxel_size: Optional[float], tomogram: Optional[Path], figure: Optional[Path]) -> dict[str, Any]:
     from ..volumes.io import FORMATS
     from ..volumes.names import volume_suffix
 
@@ -67,8 +65,10 @@ def describe_file(file: Path, voxel_size: Optional[float], tomogram: Optional[Pa
     if file.suffix.lower() == ".json" and _is_record(file):
         return _describe_record(file)
     if file.suffix.lower() == ".em":
-        return _describe_em(file, voxel_size)
-    return _describe_volume(file, voxel_size) if volume_suffix(file) in FORMATS else _describe_particles(file, voxel_size, tomogram)
+        return _describe_em(file, voxel_size, figure)
+    if volume_suffix(file) in FORMATS:
+        return _describe_volume(file, voxel_size, figure)
+    return _describe_particles(file, voxel_size, tomogram)
 
 
 def _is_record(file: Path) -> bool:
@@ -80,10 +80,10 @@ def _is_record(file: Path) -> bool:
         return False
 
 
-def _describe_em(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
+def _describe_em(file: Path, voxel_size: Optional[float], figure: Optional[Path]) -> dict[str, Any]:
     """EM files hold a volume or, as a single section, a motive list of particles."""
     try:
-        return _describe_volume(file, voxel_size)
+        return _describe_volume(file, voxel_size, figure)
     except InputError as not_a_volume:
         try:
             return _describe_particles(file, voxel_size)
@@ -91,7 +91,8 @@ def _describe_em(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
             raise not_a_volume from None
 
 
-def _describe_volume(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
+def _describe_volume(file: Path, voxel_size: Optional[float], figure: Optional[Path]) -> dict[str, Any]:
+    from ..volumes.cleaning import examine
     from ..volumes.io import open_volume
     from ..volumes.normalisation import mean_and_deviation, quantiles
 
@@ -99,22 +100,26 @@ def _describe_volume(file: Path, voxel_size: Optional[float]) -> dict[str, Any]:
     header = volume.header
     mean, deviation = mean_and_deviation(volume.data)
     values = quantiles(volume.data, [percentile / 100 for percentile in PERCENTILES])
+    grey = examine(volume.data)
+    if figure is not None:
+        from ..report.reading import draw_reading
+        from ..volumes.cleaned import CleanedView
+
+        draw_reading(CleanedView(volume.data, "bright", grey), header.voxel_size, figure)
     return {
         "file": str(file), "kind": "volume", "format": header.format, "type": str(header.dtype), "shape_zyx": list(header.shape),
         "voxel_size_angstrom": header.voxel_size, "voxel_size_is_known": header.voxel_size_is_known,
         "origin_zyx_angstrom": list(header.origin), "mean": mean, "standard_deviation": deviation,
         "percentiles": {f"{percentile:g}": value for percentile, value in zip(PERCENTILES, values, strict=True)},
-        **_sample_of(volume.data), "warnings": list(header.warnings),
+        **_sample_of(grey), "warnings": list(header.warnings),
     }  # fmt: skip
 
 
-def _sample_of(data: Any) -> dict[str, Any]:
+def _sample_of(grey: GreyValues) -> dict[str, Any]:
     """What is read as invalid, where the sample is and how its particles look, as far as the grey values tell."""
     from ..volumes.asymmetry import contrast_of
-    from ..volumes.cleaning import examine
     from ..volumes.sample import find_sample
 
-    grey = examine(data)
     region = find_sample(grey)
     return {
         "invalid_fraction": grey.invalid_share, "fill_values": list(grey.fills), "gold_fraction": grey.gold_share,

@@ -25,6 +25,7 @@ from .running import build_job, input_files, model_file, run_and_show
 app = command_group("Segment membranes and particle candidates in a tomogram, without labels.")
 METHOD = "segment-slabs"
 SLICES = "Slices to segment, counted from 0; B is not included. auto: those that hold the sample, found in each tomogram."
+SlicesOption = Annotated[str, typer.Option("--z", metavar="A:B|auto", help=SLICES, show_default="all")]
 
 
 @app.command(cls=SectionedCommand)
@@ -56,9 +57,7 @@ def membranes(
     ],
     tomograms: TomogramsArgument,
     out: FolderOption,
-    z: Annotated[
-        str, typer.Option("--z", metavar="A:B|auto", help=SLICES, show_default="all")
-    ] = "",
+    z: SlicesOption = "",
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
     tilt_series_id: TiltSeriesIdOption = None,
@@ -78,9 +77,7 @@ def filaments(
     ],
     tomograms: TomogramsArgument,
     out: FolderOption,
-    z: Annotated[
-        str, typer.Option("--z", metavar="A:B|auto", help=SLICES, show_default="all")
-    ] = "",
+    z: SlicesOption = "",
     voxel_size: VoxelSizeOption = None,
     contrast: ContrastOption = "dark",
     tilt_series_id: TiltSeriesIdOption = None,

@@ -22,7 +22,7 @@ from ..runtime.params import parameters_from
 from ..volumes.io import Volume, create_volume, open_volume
 from ..volumes.resampling import resample_into, resampled_shape
 from ..volumes.streaming import temporary_volume
-from .data import VOXEL_TOLERANCE, StandardisedView, cleaning_of, coarseness_warnings
+from .data import StandardisedView, cleaning_of, coarseness_warnings, is_alike
 from .model import DualNetworks, load_dual
 from .networks import FilteredUNet
 from .noise import NoisyDensity
@@ -138,11 +138,6 @@ def resampled_view(volume: Volume, item: InputFile, voxel_size: float) -> Standa
     source = temporary_volume(resampled_shape(tuple(volume.header.shape), own, voxel_size), np.float32)
     resample_into(volume.data, own, voxel_size, source)
     return StandardisedView(source, item.contrast, cleaning_of(item))
-
-
-def is_alike(voxel_size: float, model_voxel_size: float) -> bool:
-    """Whether a volume needs no resampling for a model."""
-    return abs(voxel_size / model_voxel_size - 1) <= VOXEL_TOLERANCE
 
 
 def open_checked(item: InputFile) -> Volume:

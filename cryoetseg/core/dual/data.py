@@ -115,6 +115,11 @@ def voxel_size_of(wanted: float, files: Sequence[InputFile]) -> float:
     return header.voxel_size
 
 
+def is_alike(voxel_size: float, model_voxel_size: float) -> bool:
+    """Whether a volume needs no resampling for a model."""
+    return abs(voxel_size / model_voxel_size - 1) <= VOXEL_TOLERANCE
+
+
 def coarseness_warnings(files: Sequence[InputFile], voxel_size: float) -> list[str]:
     """Volumes that are much coarser than ``voxel_size`` (Angstrom): resampling makes more voxels of them and no structure."""
     owns = [(item, read_header(item.path, item.voxel_size).voxel_size) for item in files]
@@ -128,7 +133,7 @@ def _at_voxel_size(item: InputFile, number: int, voxel_size: float, folder: Path
     own = volume.header.voxel_size
     if not volume.header.voxel_size_is_known:
         raise InputError(f"{item.path}: the voxel size is unknown", "volumes with a voxel size", "give it with --voxel-size")
-    if abs(own / voxel_size - 1) <= VOXEL_TOLERANCE:
+    if is_alike(own, voxel_size):
         return volume.data
     logger.info("%s: resampled from %.4g to %.4g A", item.path, own, voxel_size)
     target = folder / f"{item.role}_{number:03d}_{file_stem(name_of(item))}_{voxel_size:g}A.mrc"

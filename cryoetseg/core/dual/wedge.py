@@ -28,8 +28,8 @@ from ..volumes.io import Volume, create_volume
 from ..volumes.resampling import resample_into, resampled_shape
 from ..volumes.streaming import release_pages, temporary_volume
 from ..volumes.wedge import check_tilt_range, measured_plane, missing_energy
-from .apply import check_large_enough, is_alike, open_checked, resampled_view, translate
-from .data import StandardisedView, cleaning_of, coarseness_warnings
+from .apply import check_large_enough, open_checked, resampled_view, translate
+from .data import StandardisedView, cleaning_of, coarseness_warnings, is_alike
 from .model import METHOD as DUAL
 from .model import DualNetworks, load_dual
 from .networks import FilteredUNet
@@ -196,10 +196,11 @@ def _fill_file(item: InputFile, folder: Path, filler: Filler, model_voxel_size: 
     path = folder / f"{file_stem(name_of(item))}_filled.mrc"
     volume = open_checked(item)
     own, shape = volume.header.voxel_size, tuple(volume.header.shape)
-    check_large_enough(item, shape if is_alike(own, model_voxel_size) else resampled_shape(shape, own, model_voxel_size))
+    alike = is_alike(own, model_voxel_size)
+    check_large_enough(item, shape if alike else resampled_shape(shape, own, model_voxel_size))
     view = StandardisedView(volume.data, item.contrast, cleaning_of(item))
     with create_volume(path, shape, "float32", own, volume.header.origin) as target:
-        fill(view, filler(view) if is_alike(own, model_voxel_size) else _resampled(filler, volume, item, model_voxel_size), target, p)
+        fill(view, filler(view) if alike else _resampled(filler, volume, item, model_voxel_size), target, p)
         view.blank(target, view.mean)
         metrics[name_of(item)] = {"missing_energy_before": missing_energy(view, p.tilt_min, p.tilt_max),
                                   "missing_energy_after": missing_energy(target, p.tilt_min, p.tilt_max)}

@@ -13,9 +13,9 @@ from ..runtime.params import parameters_from
 from ..runtime.record import recorded_run
 from ..simulation import subtomograms
 from ..simulation.params import SubtomogramParameters
-from ..voxuda.params import VoxUdaSourceParameters
+from ..voxuda.params import SOURCE_IMAGING, VoxUdaSourceParameters
 
-IMAGING = {"size", "voxel_size", "tilt_min", "tilt_max", "defocus", "max_shift", "neighbours"}
+IMAGING = {"size", "voxel_size", *SOURCE_IMAGING} - {"snrs"}  # the same for all; each SNR is a simulation of its own
 
 
 def run(job: Job) -> MethodOutcome:

@@ -28,8 +28,6 @@ from ..volumes import StudentVolume, open_student_volume
 from .params import SegmentFilamentsParameters
 from .trace import Axis, near_axes, trace_axes
 
-OVERHANG = 1.0  # of the largest gap: how far from the points of an axis the mask of its filament may reach
-
 
 def run(job: Job) -> MethodOutcome:
     """Segment the filaments of the job's tomograms with the model folder given under the role ``model``."""
@@ -92,7 +90,7 @@ class _Above:
 
 def _write_mask(probability: Any, axes: Sequence[Axis], p: SegmentFilamentsParameters, voxel_size: float, target: Any) -> int:
     """Write what lies about the axes; returns the number of its voxels."""
-    reach, count = max(OVERHANG * p.largest_gap, p.spacing) / voxel_size, 0
+    reach, count = max(p.largest_gap, p.spacing) / voxel_size, 0
     for window in z_slabs(probability.shape):
         kept = near_axes(np.asarray(probability[window]) >= p.threshold, axes, reach, window)
         target[window] = kept

@@ -156,9 +156,9 @@ def smooth_axis(line: np.ndarray, voxel_size: float, spacing: float, roughness: 
     spline, _ = splprep(line.T, k=degree, s=len(line) * roughness**2 if degree == CUBIC else 0)
     fine = np.linspace(0, 1, 20 * len(line))
     along = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(np.stack(splev(fine, spline), axis=1), axis=0), axis=1))]) * voxel_size
-    count = max(2, int(along[-1] // spacing) + 1)
-    start = (along[-1] - (count - 1) * min(spacing, along[-1])) / 2
-    at = np.interp(start + np.arange(count) * min(spacing, along[-1] / (count - 1)), along, fine)
+    step, count = min(spacing, along[-1]), max(2, int(along[-1] // spacing) + 1)
+    start = (along[-1] - (count - 1) * step) / 2
+    at = np.interp(start + np.arange(count) * step, along, fine)
     first = np.stack(splev(at, spline, der=1), axis=1)
     tangents = first / np.maximum(np.linalg.norm(first, axis=1, keepdims=True), 1e-12)
     return Axis(np.stack(splev(at, spline), axis=1), tangents, float(along[-1]), _bend(spline, fine, voxel_size, degree))
