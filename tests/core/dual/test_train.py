@@ -1,7 +1,10 @@
 """Training end to end on a phantom: losses move, the cycle learns, contrast stays, a killed training goes on."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from cryoetseg.core.dual.apply import run_denoise
 from cryoetseg.core.dual.export import export
@@ -14,7 +17,8 @@ from cryoetseg.core.dual.wedge_train import run as run_wedge_training
 from cryoetseg.core.runtime.errors import InputError, ParameterError, TrainingError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.runtime.params import parameters_from
-from cryoetseg.core.training.engine import train
+from cryoetseg.core.training.checkpoint import read_checkpoint, write_checkpoint
+from cryoetseg.core.training.engine import BEST, train
 from cryoetseg.core.training.task import Step
 from cryoetseg.core.volumes.io import write_volume
 
@@ -146,6 +150,20 @@ def test_a_training_lost_before_any_validation_is_an_error_whose_last_weights_ca
     assert load_dual(tmp_path / "taken" / "model", torch.device("cpu"))[1].voxel_size == 10.0
     with pytest.raises(InputError, match="holds no training"):
         export(Job(method="export-dual", inputs=[InputFile(path=str(tmp_path), role="training")], output_folder=str(tmp_path / "b")))
+
+
+def test_what_is_taken_out_of_a_training_is_its_best_model_and_not_its_last(quick, tmp_path):
+    run(job(tmp_path, **{**quick, "iterations": 4, "validation_interval": 2}))
+    path = tmp_path / "out" / "training" / BEST
+    best = read_checkpoint(path)
+    write_checkpoint(path, replace(best, tensors={name: value + 1 for name, value in best.tensors.items()}))  # not to be taken for another
+    inputs = [InputFile(path=str(tmp_path / "out"), role="training")]
+    outcome = export(Job(method="export-dual", inputs=inputs, output_folder=str(tmp_path / "taken"), device="cpu"))
+    assert outcome.metrics["exported_from"] == BEST
+    assert not outcome.warnings
+    taken, ended = (load_file(folder / "model" / "model.safetensors") for folder in (tmp_path / "taken", tmp_path / "out"))
+    name = next(name for name in taken if name.endswith("head.weight"))
+    torch.testing.assert_close(taken[name], ended[name] + 1)
 
 
 def test_both_sets_are_needed(quick, tmp_path):

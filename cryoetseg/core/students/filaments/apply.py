@@ -63,7 +63,7 @@ def _segment_file(
         volume.blank(probability)
         axes = trace_axes(_Above(probability, p.threshold), header.voxel_size, p.largest_gap, p.smallest_length, p.spacing,
                           p.smallest_section)
-        voxels = _write_mask(probability, axes, p, header.voxel_size, mask)
+        voxels = write_mask(probability, axes, p, header.voxel_size, mask)
     write_particles(axis_points(axes, volume, numpy_generator(seed, "filaments", volume.name)), folder / names["particles"])
     write_text(folder / names["table"], axis_table(axes, header.voxel_size).to_csv(index=False, float_format="%.4g"))
     outcome.warnings += [*volume.warnings, *warnings]
@@ -88,8 +88,8 @@ class _Above:
         return np.asarray(self._values[window]) >= self._threshold
 
 
-def _write_mask(probability: Any, axes: Sequence[Axis], p: SegmentFilamentsParameters, voxel_size: float, target: Any) -> int:
-    """Write what lies about the axes; returns the number of its voxels."""
+def write_mask(probability: Any, axes: Sequence[Axis], p: SegmentFilamentsParameters, voxel_size: float, target: Any) -> int:
+    """Write what of ``probability`` (z, y, x) reaches the threshold about the axes into ``target``; returns the number of its voxels."""
     reach, count = max(p.largest_gap, p.spacing) / voxel_size, 0
     for window in z_slabs(probability.shape):
         kept = near_axes(np.asarray(probability[window]) >= p.threshold, axes, reach, window)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from cryoetseg.core.methods import run_job, run_part, stages_of
 from cryoetseg.core.particles.formats import read_particles
@@ -132,6 +133,18 @@ def test_the_general_models_need_no_labels_and_no_training(job, tmp_path):
     assert {STUDENT, AS_MANY} <= result.metrics["scores"].keys()
     assert "general models that the package ships" in (tmp_path / "report.html").read_text()
     assert [len(stage) for stage in stages_of(job.model_copy(update={"parameters": own}))] == [2, 1]  # no labels, no training
+
+
+def test_where_the_sample_is_sought_membranes_are_sought_there_alone(job, tmp_path):
+    generator, points = np.random.default_rng(0), np.zeros((48, 96, 96))
+    points[tuple(generator.integers((16, 0, 0), (32, 96, 96), (180, 3)).T)] = 1
+    grey = generator.normal(0, 1, points.shape) - 60 * gaussian_filter(points, 2)
+    write_volume(tmp_path / "a.mrc", grey.astype(np.float32), 20.0)
+    inputs = [InputFile(path=str(tmp_path / "a.mrc"), role="tomogram", tilt_series_id="a")]
+    run_job(Job(method="pipeline", inputs=inputs, output_folder=str(tmp_path / "out"), parameters={"start": "general", "z_auto": True}))
+    first, last = read_result(tmp_path / "out" / "found" / "a" / "membranes" / "result.json").metrics["a"]["slices"].split(":")
+    assert 8 <= int(first) <= 16
+    assert 32 <= int(last) <= 40
 
 
 @pytest.mark.parametrize(("start", "rounds"), [("pseudo-labels", 1), ("nothing", 0)])

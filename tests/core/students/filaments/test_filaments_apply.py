@@ -16,6 +16,9 @@ from cryoetseg.core.runtime.errors import WeightsError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.simulation.apply import simulate
 from cryoetseg.core.simulation.params import SimulationParameters
+from cryoetseg.core.students.filaments.apply import write_mask
+from cryoetseg.core.students.filaments.params import SegmentFilamentsParameters
+from cryoetseg.core.students.filaments.trace import Axis
 from cryoetseg.core.students.membranes.network import METHOD, build_network
 from cryoetseg.core.volumes.io import write_volume
 
@@ -74,6 +77,18 @@ def test_mask_and_table_tell_of_the_same_filament(microtubule):
     assert row["points"] == len(points)
     assert row["length_A"] == pytest.approx(80 * (len(points) - 1), abs=80)
     np.testing.assert_allclose([row["x_start_A"], row["z_start_A"]], (points.zyx[0, [2, 0]] + 0.5) * VOXEL_SIZE, rtol=1e-3)
+
+
+def test_the_mask_ends_a_gap_beside_the_axes():
+    """Two bars of the same probability: one about the axis, one three gaps away."""
+    probability = np.zeros((8, 80, 60), np.float16)
+    probability[3:5, 9:11], probability[3:5, 69:71] = 1, 1
+    zyx = np.stack([np.full(20, 3.5), np.full(20, 9.5), np.linspace(0, 59, 20)], axis=1)
+    axis = Axis(zyx, np.tile([0.0, 0.0, 1.0], (20, 1)), 590.0, 0.0)
+    target = np.zeros(probability.shape, np.int8)
+    voxels = write_mask(probability, [axis], SegmentFilamentsParameters(largest_gap=200.0, spacing=80.0), 10.0, target)
+    assert target[3:5, 9:11].all()
+    assert voxels == target.sum() == 2 * 2 * 60
 
 
 def test_noise_holds_no_filament_and_a_word_says_so(tmp_path):

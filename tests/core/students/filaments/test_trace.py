@@ -121,3 +121,11 @@ def test_the_mask_is_kept_about_the_axes_alone():
     kept = near_axes(mask[window], axes, 8, window)
     assert not kept[:6, :8, :8].any()
     assert kept[19, 38:43, 60].sum() == mask[20, 38:43, 60].sum() > 0
+
+
+def test_what_lies_far_from_an_axis_is_no_part_of_its_section():
+    alone = tube(straight((20, 20, 10), (20, 20, 150)), (40, 160, 160), 3)
+    beside = alone.copy()
+    beside[14:26, 120:140, 60:80] = True  # a lump too short to have an axis
+    (before,), (after,) = traced(alone), traced(beside)
+    assert after.section == pytest.approx(before.section, rel=0.01)
