@@ -16,7 +16,7 @@ INSTALLED := $(VENV)/.installed
 RUN := OMP_NUM_THREADS=$(or $(OMP_NUM_THREADS),$(WORKERS)) $(VENV)/bin/python
 
 help:
-	@echo "make demo                 install, simulate two tomograms, segment and score them, write $(DEMO)/report.html"
+	@echo "make demo                 install, a real and a simulated tomogram segmented and scored, write $(DEMO)/report.html"
 	@echo "make demo TOMOGRAM=file   the same on your own tomogram (without scores); Z=40:72 and VOXEL_SIZE=13.48 when needed"
 	@echo "make gui                  open the demo's Scipion project in a window; PROJECT=name another one, made when it is new"
 	@echo "make test                 install, check the source, run all tests"

@@ -26,7 +26,7 @@ setup(
     license="GPL-3.0-or-later",
     packages=find_packages(include=["cryoetseg", "cryoetseg.*"]),
     package_data={"cryoetseg": ["protocols.conf", "*.png", "templates/*.template", "core/models/shipped/*.md", "core/models/shipped/*/*",
-                                "core/models/shipped/*/*/*", "core/report/*.html", "napari_plugin/*.yaml"]},
+                                "core/models/shipped/*/*/*", "core/report/*.html", "napari_plugin/*.yaml", "demo/data/*"]},
     python_requires=">=3.8",
     install_requires=base,
     extras_require={"scipion": scipion, "core": core, "all": scipion + core, "dev": dev, "cellpose": ["cellpose>=4"],

@@ -4,9 +4,10 @@ import os
 import mrcfile
 import numpy as np
 import pytest
-from scipion_environment import SMALL_SAMPLE
+from scipion_environment import SMALL_SAMPLE, positions
 
 from cryoetseg.core.runtime.errors import InputError, JobError
+from cryoetseg.demo import launching
 from cryoetseg.demo import project as demo_project
 from cryoetseg.protocols import ProtCryoEtSegEvaluateSegmentation, ProtCryoEtSegSimulateTomograms
 
@@ -36,31 +37,14 @@ def test_a_file_that_is_no_tomogram_is_told(tmp_path):
         demo_project._voxel_size(path, None)
 
 
-def test_a_missing_tomogram_is_one_line_and_no_project(tmp_path, capsys):
-    assert demo_project.main(["--folder", str(tmp_path / "demo"), "--tomogram", str(tmp_path / "missing.mrc")]) == 2
-    assert capsys.readouterr().err.startswith("error: tomogram")
-    assert not (tmp_path / "demo").exists()
-
-
 @pytest.mark.parametrize(("depth", "expected"), [(180, (82, 98)), (16, (0, 16)), (7, (0, 7))])
 def test_the_middle_of_a_tomogram_is_taken(depth, expected):
     assert demo_project._middle(depth) == expected
 
 
-@pytest.mark.parametrize("text", ["40", "a:b", "4:", ":4", "-1:4"])
-def test_slices_are_checked(text):
-    with pytest.raises(InputError, match="A:B"):
-        demo_project._slices(text)
-
-
-def test_slices_are_read():
-    assert demo_project._slices("40:72") == (40, 72)
-    assert demo_project._slices(None) is None
-
-
 def test_a_finished_run_is_kept(project, simulated):
     label, ends = simulated.getObjLabel(), str(simulated.endTime)
-    again = demo_project._finished(project, ProtCryoEtSegSimulateTomograms, label, {})
+    again = launching.finished(project, ProtCryoEtSegSimulateTomograms, label, {})
     assert again.getObjId() == simulated.getObjId()
     assert str(again.endTime) == ends
 
@@ -70,29 +54,29 @@ def test_results_are_found_from_anywhere(project, simulated, monkeypatch, tmp_pa
     monkeypatch.chdir(tmp_path)
     assert sorted(demo.runs["source"].results) == ["sim_001", "sim_002"]
     assert all(path.is_file() for path in demo.runs["source"].results.values())
-    assert demo_project.table(demo)[0][1].startswith("*2* tomograms")
+    assert demo.runs["source"].summary[0].startswith("*2* tomograms")
 
 
 def test_bad_values_are_told_before_anything_runs(project):
     with pytest.raises(JobError, match=r"refused: .*odd box"):
-        demo_project._finished(project, ProtCryoEtSegSimulateTomograms, "refused", {**SMALL_SAMPLE, "boxSize": 3})
+        launching.finished(project, ProtCryoEtSegSimulateTomograms, "refused", {**SMALL_SAMPLE, "boxSize": 3})
 
 
 def test_a_run_that_fails_is_explained(project, monkeypatch):
-    monkeypatch.setattr(demo_project, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(launching, "POLL_SECONDS", 0.2)
     values = {**SMALL_SAMPLE, "particles": "no_such_molecule"}
     with pytest.raises(JobError, match=r"error: .*no_such_molecule.*run the same command again"):
-        demo_project._finished(project, ProtCryoEtSegSimulateTomograms, "broken", values)
+        launching.finished(project, ProtCryoEtSegSimulateTomograms, "broken", values)
 
 
 def test_a_run_with_other_values_is_another_run(project, simulated):
-    assert demo_project._has_values(simulated, SMALL_SAMPLE)
-    assert demo_project._has_values(simulated, {**SMALL_SAMPLE, "voxelSize": 13.0000001})  # as a header's single precision gives
-    assert not demo_project._has_values(simulated, {**SMALL_SAMPLE, "snr": 0.1})
+    assert launching.has_values(simulated, SMALL_SAMPLE)
+    assert launching.has_values(simulated, {**SMALL_SAMPLE, "voxelSize": 13.0000001})  # as a header's single precision gives
+    assert not launching.has_values(simulated, {**SMALL_SAMPLE, "snr": 0.1})
     values = {"predicted": (simulated, "membraneMasks"), "truth": (simulated, "membraneMasks"), "zLast": 7}
-    run = demo_project._new_run(project, ProtCryoEtSegEvaluateSegmentation, "scores", values)
-    assert demo_project._has_values(run, values)
-    assert not demo_project._has_values(run, {**values, "truth": (simulated, "classMasks")})
+    run = launching.new_run(project, ProtCryoEtSegEvaluateSegmentation, "scores", values)
+    assert launching.has_values(run, values)
+    assert not launching.has_values(run, {**values, "truth": (simulated, "classMasks")})
 
 
 def test_refused_values_leave_no_run_behind(project):
@@ -113,3 +97,15 @@ def test_the_window_opens_a_new_project_as_well(monkeypatch, tmp_path):
     assert os.getcwd() == here
     assert Manager().loadProject("mine").getSettings().getProtocolView() == "Tomography"
     os.chdir(here)
+
+
+def test_published_positions_come_through_scipion_unchanged(project):
+    """Scipion counts from the corner of the tomogram, as this program does; what is scored is what is published."""
+    from tomo.protocols import ProtImportCoordinates3D
+
+    real, picks = demo_project.REAL, demo_project.REAL["picks"]
+    source = demo_project._import(project, "import real tomogram", real["tomogram"], real["samplingRate"])
+    published = launching.finished(project, ProtImportCoordinates3D, "import published ribosomes", {
+        "filesPath": str(picks.parent), "filesPattern": picks.name, "boxSize": 12, "importTomograms": (source, "Tomograms")})
+    found = positions(published.outputCoordinates)["empiar11658_171"]
+    np.testing.assert_allclose(found, np.loadtxt(picks), atol=1e-3)

@@ -15,6 +15,7 @@ from ..picking.dog import difference_of_gaussians, sigma_for_diameter
 
 Scores = dict[str, dict[str, float]]
 OURS, AS_MANY, BEST_COUNT = "cryoetseg", "DoG, as many", "DoG, best count"
+OTSU, SHEETS = "Gaussian + Otsu", "sheet filter"
 EXCLUSION = 0.9  # of a diameter: two particles that touch are both kept
 TOLERANCE_PX = 1.0
 
@@ -26,7 +27,7 @@ def compare_membranes(volume: np.ndarray, masks: Mapping[str, np.ndarray], truth
 
 def membrane_baselines(volume: np.ndarray) -> dict[str, np.ndarray]:
     """Masks of Gaussian + Otsu and of a Hessian sheet filter on the whole volume (z, y, x), so that no method sees less of it."""
-    return {"Gaussian + Otsu": gaussian_otsu(volume), "sheet filter": hessian_sheets(volume)}
+    return {OTSU: gaussian_otsu(volume), SHEETS: hessian_sheets(volume)}
 
 
 def membrane_scores(masks: Mapping[str, np.ndarray], truth: np.ndarray, z_range: tuple[int, int]) -> Scores:
@@ -65,6 +66,11 @@ def pick_scores(
     found[AS_MANY] = peaks[: len(next(iter(found.values())))]
     found[BEST_COUNT] = peaks[: best_count(peaks, expected, diameter_px / 2)]
     return {name: _pick_scores(picks, expected, diameter_px / 2) for name, picks in found.items()}
+
+
+def recalls(ranked: np.ndarray, known: np.ndarray, radius_px: float) -> np.ndarray:
+    """Share of the known points (m, 3) that the first 1, 2, ... of ranked points (n, 3) find, each at most once; voxel centres."""
+    return np.cumsum(hits_by_rank(ranked, known, radius_px)) / len(known)
 
 
 def best_count(ranked: np.ndarray, truth: np.ndarray, radius_px: float) -> int:

@@ -208,7 +208,7 @@ def draw_scores(axes: Axes, scores: np.ndarray, threshold: Optional[float] = Non
 
 
 def draw_bars(axes: Axes, table: Mapping[str, Mapping[str, float]]) -> None:
-    """Draw scores in [0, 1] as grouped bars: ``table[method][score]``; each bar carries its number."""
+    """Draw scores in [0, 1] as grouped bars: ``table[method][score]``; each bar carries its number, the names stand beside them."""
     names = list(dict.fromkeys(name for row in table.values() for name in row))
     width = 0.8 / max(1, len(table))
     for number, (method, row) in enumerate(table.items()):
@@ -218,7 +218,7 @@ def draw_bars(axes: Axes, table: Mapping[str, Mapping[str, float]]) -> None:
     axes.set_xticks(np.arange(len(names)), names)
     axes.set_ylim(0, 1.05)
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(fontsize="small", loc="upper right")
+    axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1.01, 1.0), borderaxespad=0.0)
 
 
 def draw_precision_recall(axes: Axes, curves: Mapping[str, Dict[str, Sequence[float]]]) -> None:
@@ -228,3 +228,14 @@ def draw_precision_recall(axes: Axes, curves: Mapping[str, Dict[str, Sequence[fl
     axes.set(xlabel="recall", ylabel="precision", xlim=(0, 1), ylim=(0, 1.02))
     axes.grid(alpha=0.3)
     axes.legend(fontsize="small")
+
+
+def draw_recall(axes: Axes, curves: Mapping[str, np.ndarray], counts: Sequence[int] = ()) -> None:
+    """Draw the share of known particles that the best 1, 2, ... picks find; ``counts`` are marked by thin lines."""
+    for number, (method, curve) in enumerate(curves.items()):
+        axes.plot(np.arange(1, len(curve) + 1), curve, color=SERIES[number % len(SERIES)], label=method)
+    for count in counts:
+        axes.axvline(count, color=GREY, linewidth=0.8, linestyle=":")
+    axes.set(xlabel="best picks", ylabel="recall", ylim=(0, 1.02), xlim=(0, None))
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small", loc="lower right")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -45,22 +46,39 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Step:
+    """Something that the reader can do, and the command for it where there is one."""
+
+    text: str
+    command: str = ""
+
+
+@dataclass(frozen=True)
 class Section:
-    """A heading with text, tables and pictures, in this order."""
+    """A heading with text, tables, pictures, words with their meanings and steps, in this order."""
 
     title: str
     text: str = ""
     tables: Sequence[Table] = ()
     pictures: Sequence[Picture] = ()
+    meanings: Sequence[tuple[str, str]] = ()
+    steps: Sequence[Step] = ()
 
 
 def write_report(path: PathLike, title: str, sections: Sequence[Section], results: Sequence[Result] = ()) -> Path:
     """Write the report to ``path`` atomically; ``results`` give its last part, how everything was made. Returns the path."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters["readable"] = readable
+    environment.filters["command_line"] = command_line
     template = environment.from_string(files(__package__).joinpath(TEMPLATE).read_text(encoding="utf-8"))
     write_text(path, template.render(title=title, sections=sections, results=results))
     return Path(path)
+
+
+def command_line(result: Result) -> str:
+    """The command of a result as a shell takes it, from the folder that its paths start from."""
+    command = shlex.join(result.command)
+    return f"cd {shlex.quote(result.working_folder)} && {command}" if result.working_folder else command
 
 
 def readable(value: Any) -> str:

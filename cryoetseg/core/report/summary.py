@@ -1,4 +1,4 @@
-"""One report over several segmented tomograms: pictures, counts and, where the truth is known, scores beside trivial baselines."""
+"""One report over several segmented tomograms: pictures, counts and, where something is known, scores beside trivial baselines."""
 
 from __future__ import annotations
 
@@ -9,25 +9,32 @@ from typing import NamedTuple
 import numpy as np
 
 from ..particles.formats import read_particles
-from ..runtime.job import Result, read_result
+from ..runtime.job import InputFile, Job, Result, read_result
+from ..runtime.names import name_of
 from ..volumes.contrast import particles_bright
 from ..volumes.io import read_labels, read_volume
 from .comparison import OURS, Scores, compare_membranes, compare_picks, mean_scores
 from .figures import draw_bars, draw_slice, new_figure, points_near, save_figure
-from .html import Picture, Section, Table, write_report
+from .html import Picture, Section, Step, Table, write_report
+from .known import Known, known_table, recall_curves, recall_picture
+from .terms import meanings_of
 
 REPORT = "report.html"
 PANEL_INCHES = 4.0
+MATCHED = "Against the truth, in the segmented slices; a pick hits a particle within half its diameter."
 
 
 class Segmented(NamedTuple):
-    """Where the ``result.json`` of a segmentation lies and, for a simulated tomogram, that of its simulation.
+    """Where the ``result.json`` of a mask and that of a particle list of one tomogram lie, which may be the same.
 
+    ``simulation`` is that of a simulated tomogram, which tells the truth; ``known`` holds positions of some of its particles.
     ``root`` is the folder that relative paths of inputs start from.
     """
 
-    segmentation: Path
+    membranes: Path
+    particles: Path
     simulation: Path | None = None
+    known: Known | None = None
     root: Path = Path()
 
 
@@ -58,32 +65,49 @@ class Panel(NamedTuple):
     points: np.ndarray | None = None
 
 
-def write_summary(items: list[Segmented], folder: Path, title: str, name: str = REPORT) -> Scores:
-    """Write the report ``name`` and its pictures into ``folder``; returns the scores, mean over tomograms, empty without truth."""
-    results, tables, sections = [], [], []
+def write_summary(items: Sequence[Segmented], folder: Path, title: str, name: str = REPORT, steps: Sequence[Step] = ()) -> list[Table]:
+    """Write the report ``name`` and its pictures into ``folder``; returns its tables of scores, none where nothing is known.
+
+    ``steps`` are what the reader may do next.
+    """
+    results: list[Result] = []
+    scores: list[Scores] = []
+    tables: list[Table] = []
+    sections: list[Section] = []
     for item in items:
-        result, found = _read_found(item)
+        made, found = _read_found(item)
         truth = _read_truth(item.simulation)
-        scores = _score(found, truth)
-        tables += [scores] if scores else []
-        results += [result] if item.simulation is None else [read_result(item.simulation), result]
-        sections.append(_section(found, truth, scores, folder))
-    means = mean_scores(tables) if tables else {}
+        scored = _score(found, truth)
+        section = _section(found, truth, scored, item.known, folder)
+        sections.append(section)
+        scores += [scored] if scored else []
+        tables += section.tables if item.known is not None else []
+        results += [*made, *([read_result(item.simulation)] if item.simulation is not None else [])]
+    means = mean_scores(scores) if scores else {}
     overview = [_overview(means, folder)] if means else []
-    write_report(folder / name, title, [*overview, *sections], results)
-    return means
+    tables += [table for section in overview for table in section.tables]
+    shown = [*sections, *overview, *_reading(tables), *([Section("What next", steps=steps)] if steps else [])]
+    write_report(folder / name, title, shown, results)
+    return tables
 
 
-def _read_found(item: Segmented) -> tuple[Result, Found]:
-    result, folder = read_result(item.segmentation), item.segmentation.parent
-    source, parameters = result.job["inputs"][0], result.job["parameters"]
-    volume, header = read_volume(item.root / source["path"], source["voxel_size"])
-    mask, _ = read_labels(folder / result.outputs_of("membrane_mask")[0].path)
-    points = read_particles(folder / result.outputs_of("particles")[0].path).zyx
-    z_range = int(parameters["z_start"]), int(parameters["z_end"] or volume.shape[0])
-    diameter_px = float(parameters["particle_diameter"]) / header.voxel_size
-    bright = particles_bright(volume, source["contrast"])
-    return result, Found(Path(source["path"]).stem, bright, mask, points, header.voxel_size, z_range, diameter_px)
+def _read_found(item: Segmented) -> tuple[list[Result], Found]:
+    records = {path: read_result(path) for path in dict.fromkeys([item.membranes, item.particles])}
+    masked, picked = records[item.membranes], records[item.particles]
+    source = Job(**masked.job).input_of("tomogram")
+    volume, header = read_volume(item.root / source.path, source.voxel_size)
+    mask, _ = read_labels(item.membranes.parent / masked.outputs_of("membrane_mask")[0].path)
+    particles = read_particles(item.particles.parent / picked.outputs_of("particles")[0].path)
+    diameter = float(picked.job["parameters"].get("particle_diameter") or picked.metrics["particle_diameter"])
+    bright = particles_bright(volume, source.contrast)
+    return list(records.values()), Found(Path(source.path).stem, bright, mask, particles.zyx, header.voxel_size,
+                                         _slices(masked, source), diameter / header.voxel_size)
+
+
+def _slices(result: Result, source: InputFile) -> tuple[int, int]:
+    """The slices that were segmented, as the result tells them for this tomogram or for all."""
+    first, _, end = str(result.metrics.get(name_of(source), result.metrics)["slices"]).partition(":")
+    return int(first), int(end)
 
 
 def _read_truth(record: Path | None) -> Truth | None:
@@ -106,21 +130,27 @@ def joined(membranes: Scores, picks: Scores) -> Scores:
     return {method: {**membranes.get(method, {}), **picks.get(method, {})} for method in {**membranes, **picks}}
 
 
-def _section(found: Found, truth: Truth | None, scores: Scores, folder: Path) -> Section:
+def _section(found: Found, truth: Truth | None, scores: Scores, known: Known | None, folder: Path) -> Section:
     first, last = found.z_range
     share = float((found.mask[first:last] > 0).mean())
     text = (
         f"Slices {first} to {last - 1} of {found.volume.shape[0]}, {found.voxel_size:.4g} Å a voxel. Membranes fill {share:.1%} of them; "
         f"{len(found.points)} particle candidates of about {found.diameter_px * found.voxel_size:.0f} Å."
     )
-    return Section(found.name, text, [score_table(scores)] if scores else [], [_picture(found, truth, folder)])
+    pictures = [_picture(found, truth, known, folder)]
+    if known is None:
+        return Section(found.name, text, [score_table(scores)] if scores else [], pictures)
+    curves = recall_curves(found.volume, found.points, known, found.diameter_px)
+    pictures.append(recall_picture(folder / f"{found.name}_recall.png", curves, known))
+    return Section(found.name, f"{text} {known.about}", [known_table(curves, known)], pictures)
 
 
-def _picture(found: Found, truth: Truth | None, folder: Path) -> Picture:
-    """The middle slice: as it is, with what was found, and with the truth where there is one."""
+def _picture(found: Found, truth: Truth | None, known: Known | None, folder: Path) -> Picture:
+    """The middle slice: as it is, with what was found, and with what is known of it."""
     z = sum(found.z_range) // 2
     panels = [Panel("tomogram"), Panel("found", found.mask[z], found.points)]
     panels += [Panel("truth", truth.mask[z], truth.points)] if truth is not None else []
+    panels += [Panel(known.title, None, known.points)] if known is not None else []
     return slice_picture(folder / f"{found.name}.png", found.volume[z], z, panels, found.voxel_size, found.diameter_px)
 
 
@@ -136,16 +166,23 @@ def slice_picture(path: Path, image: np.ndarray, z: int, panels: Sequence[Panel]
     return Picture(path, "Membranes in orange, particles as blue circles; only those within a radius of the slice are shown.")
 
 
-def score_table(scores: Scores) -> Table:
+def score_table(scores: Scores, caption: str = MATCHED) -> Table:
     """Methods as rows, scores as columns."""
     names = list(dict.fromkeys(name for row in scores.values() for name in row))
     rows = [[method, *(row.get(name) for name in names)] for method, row in scores.items()]
-    return Table(["method", *names], rows, "Against the truth, in the segmented slices; DoG has as many picks as there are candidates.")
+    return Table(["method", *names], rows, caption)
 
 
 def _overview(means: Scores, folder: Path) -> Section:
-    figure = new_figure(8.0, 3.5)
+    figure = new_figure(9.5, 3.5)
     draw_bars(figure.add_subplot(), means)
-    picture = Picture(save_figure(folder / "scores.png", figure), "Mean over the tomograms.")
+    picture = Picture(save_figure(folder / "scores.png", figure), "The same scores as bars.")
     text = "What was found without labels, beside what anyone could have without learning. Higher is better, 1 is perfect."
-    return Section("Scores", text, [score_table(means)], [picture])
+    table = score_table(means, f"Mean over the simulated tomograms. {MATCHED}")
+    return Section("Scores where the truth is known", text, [table], [picture])
+
+
+def _reading(tables: Sequence[Table]) -> list[Section]:
+    """What the words of the tables mean."""
+    words = [*(str(row[0]) for table in tables for row in table.rows), *(name for table in tables for name in table.columns)]
+    return [Section("What the words mean", meanings=meanings_of(words))] if words else []

@@ -107,7 +107,7 @@ class MethodOutcome(_Strict):
 
 
 class Result(_Strict):
-    """The record of a finished job."""
+    """The record of a finished job. ``working_folder`` is where its relative paths start from, also those of ``command``."""
 
     method: str
     job: Dict[str, Any]
@@ -120,6 +120,7 @@ class Result(_Strict):
     versions: Dict[str, str]
     sha256: Dict[str, str]
     command: List[str]
+    working_folder: str = ""
 
     def outputs_of(self, kind: str) -> List[Output]:
         """The outputs of one ``kind``, in order."""

@@ -118,7 +118,7 @@ def _result(job: Job, outcome: MethodOutcome, inputs: dict[str, str], start: flo
     return Result(
         method=job.method, job=job.model_dump(), outputs=outcome.outputs, metrics=outcome.metrics, warnings=outcome.warnings,
         seconds=round(time.monotonic() - start, 3), peak_memory_bytes=peak_memory_bytes(), device=job.device,
-        versions=versions(), sha256=inputs, command=sys.argv,
+        versions=versions(), sha256=inputs, command=[sys.executable, *sys.orig_argv[1:]], working_folder=os.getcwd(),
     )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cryoetseg.core.report.comparison import BEST_COUNT, OURS, best_count, compare_membranes, compare_picks, mean_scores
+from cryoetseg.core.report.comparison import BEST_COUNT, OURS, best_count, compare_membranes, compare_picks, mean_scores, recalls
 
 CENTRES = np.array([[8, 10, 10], [8, 10, 38], [8, 38, 24], [20, 24, 24]])
 
@@ -60,3 +60,9 @@ def test_nothing_found_is_scored_too(balls):
 def test_means_leave_out_what_does_not_exist():
     tables = [{"a": {"F1": 0.2, "precision": np.nan}}, {"a": {"F1": 0.4, "precision": 0.5}}]
     assert mean_scores(tables) == {"a": {"F1": pytest.approx(0.3), "precision": 0.5}}
+
+
+def test_recall_counts_each_known_point_once_and_in_the_order_of_the_picks():
+    known = np.array([[0, 0, 0], [0, 0, 20], [0, 0, 40], [0, 0, 60]])
+    ranked = np.array([[0, 0, 21], [0, 0, 19], [9, 9, 9], [0, 0, 40]])
+    np.testing.assert_allclose(recalls(ranked, known, 2.0), [0.25, 0.25, 0.25, 0.5])

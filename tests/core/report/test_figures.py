@@ -155,3 +155,20 @@ def test_every_label_of_a_mask_has_its_own_colour():
         assert shown[1, 3] == 0  # no label, nothing drawn
         seen.append(np.allclose(shown[0], shown[2]))
     assert seen == [False, True]
+
+
+def test_the_names_of_bars_cover_none_of_them():
+    axes = figures.new_figure(8, 3.5).subplots()
+    figures.draw_bars(axes, {method: {"Dice": 1.0, "F1": 1.0} for method in ("ours", "Gaussian + Otsu", "DoG, best count")})
+    axes.figure.canvas.draw()
+    legend = axes.get_legend().get_window_extent()
+    assert not any(legend.overlaps(bar.get_window_extent()) for bar in axes.patches)
+    assert legend.x1 <= axes.figure.bbox.x1  # nor is it cut off
+
+
+def test_recall_rises_with_every_pick_from_the_first(axes):
+    figures.draw_recall(axes, {"ours": np.array([0.5, 0.5, 1.0])}, counts=(2,))
+    x, y = axes.lines[0].get_data()
+    assert list(x) == [1, 2, 3]
+    assert list(y) == [0.5, 0.5, 1.0]
+    assert list(axes.lines[1].get_xdata()) == [2, 2]

@@ -1,6 +1,8 @@
 """The report is one file, safe against what names may hold, and says how everything was made."""
 
 import re
+import shlex
+from html import unescape
 
 import numpy as np
 import pytest
@@ -56,6 +58,21 @@ def test_everything_about_the_making_is_told(tmp_path, result):
         "thin ice",
     ):
         assert told in text
+
+
+def test_commands_can_be_typed_as_they_stand(tmp_path, result):
+    command = ["python", "-m", "cryoetseg.core", "my cell/job.json"]
+    made = result.model_copy(update={"command": command, "working_folder": "/data/it's here"})
+    text = unescape(write_report(tmp_path / "report.html", "Title", [], [made]).read_text())
+    told = re.search("<code>(cd .*?)</code>", text).group(1)
+    assert shlex.split(told) == ["cd", "/data/it's here", "&&", *command]
+
+
+def test_parameters_are_folded_away_and_warnings_are_not(tmp_path, result):
+    text = write_report(tmp_path / "report.html", "Title", [], [result]).read_text()
+    shown = re.sub("<details>.*?</details>", "", text, flags=re.DOTALL)
+    assert "thin ice" in shown
+    assert "solver = eigen" not in shown
 
 
 @pytest.mark.parametrize(
