@@ -126,6 +126,8 @@ def _needed(field: FieldDescription, need: Need, published: Dict[str, Any]) -> s
 
 def _formValue(field: FieldDescription, value: Any) -> Any:
     """A value of the core as the form keeps it: of a choice its place."""
+    if field.name == slice_ranges.END:
+        return slice_ranges.lastOf(value)
     offered = field.choices or field.known
     return offered.index(value) if offered else value
 
@@ -196,7 +198,16 @@ def addPreset(form: Any, model: Type[Parameters]) -> None:
     if published:
         values = ", ".join(f"{field.label} {_shown(published[field.name])}" for field in describe(model) if field.name in published)
         form.addParam(PRESET, EnumParam, choices=list(PRESETS), default=0, display=EnumParam.DISPLAY_HLIST, label="Preset",
-                      help=f"{PRESET_HELP} The form goes on showing the defaults. Published: {values}.")
+                      help=f"{PRESET_HELP} The form goes on showing the defaults; the wand writes the published values into it instead, "
+                           f"and from then on what is shown counts. Published: {values}.")
+
+
+def presetValues(model: Type[Parameters], preset: str) -> Dict[str, Any]:
+    """What a form shows for every parameter that has a published value, by attribute: the values of the ``preset``."""
+    published = published_values(model)
+    fields = [field for field in describe(model) if field.name in published]
+    return {attributeName(field.name): _formValue(field, published[field.name] if preset == "published" else field.default)
+            for field in fields}
 
 
 def _shown(value: Any) -> str:

@@ -28,7 +28,7 @@ from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Re
 from cryoetseg.core.runtime.params import Parameters, parameters_from
 from cryoetseg.core.runtime.temporary import remove_parts
 
-from .form_builder import parametersOf
+from .form_builder import parametersOf, presetValues
 from .input_checks import Writers, hasOtherContent
 from .item_failures import ItemFailures
 from .launch_checks import gpuErrors, precisionErrors
@@ -75,6 +75,10 @@ class ProtCryoEtSegBase(ItemFailures, EMProtocol):
     def _addParallel(self, form: Form) -> None:
         form.addParallelSection(threads=1, mpi=0, binThreads=os.cpu_count() or 1,
                                 binThreadsHelp="Processor cores that the program uses for one tomogram.")
+
+    def presetValues(self, preset: str) -> Dict[str, Any]:
+        """What the form shows with a preset, by attribute, of all that has a published value."""
+        return presetValues(self._model, preset)
 
     # --------------------------- steps -------------------------------------
     def _insertAllSteps(self) -> None:

@@ -16,6 +16,9 @@ from .protocol_apply_base import ProtCryoEtSegApplyBase
 from .protocol_tomograms_base import counted, tellingWarnings
 
 COORDINATES = "coordinates"
+# Networks of the general picker, shipped, imported or taught by clicks, estimate diameters; those of DeepETPicker do not
+CENTRES = "centre-unet3d"
+OTHER_NETWORK = f"inModel and inModel.getNetwork() != '{CENTRES}'"
 # Parameters that act with the network of *train DeepETPicker* alone, and with the general one alone
 OF_TRAINED = ("peaks", "cut", "tile_px", "padding_px", "batch", "views")
 OF_GENERAL = ("diameter_min", "diameter_max", "membrane_proteins")
@@ -36,9 +39,9 @@ class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
 
     def _addOwnParams(self, form: Form) -> None:
         for name in OF_TRAINED:
-            narrow(form, name, "inModel")
+            narrow(form, name, OTHER_NETWORK)
         for name in OF_GENERAL:
-            narrow(form, name, "not inModel")
+            narrow(form, name, f"not ({OTHER_NETWORK})")
         form.addParam("boxSize", IntParam, default=0, validators=[GE(0)], label="Box size (voxels)",
                       help="Box of the output coordinates; 0 takes an even one of 1.5 times the diameter of the largest class.")
 

@@ -10,7 +10,7 @@ from cryoetseg._plugin import Plugin
 from cryoetseg.constants import SIMULATE_VOXUDA_SOURCE, TRAIN_VOXUDA
 from cryoetseg.convert import templateFiles
 from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Result, read_result, write_job
-from cryoetseg.core.runtime.params import PRESETS, describe, with_preset
+from cryoetseg.core.runtime.params import PRESETS, describe, published_values, with_preset
 from cryoetseg.core.voxuda.params import SOURCE_IMAGING, TrainVoxUdaParameters, VoxUdaSourceParameters, fitted_voxel_size
 
 from .form_builder import addGroups, addPreset, attributeName, byHand, fieldsByBase, labelOf
@@ -84,6 +84,13 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
                           default=None if field.name in ANGLES else field.default, condition="not inSource", expertLevel=LEVEL_ADVANCED,
                           label=f"Source: {labelOf(field)[:1].lower()}{labelOf(field)[1:]}",
                           help=field.help + (" Left empty, that of the target's acquisition is taken." if field.name in ANGLES else ""))
+
+    def presetValues(self, preset: str) -> Dict[str, Any]:
+        """Those of the training, and of how the source is simulated."""
+        ofSource = with_preset(VoxUdaSourceParameters, VoxUdaSourceParameters().model_dump(), preset)
+        published = [name for name in published_values(VoxUdaSourceParameters) if name in SOURCE_IMAGING]
+        source = {_sourceAttribute(name): ofSource[name] for name in published}
+        return {**super().presetValues(preset), "sourceCount": ofSource["count"], **source}
 
     # --------------------------- jobs --------------------------------------
     def _isSimulated(self) -> bool:

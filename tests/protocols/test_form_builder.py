@@ -8,6 +8,7 @@ from pyworkflow.protocol import LEVEL_ADVANCED, BooleanParam, EnumParam, FloatPa
 
 from cryoetseg import protocols
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
+from cryoetseg.core.models.shelf import shipped_folder
 from cryoetseg.core.runtime.params import PRESETS, Parameters, describe, parameter, published_values
 from cryoetseg.core.students.picker.params import TrainPickerParameters
 from cryoetseg.objects import CryoEtSegModel
@@ -128,10 +129,23 @@ def test_fields_follow_the_inputs(protocolClass, chosen, shown):
     assert {name: bool(protocol.evalParamCondition(name)) for name in shown} == shown
 
 
-def test_a_chosen_model_brings_its_own_fields():
+@pytest.mark.parametrize(("folder", "isGeneral"), [("general-particles", True), ("", False)])
+def test_a_chosen_model_brings_its_own_fields(folder, isGeneral):
+    """An imported general picker has the fields of the shipped one."""
+    model = CryoEtSegModel.fromFolder(str(shipped_folder("general", "picker"))) if isGeneral else CryoEtSegModel("folder", "picker")
     protocol = ProtCryoEtSegPickParticles()
-    protocol.inModel.set(CryoEtSegModel("folder", "picker"))
-    assert {name: bool(protocol.evalParamCondition(name)) for name in ("diameterMin", "peaks")} == {"diameterMin": False, "peaks": True}
+    protocol.inModel.set(model)
+    shown = {name: bool(protocol.evalParamCondition(name)) for name in ("diameterMin", "membraneProteins", "peaks", "tilePx")}
+    assert shown == {"diameterMin": isGeneral, "membraneProteins": isGeneral, "peaks": not isGeneral, "tilePx": not isGeneral}
+
+
+@pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
+def test_a_form_filled_with_published_values_runs_as_the_preset_does(protocolClass, model):
+    if not hasattr(model, "published"):
+        return
+    filled = protocolClass(**protocolClass().presetValues("published"))
+    assert parametersOf(filled, model) == parametersOf(protocolClass(preset=PRESETS.index("published")), model)
+    assert parametersOf(protocolClass(**protocolClass().presetValues("default")), model) == parametersOf(protocolClass(), model)
 
 
 def test_rows_of_a_comparison_vary_what_they_compare():
