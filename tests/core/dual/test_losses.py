@@ -90,3 +90,44 @@ def test_gradients_reach_codes():
     codes = nn.Parameter(torch.randn(8, 4, generator=torch.Generator().manual_seed(0)))
     code_regulariser(codes).backward()
     assert codes.grad.abs().sum() > 0
+
+
+def test_flat_volumes_correlate_by_nothing_and_faint_ones_as_they_are(volumes):
+    flat = torch.full_like(volumes, 3.0).requires_grad_(True)
+    found = correlation(flat, volumes)
+    torch.testing.assert_close(found, torch.zeros(3), atol=1e-3, rtol=0)
+    found.sum().backward()
+    assert torch.isfinite(flat.grad).all()
+    torch.testing.assert_close(correlation(1e-2 * volumes, volumes), torch.ones(3), atol=1e-4, rtol=0)
+
+
+def test_a_perfect_cycle_has_a_finite_loss_and_only_filled_patches_correlate(volumes):
+    assert float(reconstruction_loss(volumes, volumes.clone())) == pytest.approx(2 * math.log(1e-6), abs=0.5)
+    half = torch.cat([volumes[:1], torch.zeros_like(volumes[:1])])
+    returned = half + torch.randn(half.shape, generator=torch.Generator().manual_seed(1))
+    expected = torch.log((half - returned).square().mean()) + torch.log(1 - correlation(half[:1], returned[:1])).mean()
+    torch.testing.assert_close(reconstruction_loss(half, returned), expected, atol=1e-4, rtol=1e-4)
+    faint = 0.01 * volumes  # faint is not empty
+    assert float(reconstruction_loss(faint, -faint)) > float(reconstruction_loss(faint, 0 * faint)) + 0.5
+
+
+def test_adversarial_losses_are_means_over_both_branches():
+    real, fake = (torch.tensor([0.3, -1.2]), torch.tensor([2.0])), (torch.tensor([-0.7, 0.4]), torch.tensor([-0.5]))
+    bce = [-(0.9 * torch.sigmoid(a).log() + 0.1 * torch.sigmoid(-a).log()).mean() - torch.sigmoid(-b).log().mean()
+           for a, b in zip(real, fake)]
+    torch.testing.assert_close(discriminator_loss(real, fake, 0.9), sum(bce) / 2)
+    torch.testing.assert_close(generator_loss(fake), sum(-torch.sigmoid(b).log().mean() for b in fake) / 2)
+    assert float(accuracy(real, fake)) == pytest.approx((0.5 + 0.5 + 1 + 1) / 4)
+
+
+def test_two_codes_are_enough_and_one_is_not():
+    pair = torch.tensor([[1.0, 2.0], [3.0, -2.0]])
+    mean, variance = pair.mean(dim=0), pair.var(dim=0)
+    expected = 0.5 * (1 / variance + mean**2 / variance - 1 + variance.log()).sum()
+    torch.testing.assert_close(code_regulariser(pair), expected)
+    with pytest.raises(ParameterError, match="1 noise codes"):
+        code_regulariser(pair[:1])
+    with pytest.raises(ParameterError, match="3 noise codes"):
+        code_regulariser(torch.randn(3, 3), "full")
+    assert torch.isfinite(code_regulariser(torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), "full"))
+    assert torch.isfinite(code_regulariser(torch.ones(4, 3)))  # codes that have collapsed

@@ -11,7 +11,7 @@ from cryoetseg.core.dual.export import export
 from cryoetseg.core.dual.losses import correlation
 from cryoetseg.core.dual.model import load_dual
 from cryoetseg.core.dual.params import TrainDualParameters, TrainWedgeParameters
-from cryoetseg.core.dual.train import GENERATORS, DualTask, run
+from cryoetseg.core.dual.train import DualTask, run
 from cryoetseg.core.dual.watch import TrainingWatch
 from cryoetseg.core.dual.wedge_train import run as run_wedge_training
 from cryoetseg.core.runtime.errors import InputError, ParameterError, TrainingError
@@ -19,7 +19,6 @@ from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.runtime.params import parameters_from
 from cryoetseg.core.training.checkpoint import read_checkpoint, write_checkpoint
 from cryoetseg.core.training.engine import BEST, train
-from cryoetseg.core.training.task import Step
 from cryoetseg.core.volumes.io import write_volume
 
 QUICK = {"iterations": 16, "batch_size": 4, "learning_rate": 3e-3, "validation_interval": 16, "log_interval": 4, "precision": "float32",
@@ -52,17 +51,6 @@ def test_the_start_from_spectra_is_kept_and_the_contrast_stays(domains, quick, t
     assert {"tomogram_judge_accuracy", "density_judge_accuracy"} <= set(rows[0])
 
 
-def test_each_kind_of_network_has_its_learning_rate(domains, quick):
-    settings = {**quick, "learning_rate": 3e-4, "denoiser_learning_rate": 2e-3, "generator_learning_rate": 1e-5}
-    task = DualTask(*domains, TrainDualParameters(**settings), seed=0)
-    weights = [weight for name in GENERATORS for weight in task.networks[name].parameters()]
-    groups = task.optimiser("generators", weights, task.parameters).param_groups
-    rates = {id(weight): group["lr"] for group in groups for weight in group["params"]}
-    found = {name: {rates[id(weight)] for weight in task.networks[name].parameters()} for name in GENERATORS}
-    assert found == {"denoiser": {2e-3}, "generator": {1e-5}, "encoder": {3e-4}, "decoder": {1e-5}}
-    assert len(rates) == len(weights)
-
-
 def test_training_goes_on_where_it_was_killed(domains, quick, tmp_path):
     weights = []
     for name, lengths in (("whole", [4]), ("parts", [2, 4])):
@@ -72,18 +60,6 @@ def test_training_goes_on_where_it_was_killed(domains, quick, tmp_path):
         weights.append({key: value.clone() for part in task.networks.values() for key, value in part.state_dict().items()})
     for key, value in weights[0].items():
         torch.testing.assert_close(weights[1][key], value, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize(("gradient", "reached"), [("restorer", False), ("all", True)])
-def test_which_networks_a_cycle_trains(domains, quick, gradient, reached):
-    settings = {**quick, "cycle_gradient": gradient, "adversarial_weight": 0.0, "clean_adversarial_weight": 0.0, "noisy_cycle_weight": 0.0}
-    task = DualTask(*domains, TrainDualParameters(**settings), seed=0)
-    batch = {key: torch.from_numpy(np.stack([task.item(0, np.random.default_rng(n))[key] for n in range(2)])) for key in ("noisy", "clean")}
-    loss, _ = task.loss(task.networks, batch, Step(0, 0, "generators", torch.Generator().manual_seed(0), {}))
-    loss.backward()
-    head = task.networks["generator"].unet.head.weight.grad
-    assert (head is not None and bool(head.abs().sum() > 0)) == reached
-    assert task.networks["denoiser"].unet.head.weight.grad.abs().sum() > 0
 
 
 def job(folder, **parameters):

@@ -93,3 +93,41 @@ def test_the_share_is_that_of_the_variance():
     found = noise.mixed(signal, added, torch.tensor([0.0, 0.36, 0.64]))
     correlation = [float((one * other).mean()) for one, other in zip(found, signal)]
     assert correlation == pytest.approx([1.0, 0.8, 0.6], abs=0.03)
+
+
+def test_the_noise_of_a_batch_is_that_of_each_volume_and_its_strength_is_exact(white):
+    passed = noise.high_pass(32, 0.244, "corner_cube")
+    batch = white[:4].reshape(2, 2, 32, 32, 32)
+    found = noise.high_frequencies(batch, passed)
+    expected = np.fft.ifftn(np.fft.fftn(white[:4].numpy(), axes=(1, 2, 3)) * passed.numpy(), axes=(1, 2, 3)).real
+    np.testing.assert_allclose(found.reshape(4, 32, 32, 32).numpy(), expected, atol=1e-5)
+    few = torch.tensor([[1.0, 3.0], [2.0, 8.0]]).reshape(2, 1, 1, 1, 2) * torch.ones(2, 1, 2, 2, 2)
+    everything = torch.ones(2, 2, 2, dtype=torch.bool)
+    assert float(noise.noise_deviation(few, everything, "variance_of_mean")) == pytest.approx(2.0)  # means 1.5 and 5.5
+    assert float(noise.noise_deviation(few, everything, "mean_of_variances")) == pytest.approx(np.sqrt((1 + 9) / 2))
+
+
+def test_what_is_not_filtered_out_stays_as_it_is(white):
+    passed = noise.high_pass(32, 0.244, "radial")
+    left = np.fft.fftn(noise.without_high_frequencies(white[0], passed).numpy())
+    low = ~passed.numpy() & ~np.roll(passed.numpy()[::-1, ::-1, ::-1], (1, 1, 1), (0, 1, 2))
+    np.testing.assert_allclose(left[low], np.fft.fftn(white[0].numpy())[low], atol=1e-2)
+
+
+def test_spectral_noise_has_the_amplitude_of_the_target_and_not_its_power():
+    generator = torch.Generator().manual_seed(4)
+    axis = torch.fft.fftfreq(16).abs()
+    transfer = 1 + 10 * axis[:, None, None] + 0 * axis[:, None] + 0 * torch.fft.rfftfreq(16)
+    white = torch.randn(40, 1, 16, 16, 16, generator=generator)
+    target = torch.fft.irfftn(torch.fft.rfftn(white, dim=(-3, -2, -1)) * transfer, s=(16, 16, 16), dim=(-3, -2, -1))
+    made = noise.spectral_noise(target, torch.randn(25, 1, 16, 16, 16, generator=generator))  # more or fewer than the targets
+    power = torch.fft.rfftn(made, dim=(-3, -2, -1)).abs().square().mean(dim=(0, 1, 3, 4))
+    assert float(power[8] / power[1]) == pytest.approx(float((6 / 1.625) ** 2), rel=0.1)
+
+
+def test_mixtures_are_standardised_also_where_noise_is_like_the_volume():
+    volume = noise.standardised(torch.randn(2, 1, 8, 8, 8, generator=torch.Generator().manual_seed(5)) + 3)
+    assert float(volume.mean().abs()) < 1e-5
+    alike = noise.mixed(volume, volume, torch.tensor([0.5, 0.5]))
+    torch.testing.assert_close(alike, volume, atol=1e-5, rtol=1e-5)
+    assert not noise.standardised(torch.full((1, 1, 4, 4, 4), 2.0)).any()  # a flat volume is 0, not divided by 0

@@ -1,0 +1,258 @@
+"""What Vox-UDA minimises, term by term, with networks of a few numbers: the sum, whose label each domain has, and what the teacher sees."""
+import math
+
+import numpy as np
+import pytest
+import torch
+from monai.losses import DiceCELoss
+from torch import nn
+from torch.nn import functional as F
+
+from cryoetseg.core.training.task import Selection, Step
+from cryoetseg.core.voxuda import noise
+from cryoetseg.core.voxuda.network import Taps
+from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
+from cryoetseg.core.voxuda.train import VoxUdaTask, fit, gaussian, same_wedge
+
+ALL = {"size": 16, "width": 4, "iterations": 100, "batch_size": 4, "noise_samples": 3, "adversarial": True, "pseudo_labels": True,
+       "consistency_weight": 0.7, "adversarial_weight": 0.6, "pseudo_weight": 0.9, "pseudo_start": 0.0, "denoise_source": False,
+       "denoiser": "gaussian", "gaussian_sigma": 0.8, "noise_kind": "gaussian", "noise_scale": 1.5, "feature_weights": "0.1,0.2,0.3,0.4"}
+
+
+class Student(nn.Module):
+    """Features that are functions of the volume, one number each; the logit is their mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.gains = nn.Parameter(torch.tensor([0.9, -0.4, 0.7, 1.2]))
+        self.norm = nn.BatchNorm3d(2, momentum=0.5)
+
+    def features(self, volumes):
+        pairs = torch.cat([volumes, volumes.square()], dim=1)
+        self.norm(pairs)  # as in the network, every pass moves the running statistics
+        return Taps(*(gain * torch.cat([volumes, torch.tanh(power * volumes)], dim=1) for power, gain in enumerate(self.gains, 1)))
+
+    def logits(self, taps):
+        return torch.stack([tap[:, :1] + 0.5 * tap[:, 1:] for tap in taps]).sum(dim=0)
+
+
+class Discriminator(nn.Module):
+    """The mean of a feature; keeps the strengths that it was given."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain, self.strengths = nn.Parameter(torch.tensor(0.8)), []
+
+    def forward(self, features, strength):
+        self.strengths.append(strength)
+        return self.gain * features.square().mean(dim=(1, 2, 3, 4)) - 0.3
+
+
+class Teacher(nn.Module):
+    """Keeps what it sees; sure of foreground above 1, of background below -0.5, undecided between."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def forward(self, volumes):
+        self.seen.append(volumes)
+        return torch.where(volumes > 1, 9.0, torch.where(volumes < -0.5, -9.0, 0.4))
+
+
+@pytest.fixture
+def batch(source, target):
+    volumes = [torch.from_numpy(part.volumes[:4])[:, None] for part in (source, target)]
+    return {"source": volumes[0], "target": volumes[1], "mask": torch.from_numpy(source.masks[:4])[:, None].float()}
+
+
+def task_of(source, target, **changed):
+    return VoxUdaTask(source, target, TrainVoxUdaParameters(**{**ALL, **changed}), 0)
+
+
+def networks():
+    return {"student": Student(), "discriminator": Discriminator()}
+
+
+def step(teacher=None, number=50):
+    return Step(number, 0, "all", torch.Generator().manual_seed(3), {"student": teacher or Teacher()})
+
+
+def test_the_five_terms_are_what_the_paper_says_and_so_are_their_gradients(source, target, batch):
+    own, nets, teacher = task_of(source, target), networks(), Teacher()
+    loss, metrics = own.loss(nets, batch, step(teacher))
+    student, discriminator = nets["student"], nets["discriminator"]
+    clean, adapted = student.features(batch["source"]), student.features(batch["target"])
+    taps = student.features(own.noised(batch["source"], step()))
+    label = (torch.sigmoid(Teacher()(own.denoised(batch["target"]))) > 0.5).float()
+    sure = (Teacher()(own.denoised(batch["target"])).abs() > 5).float()
+    entropy = F.binary_cross_entropy_with_logits(student.logits(adapted), label, reduction="none")
+    logits = torch.cat([discriminator(clean.f_v6, 0.0), discriminator(adapted.f_v6, 0.0)])
+    wanted = {
+        "segmentation_loss": DiceCELoss(sigmoid=True)(student.logits(clean), batch["mask"]),
+        "noised_segmentation_loss": DiceCELoss(sigmoid=True)(student.logits(taps), batch["mask"]),
+        "consistency_loss": 0.7 * sum(weight * noise.cosine_distance(one, other)
+                                      for weight, one, other in zip((0.1, 0.2, 0.3, 0.4), clean, taps)),
+        "adversarial_loss": 0.6 * F.binary_cross_entropy_with_logits(logits, torch.tensor([0.0] * 4 + [1.0] * 4)),  # the target is 1
+        "pseudo_loss": 0.9 * (sure * entropy).mean()}  # over all voxels, sure or not
+    for name, value in wanted.items():
+        assert float(value.detach()) > 1e-4
+        torch.testing.assert_close(metrics[name], value)
+    torch.testing.assert_close(loss, sum(wanted.values()))
+    found = torch.autograd.grad(loss, student.gains, retain_graph=True)[0]
+    torch.testing.assert_close(found, torch.autograd.grad(sum(wanted.values()), student.gains)[0])
+    assert float(metrics["kept"]) == pytest.approx(float(sure.mean()))
+    assert float(metrics["kept_foreground"]) == pytest.approx(float((sure * label).mean()))
+
+
+def test_the_teacher_sees_the_denoised_target_and_learns_nothing(source, target, batch):
+    own, teacher = task_of(source, target), Teacher()
+    own.loss(networks(), batch, step(teacher))
+    (seen,) = teacher.seen
+    filtered = gaussian(batch["target"], 0.8)
+    torch.testing.assert_close(seen, noise.standardised(filtered))
+    assert not torch.allclose(seen, batch["target"], atol=0.1)
+    assert not seen.requires_grad
+    plain = task_of(source, target, restandardise=False)
+    torch.testing.assert_close(plain.denoised(batch["target"]), filtered)
+
+
+def test_each_denoiser_is_the_one_that_it_is_called(source, target, batch):
+    volumes = batch["target"]
+    results = {name: task_of(source, target, denoiser=name, restandardise=False).denoised(volumes)
+               for name in ("none", "noise_module", "gaussian", "bilateral", "improved_bilateral")}
+    torch.testing.assert_close(results["none"], volumes)
+    passed = noise.high_pass(16, 0.244, "corner_cube")
+    torch.testing.assert_close(results["noise_module"], volumes - noise.high_frequencies(volumes, passed))
+    from cryoetseg.core.voxuda.bilateral import bilateral
+
+    torch.testing.assert_close(results["bilateral"], bilateral(volumes, 120.0, 1.2, "intensity").volumes)
+    torch.testing.assert_close(results["improved_bilateral"], bilateral(volumes, 120.0, 1.2, "sobel32").volumes)
+
+
+def test_the_reversal_grows_from_nothing_to_all(source, target, batch):
+    for number, strength in ((0, 0.0), (50, 2 / (1 + math.exp(-5)) - 1), (100, 2 / (1 + math.exp(-10)) - 1)):  # Ganin et al. 2016
+        nets = networks()
+        task_of(source, target).loss(nets, batch, step(number=number))
+        assert nets["discriminator"].strengths == pytest.approx([strength] * 2)
+
+
+def test_noise_has_the_strength_of_the_target_drawn(source, target, batch):
+    own = task_of(source, target, noise_samples=8)  # all of them: the order does not matter
+    volumes = torch.from_numpy(target.volumes)[:, None]
+    sigma = 1.5 * noise.noise_deviation(volumes, noise.high_pass(16, 0.244, "corner_cube"), "variance_of_mean")
+    added = own.noised(batch["source"], step()) - batch["source"]
+    assert float(added.std()) == pytest.approx(float(sigma), rel=0.02)
+    few = {tuple(own_few.noised(batch["source"], Step(0, 0, "all", torch.Generator().manual_seed(seed), {}))[0, 0, 0, 0, :2].tolist())
+           for own_few in [task_of(source, target, noise_samples=2)] for seed in range(3)}
+    assert len(few) == 3
+
+
+def test_spectral_noise_takes_an_even_share_up_to_the_largest(source, target):
+    own = task_of(source, target, noise_kind="target_spectrum", noise_share_max=0.8)
+    flat = torch.from_numpy(np.random.default_rng(0).normal(size=(400, 1, 16, 16, 16)).astype(np.float32))
+    flat = noise.standardised(flat)
+    kept = (own.noised(flat, step()) * flat).mean(dim=(1, 2, 3, 4)) ** 2  # the share that is still the source's
+    share = 1 - kept
+    assert float(share.min()) < 0.05
+    assert float(share.max()) == pytest.approx(0.8, abs=0.05)
+    assert float(share.mean()) == pytest.approx(0.4, abs=0.04)
+
+
+def test_every_second_noised_source_passes_the_denoiser(source, target, batch):
+    plain, filtered = (task_of(source, target, denoise_source=flag) for flag in (False, True))
+    seen = []
+    for own in (plain, filtered):
+        nets = networks()
+        nets["student"].features = lambda volumes, inner=nets["student"].features: (seen.append(volumes), inner(volumes))[1]
+        own.loss(nets, batch, step())
+    noised, mixed = seen[1], seen[4]
+    torch.testing.assert_close(mixed[1::2], noised[1::2])
+    torch.testing.assert_close(mixed[::2], plain.denoised(noised[::2]))
+
+
+def test_passes_of_the_domains_are_apart_and_only_the_targets_statistics_count(source, target, batch):
+    for statistics, domains in (("target", {"target"}), ("all", {"source", "target"})):
+        nets, means = networks(), []
+        own = task_of(source, target, statistics=statistics, consistency=False)
+        own.loss(nets, {**batch, "source": batch["source"] + 5}, step())
+        means = nets["student"].norm.running_mean[0]
+        assert (float(means) > 1) == ("source" in domains)
+        assert nets["student"].norm.momentum == 0.5
+        assert float(nets["student"].norm.running_mean[1]) > 0.3  # of the target's square, moved by its pass
+
+
+def test_without_losses_on_the_target_its_pass_keeps_no_gradient(source, target, batch):
+    own, nets = task_of(source, target, adversarial=False, pseudo_labels=False, consistency=False), networks()
+    modes = []
+    inner = nets["student"].features
+    nets["student"].features = lambda volumes: (modes.append(torch.is_grad_enabled()), inner(volumes))[1]
+    loss, metrics = own.loss(nets, batch, step())
+    assert modes == [True, False]
+    assert set(metrics) == {"segmentation_loss"}
+    torch.testing.assert_close(loss, metrics["segmentation_loss"])
+    plain = task_of(source, target, adversarial=False, pseudo_labels=False, consistency=False, statistics="all")
+    plain.loss(nets, batch, step())
+    assert modes == [True, False, True]
+
+
+@pytest.mark.parametrize("augment", [True, False])
+def test_a_mask_turns_with_its_volume_and_a_target_by_itself(source, target, augment):
+    marked = source.__class__(source.masks.astype(np.float32), source.masks, source.names, source.classes, 10.0)
+    own = task_of(marked, target, augment=augment)
+    rng = np.random.default_rng(0)
+    turns, targets = set(), set()
+    for index in [0, 3] * 12:
+        item = own.item(index, rng)
+        np.testing.assert_array_equal(item["mask"], item["source"])
+        assert item["mask"].dtype == np.float32
+        turns |= {turn for turn in range(4) if np.array_equal(item["source"][0], same_wedge(marked.volumes[index], turn))}
+        targets |= {(number, turn) for number, volume in enumerate(target.volumes) for turn in range(4)
+                    if np.array_equal(item["target"][0], same_wedge(volume, turn))}
+    assert turns == ({0, 1, 2, 3} if augment else {0})
+    assert len({number for number, _ in targets}) > 4
+    assert {turn for _, turn in targets} == ({0, 1, 2, 3} if augment else {0})
+    assert own.items() == len(source)
+
+
+def test_the_teacher_is_the_average_and_the_optimiser_is_adam(source, target):
+    own = task_of(source, target, weight_decay=0.01, learning_rate=0.02)
+    assert own.averaged() == ("student",)
+    assert own.selection == Selection()
+    optimiser = own.optimiser("all", list(own.networks["student"].parameters()), own._p)
+    assert type(optimiser) is torch.optim.Adam
+    assert (optimiser.param_groups[0]["lr"], optimiser.param_groups[0]["weight_decay"]) == (0.02, 0.01)
+
+
+def test_first_weights_come_from_the_seed_alone_and_channels_from_the_width(source, target):
+    before = torch.random.get_rng_state()
+    students = [VoxUdaTask(source, target, TrainVoxUdaParameters(**ALL), seed).networks["student"] for seed in (1, 1, 2)]
+    first, same, other = (student.conv1a.weight for student in students)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert torch.equal(first, same)
+    assert not torch.equal(first, other)
+    own = task_of(source, target)
+    assert own.networks["discriminator"].convolution[0].in_channels == own.networks["student"].features(
+        torch.zeros(2, 1, 16, 16, 16)).f_v6.shape[1]
+
+
+@pytest.mark.parametrize(("settings", "patience"), [({"iterations": 100}, 25), ({"iterations": 20}, 10), ({"iterations": 4000}, 500),
+                                                    ({"iterations": 0, "epochs": 30, "batch_size": 4}, 15)])
+def test_the_warning_of_background_only_waits_a_quarter_of_the_training(source, target, settings, patience):
+    own = task_of(source, target, **settings)
+    for _ in range(patience - 1):
+        own._watch(0.0)
+    assert own.warnings == []
+    own._watch(0.1)
+    for _ in range(patience):
+        own._watch(0.0)
+    assert len(own.warnings) == 1
+
+
+def test_few_subtomograms_are_told_of(source, target, tmp_path):
+    few = target.select(range(5))
+    small = TrainVoxUdaParameters(size=16, width=4, iterations=1, batch_size=2, precision="float32", noise_samples=2)
+    network, outcome, warnings = fit(source, few, small, tmp_path, 0, "cpu")
+    assert warnings == ["the target has only 5 subtomograms"]
+    assert not network.training
+    assert outcome.steps == 1
