@@ -29,6 +29,7 @@ from .normalisation import mean_and_deviation
 from .streaming import release_pages
 
 CLIPPED_DEVIATIONS = 5.0
+BLENDED = 0.5  # deviations by which the mean of a slice beside padding differs where the fill was blended into it
 MOST_GOLD = 0.02  # share of the voxels that are no fill above which what lies far out is structure
 SAMPLED_SLICES, SAMPLED_VOXELS = 32, 1 << 18  # slices of the first pass, and voxels of each that are kept
 NORMAL_QUARTER, NORMAL_PERCENTILES = 0.67449, 4.65270  # of a normal distribution: median of |x|, and percentile 99 - percentile 1
@@ -244,7 +245,17 @@ class _Examination:
         return _Plane(values, filled, outlying(values, filled, self._centre.median, reach))
 
     def _grown(self, z: int) -> np.ndarray | None:
-        return widened([self._planes[near].filled for near in (z - 1, z, z + 1) if near in self._planes])
+        near = [self._planes[number].filled for number in (z - 1, z, z + 1) if number in self._planes]
+        padding = [plane is not None and plane is not self._planes[z].filled and bool(plane.all()) for plane in near]
+        if any(padding) and self._has_grey_of_sample(z):  # slices that were added whole leave the one beside them as it was
+            near = [plane for plane, is_padding in zip(near, padding) if not is_padding]
+        return widened(near)
+
+    def _has_grey_of_sample(self, z: int) -> bool:
+        """Whether the mean of a slice lies so near the sample's that no fill was blended into it by resampling along z."""
+        plane = self._planes[z]
+        values = plane.values if plane.filled is None else plane.values[~plane.filled]
+        return values.size > 0 and abs(float(values.mean(dtype=np.float64)) - self._centre.median) < BLENDED * self._centre.deviation
 
     def _examine(self, first: int, last: int) -> None:
         found = self._gold_about(first, last) if self._gold_counts else None

@@ -49,6 +49,17 @@ def test_fills_are_found_and_do_not_count(where, mean, fill):
     assert grey.fills == (() if np.isnan(fill) else (fill,))
 
 
+@pytest.mark.parametrize("fill", [-10.0, np.nan])
+def test_the_slice_beside_padding_counts_unless_padding_was_blended_into_it(fill):
+    volume = tomogram()
+    volume[:5] = volume[-5:] = fill
+    volume[-6] -= 3  # as resampling along z leaves it
+    volume[:, :, :12] = fill  # a border is widened as ever
+    valid = CleanedView(volume).valid(EVERYWHERE)
+    assert np.flatnonzero(valid.any(axis=(1, 2))).tolist() == list(range(5, 14))
+    assert np.flatnonzero(valid[5].any(axis=0)).tolist() == list(range(13, 64))
+
+
 def test_a_clean_volume_has_no_invalid_voxel():
     grey = examine(tomogram())
     assert (grey.invalid, grey.invalid_share, grey.fills) == (None, 0.0, ())
