@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from spoilt import ROWS, box_of
+from spoilt import CLEAN, ROWS, box_of
 
 from cryoetseg.core.foundation.apply import segment_slabs
 from cryoetseg.core.foundation.backbone import load_backbone
@@ -193,16 +193,21 @@ class Tomograms:
         """What is found in the spoilt tomogram, in the one that ends with its sample, and which voxels are left."""
         truth = self.truths[number]
         volume, kept = ROWS[row](truth.reconstruction)
-        count = max(1, len(_inside(wanted(truth, kept))))
-        return self._methods.results(volume, range(FIRST, LAST), count), self._in_box(number, box_of(kept), count), kept
+        ended = self._in_box(number, box_of(kept))
+        found = ended if row == CLEAN else self._methods.results(volume, range(FIRST, LAST), self._count(number, kept))
+        return found, ended, kept
 
-    def _in_box(self, number: int, box: tuple[slice, ...], count: int) -> Results:
-        key = number, *((part.start, part.stop) for part in box), count
+    def _count(self, number: int, kept: np.ndarray) -> int:
+        return max(1, len(_inside(wanted(self.truths[number], kept))))
+
+    def _in_box(self, number: int, box: tuple[slice, ...]) -> Results:
+        key = number, *((part.start, part.stop) for part in box)
         if key not in self._ended:
             volume = self.truths[number].reconstruction
-            first = box[0].start
+            first, kept = box[0].start, np.zeros(volume.shape, bool)
+            kept[box] = True
             slices = range(max(FIRST - first, 0), min(LAST, box[0].stop) - first)
-            found = self._methods.results(np.ascontiguousarray(volume[box]), slices, count)
+            found = self._methods.results(np.ascontiguousarray(volume[box]), slices, self._count(number, kept))
             self._ended[key] = {name: own.placed(box, volume.shape) for name, own in found.items()}
         return self._ended[key]
 

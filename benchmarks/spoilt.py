@@ -55,8 +55,9 @@ def with_beads(radius: float, count: int, height: float) -> Callable[[np.ndarray
     return spoil
 
 
+CLEAN = "clean"
 ROWS: dict[str, Callable[[np.ndarray], Spoilt]] = {
-    "clean": filled(lambda volume: np.ones(volume.shape, bool), 0),
+    CLEAN: filled(lambda volume: np.ones(volume.shape, bool), 0),
     "border at -3": filled(within_border, -3),
     "border at -10": filled(within_border, -10),
     "mean 10, border at 0": filled(within_border, 0, 10),

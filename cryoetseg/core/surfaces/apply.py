@@ -26,7 +26,7 @@ from ..volumes.streaming import release_pages, z_slabs
 from .instances import membrane_instances
 from .measure import Membrane, measured, with_distances
 from .midsurface import Surface
-from .params import MeasureMembranesParameters, MembraneDistanceParameters, MembranePointsParameters
+from .params import MeasureMembranesParameters, MembraneDistanceParameters, MembraneParameters, MembranePointsParameters
 from .points import MembranePoints, distances_to, points_on
 
 POINT_FORMATS = {**SUFFIXES, "stopgap": ".star"}
@@ -106,7 +106,7 @@ def run_distances(job: Job) -> MethodOutcome:
         metrics={"particles": total, "near_membranes": near, "kept": sum(map(len, kept))})
 
 
-def measure_mask(item: InputFile, p: MeasureMembranesParameters) -> Measured:
+def measure_mask(item: InputFile, p: MembraneParameters) -> Measured:
     """The membranes of a mask file. Raises :class:`InputError` without a voxel size and where nothing is left."""
     opened = open_labels(item.path, item.voxel_size)
     voxel_size = opened.header.voxel_size

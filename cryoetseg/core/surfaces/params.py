@@ -7,8 +7,8 @@ from typing import Literal
 from ..runtime.params import Parameters, parameter
 
 
-class MeasureMembranesParameters(Parameters):
-    """What counts as one membrane, and what is written of it."""
+class MembraneParameters(Parameters):
+    """What counts as one membrane."""
 
     smallest_component: float = parameter(
         1e6, "Membranes of a smaller volume of mask are left out.", label="Smallest membrane", unit="A^3", ge=0)
@@ -18,11 +18,16 @@ class MeasureMembranesParameters(Parameters):
     split_angle: float = parameter(
         35.0, "Pieces on two sides of a contact are one membrane when their normals differ by less.", unit="degrees", expert=True, gt=0,
         le=90, acts_when={"split": True})
-    mesh: Literal["ply", "obj", "both", "none"] = parameter(
-        "ply", "Format of the meshes, one file a membrane, in Angstrom from the first voxel's outer corner, x y z.", label="Meshes")
     mesh_smoothing: int = parameter(
         10, "Rounds of Taubin's smoothing, which takes the voxels' grain off a mesh and keeps its size.", label="Smoothing of meshes",
         unit="rounds", expert=True, ge=0, le=200)
+
+
+class MeasureMembranesParameters(MembraneParameters):
+    """What is written of each membrane."""
+
+    mesh: Literal["ply", "obj", "both", "none"] = parameter(
+        "ply", "Format of the meshes, one file a membrane, in Angstrom from the first voxel's outer corner, x y z.", label="Meshes")
 
 
 class MembranePointsParameters(MeasureMembranesParameters):
@@ -48,7 +53,7 @@ class MembranePointsParameters(MeasureMembranesParameters):
         "relion", "relion: STAR as of RELION 3 and 4, voxels; dynamo: tables; stopgap and em_motl: motive lists; csv; copick.")
 
 
-class MembraneDistanceParameters(MeasureMembranesParameters):
+class MembraneDistanceParameters(MembraneParameters):
     """Which particles are near a membrane, and which are kept."""
 
     near: float = parameter(150.0, "Particles whose centre is at most so far from the middle of a membrane are near it.",
