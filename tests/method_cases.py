@@ -16,8 +16,8 @@ from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.volumes.io import write_volume
 
-SCENE = {"name": "scene", "voxel_size": 12.0, "size_z": 20, "size_y": 64, "size_x": 64, "snr": 1.0, "occupancy": 0.2, "actin_count": 1,
-         "particles": "ribosome_80s, proteasome_20s", "vesicle_count": 2, "vesicle_radius_min": 100.0, "vesicle_radius_max": 160.0,
+SCENE = {"name": "scene", "voxel_size": 12.0, "size_z": 24, "size_y": 64, "size_x": 64, "snr": 1.0, "occupancy": 0.35, "actin_count": 1,
+         "particles": "tric, proteasome_20s", "vesicle_count": 1, "vesicle_radius_min": 100.0, "vesicle_radius_max": 160.0,
          "ellipsoid_count": 0, "tube_count": 0, "sheet_count": 1}
 TRAINED: dict[str, tuple[Sequence[str], dict[str, Any]]] = {  # inputs and settings of models that few steps train
     "train-picker": (("tomogram", "particles"), {"iterations": 2, "batch_size": 1, "patch_px": 16, "width": 4}),
@@ -87,7 +87,7 @@ def general(name: str) -> InputFile:
 
 def simulate(scene: Scene) -> Case:
     small = {**SCENE, "size_z": 12, "size_y": 48, "size_x": 48, "voxel_size": 16.0, "tube_count": 1, "tilt_step": 6.0}
-    return Case("simulate", values=small, tried={"name": ["other"], "particles": ["tric"]})
+    return Case("simulate", values=small, tried={"name": ["other"], "particles": ["apoferritin"]})
 
 
 def simulate_subtomograms(scene: Scene) -> Case:
@@ -153,14 +153,14 @@ def sheets(path: Path) -> None:
     z, _, x = np.ogrid[-24:24, -24:24, -24:24]
     slope = np.deg2rad(50)
     mask = (np.abs(z - 4) <= 2) | (np.abs(x * np.sin(slope) + (z - 4) * np.cos(slope)) <= 2) | np.zeros((48, 48, 48), bool)
-    mask[1:4, 2:14, 34:46] = True
+    mask[1:4, 2:14, 2:14] = True
     write_volume(path, mask.astype(np.int8), 12.0)
 
 
 def surfaces(method: str, scene: Scene, *more: InputFile, **tried: Sequence[Any]) -> Case:
     mask = InputFile(path=str(scene.made("scene_sheets.mrc", sheets)), role="mask", tilt_series_id="scene")
     return Case(method, [mask, *more], {"smallest_component": 1e5},
-                tried={"smallest_component": [1e6], "split_angle": [90.0, 60.0], **tried})
+                tried={"smallest_component": [1e6], "split_angle": [0.1, 90.0], **tried})
 
 
 def measure_membranes(scene: Scene) -> Case:
@@ -172,7 +172,11 @@ def membrane_points(scene: Scene) -> Case:
 
 
 def membrane_distance(scene: Scene) -> Case:
-    return surfaces("membrane-distance", scene, scene.input("particles"), near=[1.0, 1000.0])
+    def write(path: Path) -> None:
+        write_particles(ParticleTable.from_points([[4, 8, 8], [32, 12, 12]], voxel_size=12.0, tilt_series_id="scene"), path)
+
+    beside = InputFile(path=str(scene.made("beside.star", write)), role="particles", tilt_series_id="scene")
+    return surfaces("membrane-distance", scene, beside, near=[1.0, 1000.0])
 
 
 def pick_dog(scene: Scene) -> Case:
@@ -181,7 +185,7 @@ def pick_dog(scene: Scene) -> Case:
 
 def cluster_particles(scene: Scene) -> Case:
     def write(path: Path) -> None:
-        zyx = np.random.default_rng(0).uniform([5, 8, 8], [15, 56, 56], (70, 3))
+        zyx = np.random.default_rng(0).uniform([5, 8, 8], [19, 56, 56], (70, 3))
         write_particles(ParticleTable.from_points(zyx, voxel_size=12.0, tilt_series_id="scene", score=np.linspace(0.2, 0.9, 70)), path)
 
     picks = InputFile(path=str(scene.made("many.star", write)), role="particles", tilt_series_id="scene")
@@ -221,7 +225,8 @@ def evaluate_segmentation(scene: Scene) -> Case:
 def evaluate_picking(scene: Scene) -> Case:
     def write(path: Path) -> None:
         table = read_particles(scene.input("particles").path)
-        moved = replace(table, zyx=table.zyx + 3.0, class_id=table.class_id[::-1].copy(), score=np.linspace(1, 0, len(table)))
+        steps = np.where(np.arange(len(table)) % 2, 3.0, 9.0)[:, None]  # half of them too far away
+        moved = replace(table, zyx=table.zyx + steps, class_id=table.class_id[::-1].copy(), score=np.linspace(1, 0, len(table)))
         write_particles(moved, path)
 
     predicted = InputFile(path=str(scene.made("moved.star", write)), role="predicted", tilt_series_id="scene")
@@ -260,7 +265,7 @@ def compare_denoisers(scene: Scene) -> Case:
 
 def generate_particles(scene: Scene) -> Case:
     return Case("generate-particles", [scene.trained("train-generator")], {"count": 2, "steps": 2},
-                tried={"name": ["other"], "classes": ["ribosome_80s"], "position": ["anywhere"], "precision": ["bfloat16"],
+                tried={"name": ["other"], "classes": ["tric"], "position": ["anywhere"], "precision": ["bfloat16"],
                        "guidance": [2.0]})
 
 

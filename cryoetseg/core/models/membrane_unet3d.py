@@ -25,6 +25,11 @@ class MembraneUNet3d(CentreUNet3d):
     def forward(self, volumes: Tensor) -> Tensor:
         return voxels_from_channels(super().forward(volumes))
 
+    @staticmethod
+    def voxels_of(output: int) -> slice:
+        """The channels of the last layer that are the voxels of an ``output``."""
+        return slice(output * STRIDE**3, (output + 1) * STRIDE**3)
+
 
 def membrane_logit(answers: Tensor) -> Tensor:
     """(n, 1, z, y, x): logit of membrane in the softmax of background, membrane and filament, of the network's answers.

@@ -21,15 +21,20 @@ SNR_BORDERS = (0.1, 0.3)
 FROM = 0.5
 
 
+def probability_of(scene: Scene, model: MembraneModel, device: torch.device) -> np.ndarray:
+    """Probability of membrane float16 (z, y, x) of a scene at its own voxel size, as a tomogram's is found."""
+    found = np.zeros(scene.volume.shape, np.float16)
+    volume = volume_from_array(scene.name, np.asarray(scene.volume, dtype=np.float32), scene.voxel_size)
+    averaged_probability(volume, model, found, (0, scene.volume.shape[0]), SegmentMembranesParameters(), device)
+    return found
+
+
 def membrane_figures(scenes: Iterable[Scene], model: MembraneModel, device: torch.device) -> dict[str, Any]:
     """Dice over all voxels of scenes of alike noise, and the share called membrane where there are none."""
     counts: dict[str, np.ndarray] = {}
     false: dict[str, list[float]] = {}
     for scene in scenes:
-        found = np.zeros(scene.volume.shape, np.float16)
-        volume = volume_from_array(scene.name, np.asarray(scene.volume, dtype=np.float32), scene.voxel_size)
-        averaged_probability(volume, model, found, (0, scene.volume.shape[0]), SegmentMembranesParameters(), device)
-        called, truth = found >= FROM, scene.classes == MEMBRANE
+        called, truth = probability_of(scene, model, device) >= FROM, scene.classes == MEMBRANE
         if truth.any():
             key = f"Dice, {_noise(float(scene.record['snr']))}"  # type: ignore[arg-type]
             pairs = [np.count_nonzero(a & b) for a, b in ((called, truth), (called, ~truth), (~called, truth))]

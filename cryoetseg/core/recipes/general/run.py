@@ -17,6 +17,7 @@ from ...students.centres.model import Calibration, CentreModel, centre_card
 from ...students.membranes.network import CLASSES, METHOD, VOLUME_NETWORK, MembraneModel, load_membrane_model
 from ...training.engine import TrainingOutcome, train
 from ...training.params import TrainingParameters
+from .border import best_border, move_border
 from .calibration import fitted, scored_picks
 from .judge import membrane_figures, particle_figures
 from .membranes import GeneralMembraneTask, prepared, teaching
@@ -58,9 +59,11 @@ def _train_membranes(job: Job, p: TrainGeneralParameters, scenes: Sequence[Path]
         name=NAME, method=METHOD, network=VOLUME_NETWORK, voxel_size=WORKING_SIZES[0], normalisation="volume", classes=CLASSES,
         network_parameters={"inputs": 1, "working_sizes": list(WORKING_SIZES)},
         training=_record(job, p, chosen, trained), made_by=_command(job))
-    save_model(folder / "membranes", task.networks["unet"], card)
-    model = MembraneModel(task.networks["unet"].eval(), card)  # type: ignore[arg-type]
-    outcome.metrics["membranes"] = membrane_figures([read_scene(path) for path in scenes[cut:]], model, choose_device(job.device))
+    model, device = MembraneModel(task.networks["unet"].eval(), card), choose_device(job.device)  # type: ignore[arg-type]
+    border = best_border(map(read_scene, scenes[cut:]), model, device)
+    move_border(model.network, border)  # type: ignore[arg-type]
+    save_model(folder / "membranes", model.network, card.model_copy(update={"training": {**card.training, "border": border}}))
+    outcome.metrics["membranes"] = membrane_figures(map(read_scene, scenes[cut:]), model, device)
     _note(trained, "membranes", folder, outcome)
 
 

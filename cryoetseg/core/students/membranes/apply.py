@@ -188,7 +188,8 @@ def membrane_probability(
     function, planes, shared = stack_function(model, device, parameters.test_flips), TILE_PLANES, 2 * reach
     if model.is_volumetric:
         function, planes, shared = volume_function(model, device, parameters.test_flips), VOLUME_PLANES, VOLUME_OVERLAP
-    apply_tiled(function, view, target[first:last], (planes, *sides), (shared, overlap, overlap), 1, "cosine", tile_multiple=DIVISOR,
+    shared_sides = [min(overlap, side // 2) for side in sides]  # a tomogram may be as narrow as the overlap
+    apply_tiled(function, view, target[first:last], (planes, *sides), (shared, *shared_sides), 1, "cosine", tile_multiple=DIVISOR,
                 description="membranes")
     for beside in (slice(span[0], first), slice(last, span[1]), slice(first, span[0]), slice(span[1], last)):
         target[beside] = 0

@@ -46,6 +46,13 @@ def test_tiles_are_no_larger_than_as_many_of_them_need(size, side):
     assert count == len(plan_axis(size, 256, 32).starts)
 
 
+def test_a_tomogram_as_narrow_as_the_overlap_of_tiles_is_segmented(trained):
+    grey, _ = sheet(3)
+    whole = segment_membranes(grey[:, :32, :32], VOXEL_SIZE, trained.model, ALL, device="cpu")
+    assert whole.probability.shape == (len(grey), 32, 32)
+    assert whole.mask.any()
+
+
 def test_mirror_images_are_averaged(trained):
     tile = np.random.default_rng(0).normal(size=(1, 3, 32, 32)).astype(np.float32)
     function = stack_function(trained.model, torch.device("cpu"), flips=True)
