@@ -88,7 +88,7 @@ def _wait(project: Any, run: Any, label: str) -> None:
         project._updateProtocol(run)
         if time.monotonic() - reported > REPORT_SECONDS:
             reported = time.monotonic()
-            _tell(f"{label}: step {run.stepsDone} of {run.numberOfSteps}, {reported - begin:.0f} s")
+            _tell(f"{label}: {run.getStatusMessage()}, {reported - begin:.0f} s")
     # pyworkflow can call a run dead that ended while it was looked at, and believes so from then on: look again, afresh
     time.sleep(POLL_SECONDS)
     run.lastUpdateTimeStamp.set(None)

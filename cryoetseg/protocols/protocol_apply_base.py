@@ -77,7 +77,13 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegStreamedBase):
         """What speaks against a model in this folder."""
         return modelErrors(folder, self._modelMethod)
 
+    def _kindOfWork(self) -> str:
+        return f"{self._method} by {readCard(self._modelFolder()).network}"
+
     def _warnings(self) -> List[str]:
+        return super()._warnings() + self._voxelWarnings()
+
+    def _voxelWarnings(self) -> List[str]:
         tomograms, model = self.inTomos.get(), self.inModel.get()
         rate = model.getSamplingRate() if model is not None else None
         if tomograms is None or not rate or abs(tomograms.getSamplingRate() / rate - 1) <= ALIKE_VOXEL_SIZE:

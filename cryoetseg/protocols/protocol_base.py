@@ -1,6 +1,7 @@
 """What every protocol of the package shares: one job a tomogram, run by the core as a program, its result registered once."""
 import logging
 import os
+import time
 from typing import Any, Callable, Dict, Iterable, List, Sequence, Type
 
 from pwem.objects import EMSet
@@ -32,12 +33,13 @@ from .form_builder import parametersOf, presetValues
 from .input_checks import Writers, hasOtherContent
 from .item_failures import ItemFailures
 from .launch_checks import gpuErrors, precisionErrors
+from .run_times import RunTimes
 
 logger = logging.getLogger(__name__)
 CONTRASTS = ("dark", "bright")
 
 
-class ProtCryoEtSegBase(ItemFailures, EMProtocol):
+class ProtCryoEtSegBase(ItemFailures, RunTimes, EMProtocol):
     """Base of the protocols: form helpers, the three steps, checks. A protocol names its method and its parameter model.
 
     Every tomogram has a folder ``extra/<tsId>`` with ``job.json``, ``result.json`` and the files of its result.
@@ -99,11 +101,19 @@ class ProtCryoEtSegBase(ItemFailures, EMProtocol):
                 self._writeInputs(tsId)
                 write_job(jobFile, self._makeJob(tsId))
             self._forgetFailure(tsId)
+            begin = time.monotonic()
             Plugin.runCore(self, jobFile)
+            self._rememberRun(tsId, time.monotonic() - begin)
         except Exception as error:  # whatever goes wrong with one item is told, and the others go on
             self._noteFailure(tsId, error)
             logger.error(f"tsId = {tsId} failed; the reason is above, in run.stderr", exc_info=error)
         return [jobFile]
+
+    def _rememberRun(self, tsId: str, seconds: float) -> None:
+        """For later estimates; a job that was done already, which took no time, tells nothing."""
+        if self._hasResult(tsId) and seconds >= self._readResult(tsId).seconds:
+            with self._lock:
+                self._rememberTime(tsId, seconds)
 
     def createOutputStep(self, tsId: str) -> List[str]:
         """Register the files of one finished tomogram in the output sets."""
@@ -264,7 +274,7 @@ class ProtCryoEtSegBase(ItemFailures, EMProtocol):
 
     def _summary(self) -> List[str]:
         if not (self.isFinished() or self.isFailed() or self.isAborted()):
-            return ["Output is not ready yet."]
+            return ["Output is not ready yet.", *self._estimateLines(), *filter(None, [self.getProgress()])]
         finished = self._getFinishedIds()
         failed = sorted(set(self._getItemIds()) - set(finished))
         lines = self._summarise({tsId: self._readResult(tsId) for tsId in finished}) if finished else []

@@ -68,6 +68,9 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegStreamedBase):
         self._addGpu(form)
         self._addParallel(form)
 
+    def _kindOfWork(self) -> str:
+        return f"{self._method} by {self._backbone()}"
+
     # --------------------------- outputs -----------------------------------
     def _registerResult(self, tsId: str, result: Result) -> None:
         self._registerMask(MEMBRANE_MASKS, tsId, result, "membrane_mask")

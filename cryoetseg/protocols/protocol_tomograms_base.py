@@ -11,6 +11,7 @@ from cryoetseg.core.runtime.job import InputFile, Result
 from .form_builder import addFields
 from .input_checks import checkTomograms
 from .protocol_base import CONTRASTS, ProtCryoEtSegBase, evenBox
+from .slice_ranges import LAST_ATTRIBUTE, isAutomatic, rangeOf
 
 BOX_PER_DIAMETER = 1.5
 
@@ -49,6 +50,15 @@ class ProtCryoEtSegTomogramsBase(ProtCryoEtSegBase):
         if not hasattr(self, "_tomogramsById"):
             self._tomogramsById = byTsId(self.inTomos.get())
         return self._tomogramsById
+
+    def _workOf(self, tsId: str) -> float:
+        """Voxels in the slices that are worked on, taking all tomograms to be as large as the first."""
+        size = self.inTomos.get().getDim()
+        if not size:
+            return 0.0
+        x, y, depth = size
+        first, end = rangeOf(self) if hasattr(self, LAST_ATTRIBUTE) and not isAutomatic(self) else (0, 0)
+        return float(x * y * max(1, min(end or depth, depth) - first))
 
     # --------------------------- outputs -----------------------------------
     def _sources(self) -> List[Pointer]:

@@ -14,7 +14,7 @@ from cryoetseg.core.training.params import FREE_ON_RESUME
 from cryoetseg.model_folder import metricTables
 from cryoetseg.objects import CryoEtSegModel
 
-from .form_builder import addGroups, addPreset, fieldsByBase
+from .form_builder import addGroups, addPreset, fieldsByBase, parametersOf
 from .input_checks import Writers
 from .methods_text import otherThanPublished
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase, counted, listed, tellingWarnings
@@ -23,6 +23,7 @@ from .training_labels import TrainingLabels
 
 MODEL = "model"
 TRAINING = "training"  # the one item of a training, and the folder of its checkpoints
+COSTLY = ("patch_px", "crop_px", "size", "width", "channels")  # parameters that the time of one patch depends on
 LOOP_GROUP = "Training"  # label of the group of parameters that all trainings share
 
 
@@ -120,6 +121,15 @@ class ProtCryoEtSegTrainBase(ProtCryoEtSegTomogramsBase):
 
     def _sources(self) -> List[Pointer]:
         return [self.inTomos, self._labels().pointer]
+
+    def _workOf(self, tsId: str) -> float:
+        """Patches that are learned from; unknown before where epochs count."""
+        values = parametersOf(self, self._model)
+        return float(values.get("iterations", 0) * values.get("batch_size", 0))
+
+    def _kindOfWork(self) -> str:
+        values = parametersOf(self, self._model)
+        return ", ".join([self._method, *(f"{name} {values[name]}" for name in COSTLY if name in values)])
 
     def getMetricFiles(self) -> List[str]:
         """The tables of losses and validations so far, one for each round of the training; also while it runs."""
