@@ -189,8 +189,8 @@ def cluster_particles(scene: Scene) -> Case:
         write_particles(ParticleTable.from_points(zyx, voxel_size=12.0, tilt_series_id="scene", score=np.linspace(0.2, 0.9, 70)), path)
 
     picks = InputFile(path=str(scene.made("many.star", write)), role="particles", tilt_series_id="scene")
-    return Case("cluster-particles", [*scene.inputs("tomogram", "mask"), picks], {"smallest_cluster": 5, "sample": 60},
-                tried={"smallest_cluster": [20, 30], "most_clusters": [2, 3], "confidence": [0.999], "average": [2],
+    return Case("cluster-particles", [*scene.inputs("tomogram", "mask"), picks], {"smallest_cluster": 5, "sample": 60, "average": 3},
+                tried={"smallest_cluster": [20, 30], "most_clusters": [2, 3], "confidence": [0.999], "average": [1],
                        "near_membrane": [0.0, 1000.0], "sample": [50]},
                 unseen={"model": "one is shipped", "map_points": "needs more than fifty particles on a map that is drawn"})
 

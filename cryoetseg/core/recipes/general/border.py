@@ -1,4 +1,4 @@
-"""Where the membrane model draws its border: at the probability at which held-out scenes are segmented best, which then becomes one half."""
+"""Where the membrane model draws its border: at the probability at which held-out scenes are segmented best; it becomes one half."""
 from __future__ import annotations
 
 from collections.abc import Iterable
