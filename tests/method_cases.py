@@ -139,7 +139,7 @@ def pick_deepet(scene: Scene) -> Case:
     return Case("pick-deepet", scene.inputs("tomogram"), {"height_threshold": 0.05},
                 variants=[([general("picker")], {}), ([scene.trained("train-picker")], {"height_threshold": 0.001, "cut": 0.01})],
                 tried={"count": [1], "diameter_min": [260.0, 100.0, 5000.0], "diameter_max": [10.0, 150.0], "border": [100.0],
-                       "distance": [400.0], "membrane_proteins": ["only", "drop"], "cut": [0.005, 0.1, 0.3],
+                       "distance": [400.0], "membrane_proteins": ["only", "drop"], "cut": [0.45, 0.49, 0.51, 0.55, 0.6],
                        "height_threshold": [0.3, 0.9]})
 
 

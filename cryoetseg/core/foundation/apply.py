@@ -19,7 +19,7 @@ from ..runtime.files import atomic_path, check_permit
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.names import file_stem, name_of
 from ..runtime.params import parameters_from
-from ..volumes.cleaned import checked_header, cleaned, open_cleaned, told
+from ..volumes.cleaned import CleanedView, checked_header, cleaned, open_cleaned, told
 from ..volumes.header import VolumeHeader
 from ..volumes.io import Volume, create_volume
 from ..volumes.sample import slices_with_sample
@@ -81,24 +81,46 @@ def segment_slabs(
     volume: Volume, contrast: str, slabs: Sequence[int], parameters: SegmentSlabsParameters, backbone: Backbone, seed: int = 0
 ) -> Segmentation:
     """Segment ``slabs`` of a volume whose particles look as ``contrast`` says (bright in a cleaned one); a skipped slice takes part by
-    what lies around it. Nothing is found where no sample is shown."""
+    what lies around it. Nothing is found where no sample is shown: the field ends where the sample does."""
     view = cleaned(volume.data, contrast, parameters.cleaning)
-    frame = plan_frame(volume.header.shape[1:], parameters, backbone.input_size_px, backbone.tokens)
+    window = view.box_with_sample(slabs)
+    found = _segment_field(view.part((slice(None), *window)), volume.header.voxel_size, slabs, parameters, backbone, seed)
+    return found if found.membranes.shape[1:] == view.shape[1:] else _placed(found, window, view.shape[1:])
+
+
+def _segment_field(
+    view: CleanedView, voxel_size: float, slabs: Sequence[int], parameters: SegmentSlabsParameters, backbone: Backbone, seed: int
+) -> Segmentation:
+    """The same for a field that shows sample up to its sides."""
+    _, height, width = view.shape
+    frame = plan_frame((height, width), parameters, backbone.input_size_px, backbone.tokens)
     pictures = Pictures(view, frame, backbone, parameters)
-    plan = CanvasPlan(pictures, frame, backbone, volume.header.voxel_size, parameters, seed)
+    plan = CanvasPlan(pictures, frame, backbone, voxel_size, parameters, seed)
     if parameters.separation == "slices":
-        stack = _stacked(slab_canvases(plan, pictures.showing(slabs)), slabs, slabs, volume.header.shape, between=False)
+        stack = _stacked(slab_canvases(plan, pictures.showing(slabs)), slabs, slabs, view.shape, between=False)
         membranes, found = separate_slices(stack.canvases, slabs, plan.voxel_size, parameters)
         nearest = [round(index / parameters.z_step) for index in range(slabs[-1] - slabs[0] + 1)]
         found = replace(found, zyx=found.zyx * [parameters.z_step, 1, 1])
         return Segmentation(*_where_valid(membranes[nearest], found, view.valid(slice(slabs[0], slabs[-1] + 1))), stack.shown)
-    wider = _with_neighbours(slabs, volume.header, parameters) if gives_features(backbone) else slabs
-    stack = _stacked(slab_canvases(plan, pictures.showing(wider)), wider, slabs, volume.header.shape)
+    wider = _with_neighbours(slabs, view.shape[0], voxel_size, parameters) if gives_features(backbone) else slabs
+    stack = _stacked(slab_canvases(plan, pictures.showing(wider)), wider, slabs, view.shape)
     grey = view.part((slice(wider[0], wider[-1] + 1),))
     structure = ChangedView(stack.canvases, lambda values: WHITE - values)
     membranes, particles = separate(structure, grey, stack.densities, plan.voxel_size, parameters, grey.valid(slice(None)))
     inside = slice(slabs[0] - wider[0], slabs[-1] + 1 - wider[0])
     return Segmentation(membranes[inside], _cropped(particles, inside), stack.shown)
+
+
+def _placed(found: Segmentation, window: tuple[slice, slice], field: tuple[int, ...]) -> Segmentation:
+    """What was found in a ``window`` of a ``field`` (y, x), in the whole of it."""
+    membranes = temporary_volume((len(found.membranes), *field), np.bool_)
+    membranes[(slice(None), *window)] = found.membranes
+    corner = np.array([0, *(part.start for part in window)])
+    particles = replace(found.particles, zyx=found.particles.zyx + corner)
+    sides = [(part.start, size - part.stop) for part, size in zip(window, field)]
+    shown = [replace(slab, canvas=np.pad(slab.canvas, sides, constant_values=WHITE), density=np.pad(slab.density, sides))
+             for slab in found.shown]
+    return Segmentation(membranes, particles, shown)
 
 
 class _Stack(NamedTuple):
@@ -142,11 +164,11 @@ def _fill_between(volume: np.ndarray, first: int, last: int) -> None:
         volume[z] = (1 - share) * volume[first] + share * volume[last]
 
 
-def _with_neighbours(slabs: Sequence[int], header: VolumeHeader, parameters: SegmentSlabsParameters) -> list[int]:
+def _with_neighbours(slabs: Sequence[int], depth: int, voxel_size: float, parameters: SegmentSlabsParameters) -> list[int]:
     """The slabs and those within half a particle of them, where a body at the range's end goes on."""
-    reach = math.ceil(parameters.particle_diameter / header.voxel_size / 2)
+    reach = math.ceil(parameters.particle_diameter / voxel_size / 2)
     below = list(range(slabs[0] - parameters.z_step, max(-1, slabs[0] - reach - 1), -parameters.z_step))[::-1]
-    above = list(range(slabs[-1] + parameters.z_step, min(header.shape[0], slabs[-1] + reach + 1), parameters.z_step))
+    above = list(range(slabs[-1] + parameters.z_step, min(depth, slabs[-1] + reach + 1), parameters.z_step))
     return [*below, *slabs, *above]
 
 

@@ -1,6 +1,7 @@
 """A tomogram as every method reads it: invalid voxels at the valid mean, outliers clipped, standardised, particles bright."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -98,6 +99,19 @@ class CleanedView:
         spans = [part.indices(size) for part, size in zip(expanded(window, 3), self.shape)]
         corner = tuple(own + first for own, (first, _, _) in zip(self._corner, spans))
         return CleanedView(self.volume[tuple(slice(*span) for span in spans)], self.contrast, self.grey, corner)
+
+    def box_with_sample(self, slices: Sequence[int]) -> tuple[slice, slice]:
+        """The smallest window (y, x) that holds all that shows sample in ``slices``: for what works inside it the volume ends there, as it
+        would without a border. The whole field where nothing shows sample."""
+        if self.grey.invalid is None:
+            return slice(0, self.shape[1]), slice(0, self.shape[2])
+        rows, columns = np.zeros(self.shape[1], bool), np.zeros(self.shape[2], bool)
+        for z in slices:
+            plane = self.valid(z)
+            rows |= plane.any(axis=1)
+            columns |= plane.any(axis=0)
+        shown = [np.flatnonzero(axis) if rows.any() else np.arange(len(axis)) for axis in (rows, columns)]
+        return slice(int(shown[0][0]), int(shown[0][-1]) + 1), slice(int(shown[1][0]), int(shown[1][-1]) + 1)
 
     def restored(self, values: np.ndarray) -> np.ndarray:
         """Values on the view's scale, back on the scale and with the contrast of the file."""

@@ -207,6 +207,23 @@ def test_the_slices_that_hold_the_sample_are_found_and_told(backbone, tmp_path):
     assert not result.warnings or "told apart" not in " ".join(result.warnings)
 
 
+def test_a_border_changes_nothing_of_what_is_found_inside_it(tomogram, segmented, backbone, tmp_path):
+    whole, header = read_volume(tomogram)
+    wide = np.full((SHAPE[0], SHAPE[1] + 34, SHAPE[2] + 20), -9.0, np.float32)
+    wide[:, 14:-20, 6:-14] = whole
+    write_volume(tmp_path / "TS_01.mrc", wide, VOXEL, header.origin)
+    run_job(job(str(tmp_path / "TS_01.mrc"), backbone, tmp_path / "out"))
+    inner, wider = slice(1, -1), (slice(15, -21), slice(7, -15))  # the voxel beside a border is not trusted
+    found, before = (read_volume(folder / "TS_01_membranes.mrc")[0] for folder in (tmp_path / "out", segmented[0]))
+    assert found.shape == wide.shape
+    assert found.sum() == found[:, wider[0], wider[1]].sum() > 0
+    assert dice(found[:, wider[0], wider[1]] > 0, before[:, inner, inner] > 0) > 0.9
+    points, expected = (read_particles(folder / "TS_01_particles.star").zyx for folder in (tmp_path / "out", segmented[0]))
+    assert len(match_points(points, expected + np.array([0, 14, 6]), 2.0).distance) == len(expected) == len(points)
+    shown = np.load(tmp_path / "out" / "TS_01_eigenimages.npz")
+    assert shown["canvases"].shape[1:] == wide.shape[1:]
+
+
 def test_nothing_found_is_said(tomogram, backbone, tmp_path):
     result = run_job(job(tomogram, backbone, tmp_path, particle_threshold=50.0, membrane_extent=100000.0, z_start=12, z_end=13))
     assert len(read_particles(tmp_path / "TS_01_particles.star")) == 0

@@ -125,7 +125,8 @@ class PickDeepetParameters(Parameters):
     padding_px: int = parameter(
         8, "Voxels at each face of a tile that only serve as surroundings.", unit="voxel", expert=True, ge=0, le=128, published=12,
         label="Rim of a tile")
-    batch: int = parameter(1, "Tiles computed at once.", expert=True, ge=1, le=256, label="Tiles at once")
+    batch: int = parameter(1, "Tiles computed at once.", expert=True, ge=1, le=256, label="Tiles at once",
+                           keeps_result="speed and memory alone")
     views: Literal["1", "2", "4", "8"] = parameter(
         "1", "Mirrored copies of each tile whose probabilities are averaged: slower, steadier.", expert=True, published="1",
         label="Mirrored copies")
