@@ -1,6 +1,6 @@
 """Tomograms as they really are: what borders, empty corners, gold, hot voxels and constant slices cost each method.
 
-    python benchmarks/as_they_are.py --work FOLDER [--seeds 3] [--side 192] [--cleaning auto off] [--membranes MODEL]
+    python benchmarks/as_they_are.py --work FOLDER [--seeds 3] [--side 192] [--cleaning auto off] [--rows ROW ...] [--methods METHOD ...]
 
 Simulated tomograms of 40 x SIDE x SIDE voxels of 10 A, SNR 0.3, spoilt in one way a row. In slices 8 to 32: membrane Dice and particle F1
 (10 voxels, 1 to 1, particles of half to twice the sought diameter) of ``segment slabs``, F1 of ``pick dog`` (as many picks as there are
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +49,8 @@ from cryoetseg.core.volumes.io import Volume, read_labels, read_volume, write_vo
 RADIUS_PX, VOXEL_SIZE, DIAMETER, SNR = 10.0, 10.0, 250.0, 0.3
 FIRST_SEED, FIRST, LAST = 910, 8, 32
 NOISY_SEEDS, CLEAN_SEEDS = (930, 931), (940, 941)  # of DUAL's training, of no test tomogram
+METHODS = ("slabs", "dog", "membranes", "deepet", "dual", "voxuda")
+UNCLEANED = ("slabs", "dog")  # can take every voxel as it is; the others know no other way
 CPU = torch.device("cpu")
 
 
@@ -103,22 +106,19 @@ class Methods:
     def __init__(self, arguments: argparse.Namespace, cleaning: str) -> None:
         self.slabs = SegmentSlabsParameters(cleaning=cleaning, particle_diameter=DIAMETER)
         self.backbone = load_backbone("cryoet-tiny", "", CPU)
-        self.membranes = load_membrane_model(arguments.membranes or model_folder("general", "membranes"))
+        self.membranes = load_membrane_model(model_folder("general", "membranes"))
         self.picker = load_centres(model_folder("general", "picker"))
-        self.cleaning, self.work = cleaning, arguments.work
+        self.cleaning, self.work, self.wanted = cleaning, arguments.work, arguments.methods
         self.trained = trained_models(arguments.work)
 
     def results(self, volume: np.ndarray, slices: range, count: int) -> Results:
         """``slices`` are those that ``segment slabs`` takes, ``count`` is the number of picks of the difference of Gaussians."""
-        results = {"slabs": self._slabs(volume, slices), "dog": Found(points=self._dog(volume, count))}
-        if self.cleaning == "auto":  # the models have no other way
-            results["membranes"] = Found(segment_membranes(volume, VOXEL_SIZE, self.membranes).mask > 0)
-            p = PickDeepetParameters(diameter_min=DIAMETER / 2, diameter_max=2 * DIAMETER)
-            results["deepet"] = Found(points=centre_picks(volume_from_array("spoilt", volume, VOXEL_SIZE), self.picker, p, CPU).zyx)
-            results["dual"] = Found(density=read_volume(self._applied("denoise-dual", "dual", volume) / "spoilt_denoised.mrc")[0])
-            mask = self._applied("segment-subtomograms", "voxuda", volume, probabilities=False) / "spoilt_mask.mrc"
-            results["voxuda"] = Found(bodies=read_labels(mask)[0] > 0)
-        return results
+        ways: dict[str, Callable[[], Found]] = {
+            "slabs": lambda: self._slabs(volume, slices), "dog": lambda: Found(points=self._dog(volume, count)),
+            "membranes": lambda: Found(segment_membranes(volume, VOXEL_SIZE, self.membranes).mask > 0),
+            "deepet": lambda: Found(points=self._deepet(volume)), "dual": lambda: Found(density=self._denoised(volume)),
+            "voxuda": lambda: Found(bodies=self._bodies(volume))}
+        return {name: ways[name]() for name in self.wanted if self.cleaning == "auto" or name in UNCLEANED}
 
     def _slabs(self, volume: np.ndarray, slices: range) -> Found:
         header = VolumeHeader(Path("spoilt"), volume.shape, np.dtype(np.float32), VOXEL_SIZE, (0.0, 0.0, 0.0), "memory", True)
@@ -134,6 +134,17 @@ class Methods:
 
     def _dog(self, volume: np.ndarray, count: int) -> np.ndarray:
         return pick(self._file(volume), DogParameters(particle_diameter=DIAMETER, count=count, cleaning=self.cleaning)).table.zyx
+
+    def _deepet(self, volume: np.ndarray) -> np.ndarray:
+        p = PickDeepetParameters(diameter_min=DIAMETER / 2, diameter_max=2 * DIAMETER)
+        return centre_picks(volume_from_array("spoilt", volume, VOXEL_SIZE), self.picker, p, CPU).zyx
+
+    def _denoised(self, volume: np.ndarray) -> np.ndarray:
+        return read_volume(self._applied("denoise-dual", "dual", volume) / "spoilt_denoised.mrc")[0]
+
+    def _bodies(self, volume: np.ndarray) -> np.ndarray:
+        folder = self._applied("segment-subtomograms", "voxuda", volume, probabilities=False)
+        return read_labels(folder / "spoilt_mask.mrc")[0] > 0
 
     def _applied(self, method: str, model: str, volume: np.ndarray, **parameters: object) -> Path:
         inputs = [self._file(volume), InputFile(path=str(self.trained[model]), role="model")]
@@ -219,7 +230,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=192)
     parser.add_argument("--cleaning", nargs="+", default=["auto", "off"], choices=["auto", "off"])
     parser.add_argument("--rows", nargs="+", default=list(ROWS), choices=list(ROWS))
-    parser.add_argument("--membranes", type=Path, help="folder of a trained membrane model")
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     arguments = parser.parse_args()
     for cleaning in arguments.cleaning:
         tomograms = Tomograms(Methods(arguments, cleaning), arguments.seeds, arguments.side)

@@ -83,7 +83,7 @@ def segment_slabs(
     """Segment ``slabs`` of a volume whose particles look as ``contrast`` says (bright in a cleaned one); a skipped slice takes part by
     what lies around it. Nothing is found where no sample is shown: the field ends where the sample does."""
     view = cleaned(volume.data, contrast, parameters.cleaning)
-    window = view.box_with_sample(slabs)
+    window = view.sample_box(slabs)[1:]
     found = _segment_field(view.part((slice(None), *window)), volume.header.voxel_size, slabs, parameters, backbone, seed)
     return found if found.membranes.shape[1:] == view.shape[1:] else _placed(found, window, view.shape[1:])
 

@@ -89,6 +89,16 @@ class StudentVolume:
         """``data`` in a window, standardised as the whole and read when sliced."""
         return self.data.part(window) if isinstance(self.data, CleanedView) else self.data[window]
 
+    def within_sample(self) -> tuple[StudentVolume, np.ndarray]:
+        """The part of the tomogram that shows sample, without labels and particles, and its first voxel (z, y, x): for a network the
+        tomogram ends there."""
+        if not isinstance(self.data, CleanedView) or self.data.grey.invalid is None:
+            return self, np.zeros(3)
+        box = self.data.sample_box()
+        z, y, x = (side.stop - side.start for side in box)
+        inner = replace(self, data=self.data.part(box), header=replace(self.header, shape=(z, y, x)), labels=None, particles=None)
+        return inner, np.array([side.start for side in box])
+
     def crop_labels(self, start_zyx: Sequence[int], shape_zyx: Sequence[int]) -> np.ndarray:
         """Labels from ``start_zyx`` on in their own type; outside the volume 0. Raises :class:`InputError` without labels."""
         if self.labels is None:

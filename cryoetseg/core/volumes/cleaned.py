@@ -100,18 +100,24 @@ class CleanedView:
         corner = tuple(own + first for own, (first, _, _) in zip(self._corner, spans))
         return CleanedView(self.volume[tuple(slice(*span) for span in spans)], self.contrast, self.grey, corner)
 
-    def box_with_sample(self, slices: Sequence[int]) -> tuple[slice, slice]:
-        """The smallest window (y, x) that holds all that shows sample in ``slices``: for what works inside it the volume ends there, as it
-        would without a border. The whole field where nothing shows sample."""
+    def sample_box(self, slices: Sequence[int] | None = None) -> tuple[slice, slice, slice]:
+        """The smallest box (z, y, x) that holds all that shows sample, of ``slices`` or of all: for what works inside it the volume ends
+        there, as it would without a border or padding. Everything where nothing shows sample."""
+        numbers = list(range(len(self)) if slices is None else slices)
+        everything = slice(numbers[0], numbers[-1] + 1), slice(0, self.shape[1]), slice(0, self.shape[2])
         if self.grey.invalid is None:
-            return slice(0, self.shape[1]), slice(0, self.shape[2])
-        rows, columns = np.zeros(self.shape[1], bool), np.zeros(self.shape[2], bool)
-        for z in slices:
+            return everything
+        shown = [np.zeros(len(numbers), bool), *(np.zeros(side, bool) for side in self.shape[1:])]
+        for place, z in enumerate(numbers):
             plane = self.valid(z)
-            rows |= plane.any(axis=1)
-            columns |= plane.any(axis=0)
-        shown = [np.flatnonzero(axis) if rows.any() else np.arange(len(axis)) for axis in (rows, columns)]
-        return slice(int(shown[0][0]), int(shown[0][-1]) + 1), slice(int(shown[1][0]), int(shown[1][-1]) + 1)
+            shown[0][place] = plane.any()
+            shown[1] |= plane.any(axis=1)
+            shown[2] |= plane.any(axis=0)
+        if not shown[0].any():
+            return everything
+        spans = [np.flatnonzero(axis) for axis in shown]
+        y, x = (slice(int(span[0]), int(span[-1]) + 1) for span in spans[1:])
+        return slice(numbers[spans[0][0]], numbers[spans[0][-1]] + 1), y, x
 
     def restored(self, values: np.ndarray) -> np.ndarray:
         """Values on the view's scale, back on the scale and with the contrast of the file."""

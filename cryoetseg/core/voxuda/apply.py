@@ -155,7 +155,8 @@ def _segment_tomogram(item: InputFile, model: VoxUdaModel, p: SegmentSubtomogram
     stem = file_stem(name)
     names = {"mask": f"{stem}_mask.mrc", "probability": f"{stem}_probability.mrc"}
     with create_volume(folder / names["probability"], header.shape, np.float16, header.voxel_size, header.origin) as probability:
-        probability_map(view, header.voxel_size, model, probability, p, "bright")
+        box = view.sample_box()
+        probability_map(view.part(box), header.voxel_size, model, probability[box], p, "bright")
         view.blank(probability)
         with create_volume(folder / names["mask"], header.shape, np.int8, header.voxel_size, header.origin) as mask:
             found = 0

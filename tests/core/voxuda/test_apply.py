@@ -100,6 +100,20 @@ def test_a_job_slides_over_a_tomogram(folder, known, tmp_path, voxel_size):
     assert outcome.metrics["t"]["foreground_share"] == pytest.approx(mask.mean())
 
 
+def test_windows_over_a_tomogram_end_where_its_sample_does(folder, known, tmp_path):
+    noise = np.random.default_rng(1).normal(0, 0.05, (24, 40, 44)).astype(np.float32)
+    noise[6:18, 14:26, 14:26] -= cube(12, 5)
+    framed = np.full((40, 80, 84), 9.0, np.float32)
+    framed[8:32, 20:60, 20:64] = noise
+    for name, volume in (("alone", noise[:, 1:-1, 1:-1]), ("framed", framed)):
+        write_volume(tmp_path / f"{name}.mrc", volume, 10.0)
+        run(job(folder, tmp_path, tomogram=tmp_path / f"{name}.mrc"))
+    alone, found = (mrcfile.read(tmp_path / "out" / f"{name}_probability.mrc").astype(float) for name in ("alone", "framed"))
+    np.testing.assert_allclose(found[8:32, 21:59, 21:63], alone, atol=0.02)
+    assert found.sum() == pytest.approx(found[8:32, 21:59, 21:63].sum())
+    assert (alone > 0.5).any()
+
+
 def test_nothing_to_do_and_foreign_sets_are_told(folder, tmp_path):
     with pytest.raises(JobError, match="0 subtomograms and 0 tomograms"):
         run(job(folder, tmp_path))

@@ -29,6 +29,7 @@ def best_border(scenes: Iterable[Scene], model: MembraneModel, device: torch.dev
 
 def move_border(network: MembraneUNet3d, border: float) -> None:
     """Make the probability ``border`` of membrane one half; what the network says of filaments by themselves stays."""
-    own = network.voxels_of(MEMBRANE_OUTPUT)
+    bias = network.head.bias
+    assert bias is not None
     with torch.no_grad():
-        network.head.bias[own] += float(logit(FROM) - logit(border))
+        bias[network.voxels_of(MEMBRANE_OUTPUT)] += float(logit(FROM) - logit(border))

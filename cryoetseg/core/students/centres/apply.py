@@ -10,7 +10,6 @@ import torch
 from ...inference.network import network_function
 from ...models.centre_unet3d import DIVISOR
 from ...runtime.progress import track
-from ...volumes.normalisation import mean_and_deviation
 from ...volumes.streaming import release_pages, temporary_volume
 from ...volumes.tiles import plan_tiles, read_tile
 from ..volumes import StudentVolume
@@ -30,6 +29,7 @@ def find_centres(
     ``distance`` in Angstrom is the smallest one between two picks; 0 takes half the larger diameter.
     """
     function = network_function(model.network.to(device), device)
+    volume, corner = volume.within_sample()
     # calibrated by the file's own voxel size: between the scales of one tomogram the heat alone decides
     voxel_size = volume.header.voxel_size
     lowest = model.calibration.heat_logit(smallest_probability, voxel_size)
@@ -37,7 +37,8 @@ def find_centres(
     for binning in model.binnings(voxel_size):
         for part in _tops_of(BinnedView(volume, binning), function, lowest, f"pick {volume.name}, {voxel_size * binning:.3g} A"):
             found.append(part.scaled(binning)._replace(logit=model.calibration.calibrated(part.logit, voxel_size)))
-    return without_doubles(joined(found), distance / voxel_size) if found else _nothing()
+    centres = without_doubles(joined(found), distance / voxel_size) if found else _nothing()
+    return centres._replace(zyx=centres.zyx + corner)
 
 
 def _tops_of(source: BinnedView, function: Any, lowest: float, description: str) -> Iterator[Centres]:
@@ -59,7 +60,7 @@ class BinnedView:
         self._volume, self._binning = volume, binning
         self.data = volume.data if binning == 1 else _binned(volume, binning)
         self.shape = tuple(self.data.shape)
-        self._mean, self._deviation = (0.0, 1.0) if binning == 1 else mean_and_deviation(self.data)
+        self._mean, self._deviation = (0.0, 1.0) if binning == 1 else _grey_values(volume, self.data, binning)
 
     def __getitem__(self, window: tuple[slice, ...]) -> np.ndarray:
         if self._binning == 1:
@@ -77,6 +78,18 @@ def _binned(volume: StudentVolume, binning: int) -> np.ndarray:
         target[first:first + planes] = block.reshape(planes, binning, y, binning, x, binning).mean(axis=(1, 3, 5))
         release_pages(volume.data)
     return target
+
+
+def _grey_values(volume: StudentVolume, binned: np.ndarray, binning: int) -> tuple[float, float]:
+    """Mean and deviation of the binned tomogram where it shows sample; what shows none is 0 and would narrow them."""
+    count, total, squares = 0, 0.0, 0.0
+    places = [np.minimum(np.arange(side) * binning + binning // 2, whole - 1) for side, whole in zip(binned.shape, volume.data.shape)]
+    for z, plane in zip(places[0], binned):
+        valid = volume.valid_plane(int(z))[np.ix_(*places[1:])]
+        values = plane[valid].astype(np.float64)
+        count, total, squares = count + values.size, total + values.sum(), squares + np.vdot(values, values)
+    mean = total / max(count, 1)
+    return mean, float(np.sqrt(max(squares / max(count, 1) - mean**2, 0.0)))
 
 
 def _nothing() -> Centres:

@@ -9,7 +9,7 @@ from cryoetseg.core.models.card import save_model
 from cryoetseg.core.models.centre_unet3d import CentreUNet3d
 from cryoetseg.core.runtime.errors import WeightsError
 from cryoetseg.core.runtime.job import InputFile, Job
-from cryoetseg.core.students.centres.apply import find_centres
+from cryoetseg.core.students.centres.apply import BinnedView, find_centres
 from cryoetseg.core.students.centres.model import Calibration, CentreModel, build_network, centre_card, load_centres
 from cryoetseg.core.students.centres.peaks import Centres
 from cryoetseg.core.students.centres.picks import centre_picks, with_contrast
@@ -149,3 +149,31 @@ def test_the_answer_does_not_depend_on_where_a_tile_begins():
     inner = (slice(None), slice(None), slice(12, 20), slice(12, 20), slice(12, 20))
     moved = (slice(None), slice(None), slice(20, 28), slice(20, 28), slice(20, 28))
     assert (whole[moved] - part[inner]).abs().max() < 0.15 * float(whole.std())
+
+
+def noisy_spots():
+    noise = np.random.default_rng(0).normal(0, 0.002, (40, 96, 96)).astype(np.float32)
+    return noise + spots([(14, 40, 40), (26, 60, 52)], noise.shape, sigma=4.0)
+
+
+@pytest.mark.parametrize(("finest", "coarsest"), [(8.0, 11.0), (20.0, 39.0)])
+def test_borders_and_padding_change_no_score(finest, coarsest):
+    whole, seeking = noisy_spots(), model(finest, coarsest)
+    spoilt = np.full_like(whole, -1.0)
+    spoilt[6:-6, 20:-20, 20:-20] = whole[6:-6, 20:-20, 20:-20]
+    trusted = whole[6:-6, 21:-21, 21:-21]  # without the voxel beside the border
+    inside = find_centres(volume_from_array("t", trusted, 10.0), seeking, CPU)
+    found = find_centres(volume_from_array("t", spoilt, 10.0), seeking, CPU)
+    assert len(inside.zyx) >= 2
+    np.testing.assert_allclose(found.zyx[:2], inside.zyx[:2] + np.array([6, 21, 21]), atol=0.1)
+    np.testing.assert_allclose(found.logit[:2], inside.logit[:2], rtol=0.02)
+
+
+def test_binned_grey_values_are_those_of_the_sample():
+    whole = noisy_spots()
+    corner = np.add.outer(np.arange(96), np.arange(96)) < 90
+    spoilt = np.where(corner, np.float32(-1), whole)
+    sample = BinnedView(volume_from_array("t", spoilt, 10.0), 2)
+    shown = sample[(slice(0, 20), slice(0, 48), slice(0, 48))][:, ~corner[1::2, 1::2]]
+    assert shown.mean() == pytest.approx(0, abs=0.05)
+    assert shown.std() == pytest.approx(1, abs=0.05)
