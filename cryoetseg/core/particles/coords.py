@@ -18,6 +18,7 @@ from .table import UNKNOWN, ParticleTable
 from .text_rows import LINE_END, as_numbers, read_rows
 
 FIXED_COLUMNS = re.compile(r"(?=.{36}$|.{42}$|.{48}$)( *\d+){0,2}( +-?\d+\.\d\d){3}|(?=.{27}$|.{33}$)( *\d+){1,2}( +-?\d+){3}")
+PIXEL_CENTRE = re.compile(r"(\d+ +)?(-?\d+\.50 +){2}-?\d+\.00")
 
 
 def read(path: Path, options: ReadOptions) -> ParticleTable:
@@ -45,9 +46,10 @@ def is_imod_text(text: str) -> bool:
 
     Its columns are fixed: objects and contours take 6 or 7 characters, coordinates 12 or 7. In lists of five columns typed by hand or by
     scripts, the second is a contour (a whole number beside coordinates with decimals, or before three whole numbers that are no scores).
+    Without the object's column, x and y of points that were clicked end in .50 and z in .00, for IMOD counts from the corner of a pixel.
     """
     rows = [line.rstrip() for line in LINE_END.split(text) if line.strip() and not line.lstrip().startswith(("#", "%"))]
-    if rows and all(FIXED_COLUMNS.fullmatch(row) for row in rows):
+    if rows and (all(FIXED_COLUMNS.fullmatch(row) for row in rows) or all(PIXEL_CENTRE.fullmatch(row.strip()) for row in rows)):
         return True
     words = [row.split() for row in rows]
     if not words or not all(len(row) == 5 and row[0].isdigit() and row[1].isdigit() for row in words):

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 RECORDED_PACKAGES = ("cryoetseg", "numpy", "scipy", "scikit-image", "torch", "diffusers", "mrcfile", "starfile")
 PREVIOUS_FILE = "result.previous.json"  # the record of the run before, while another one writes
 PENDING_FILE = "result.pending.json"  # all is computed; figures and lists are not made yet
+SAMPLES = ("tomogram", "grand_model")  # roles of inputs that a run makes results of, each its own
 ENDED_BY, TIME_LIMIT = "ended_by", "time limit"
 
 
@@ -62,7 +63,8 @@ def recorded_run(job: Job, method: Method, finish: Finish | None = None, *, over
     with writing_by(None), folder_lock(folder):
         remove_parts(folder, alone=True, stop_at=LOCK)
         result, kept_as = _stored(job, inputs)
-        ledger = Ledger(folder, _known_outputs(folder), lambda: _set_aside(folder, job), overwrite=overwrite, published=published)
+        ledger = Ledger(folder, _known_outputs(folder), lambda: _set_aside(folder, job), overwrite=overwrite, published=published,
+                        samples=[item.path for item in job.inputs if item.role in SAMPLES])
         ledger.check_published({(output.path, output.sha256) for output in _outputs_before(folder)})
         if result is not None:
             logger.info("%s is already done in %s", job.method, folder)
@@ -109,6 +111,7 @@ def _completed(result: Result, kept_as: str, finish: Finish | None, ledger: Ledg
         completed = completed.model_copy(update={"seconds": round(time.monotonic() - start, 3), "peak_memory_bytes": peak_memory_bytes()})
     completed = _sealed(completed, ledger.folder)
     write_result(ledger.folder / RESULT_FILE, completed)
+    ledger.note_results(output.path for output in completed.outputs)
     for name in (PENDING_FILE, PREVIOUS_FILE):
         (ledger.folder / name).unlink(missing_ok=True)
     return completed

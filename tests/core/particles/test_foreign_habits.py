@@ -85,6 +85,7 @@ def test_rows_of_several_voxel_sizes_meet_in_the_first(tmp_path, caplog):
     ("     1     1       65.50       35.50       11.00\n", "imod_points"), ("     1       65.50       35.50       11.00\n", "imod_points"),
     ("       65.50       35.50       11.00\n", "imod_points"), ("     1     1     66     36     11\n", "imod_points"),
     ("1 1 65.50 35.50 11.00\n", "imod_points"), ("1 1 66 36 11\n", "imod_points"), ("1 65 35 11 0.93\n", "xyz"), ("1 65 35 11 1\n", "xyz"),
+    ("1 65.50 35.50 11.00\n", "imod_points"), ("  65.50  35.50  11.00\n", "imod_points"), ("65.50 35.25 11.00\n", "xyz"),
     ("1 65.5 35.5 11.0 0.93\n", "xyz"), ("65.5 35.5 11.0\n", "xyz"), ("1 65 35 11\n", "xyz"), ("1bxn 65 35 11\n", "shrec")])
 def test_point_text_of_imod_is_told_from_other_text(text, kind, tmp_path):
     (tmp_path / "list.txt").write_text(text * 2)
