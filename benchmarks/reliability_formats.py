@@ -22,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 import reliability_models
+import reliability_projects
 import tifffile
 
 from cryoetseg.core.particles.formats import WRITERS, read_particles, write_particles
@@ -57,7 +58,7 @@ class Case:
 
 def cases(folder: Path) -> list[Case]:
     """A small valid file of every format under ``folder``."""
-    return [*_volumes(folder), *_lists(folder), *_records(folder), *_models(folder)]
+    return [*_volumes(folder), *_lists(folder), *_records(folder), *_models(folder), *_projects(folder)]
 
 
 def _volumes(folder: Path) -> list[Case]:
@@ -92,6 +93,10 @@ def _records(folder: Path) -> list[Case]:
 
 def _models(folder: Path) -> list[Case]:
     return [Case(f"model of {kind}", folder / kind, load) for kind, load in reliability_models.models(folder).items()]
+
+
+def _projects(folder: Path) -> list[Case]:
+    return [Case(name, path, read) for name, (path, read) in reliability_projects.projects(folder / "projects").items()]
 
 
 def mutate(content: bytes, generator: np.random.Generator) -> bytes:
@@ -165,9 +170,9 @@ def _try(case: Case, count: Count, generator: np.random.Generator) -> None:
 
 
 def _damaged(file: Path, content: bytes, generator: np.random.Generator) -> bytes:
-    """Damage of bytes and words, or of a model card, as often, an edited field."""
-    card = file.name == reliability_models.CARD and generator.random() < 0.5
-    return reliability_models.edited(content, generator) if card else mutate(content, generator)
+    """Damage of bytes and words, or of JSON, as often, an edited field."""
+    fields = file.suffix == ".json" and generator.random() < 0.5
+    return reliability_models.edited(content, generator) if fields else mutate(content, generator)
 
 
 def table_of(counts: dict[str, Count]) -> str:

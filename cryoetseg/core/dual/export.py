@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import nn
 
-from ..models.card import ModelCard, read_card
+from ..models.card import ModelCard, read_card, reading_card
 from ..runtime.errors import InputError, WeightsError
 from ..runtime.job import Job, MethodOutcome
 from ..training.checkpoint import load_weights
@@ -20,7 +20,8 @@ def export(job: Job) -> MethodOutcome:
     """The best model of the training in the folder with the role ``training``, finished or not, as ``model``."""
     found = _training_folder(Path(job.input_of("training").path))
     card = read_card(found / DRAFT)
-    served = _built(card)
+    with reading_card(found / DRAFT):
+        served = _built(card)
     weights = found / (BEST if (found / BEST).exists() else LAST)
     load_weights(weights, dict(served.named_children()))
     warnings = [] if weights.name == BEST else ["the training has had no validation yet: these are its last weights, not its best"]

@@ -22,6 +22,7 @@ SEGMENTATIONS = {"Segmentations": "", "InstanceSegmentations": "instance"}  # fo
 MULTILABEL = "-multilabel"
 SPACING = re.compile(r"VoxelSpacing(\d+\.\d+)")
 HOW_TO_FETCH = "fetch what you need with: cryoetseg data fetch 'copick:{}?TYPE@VOXELSIZE' --out FOLDER"
+NUMBERS = {"label": int, "radius": (int, float)}  # of an object; null and missing ones are 0
 LOCAL_SCHEMES = ("", "local", "file")
 
 
@@ -142,8 +143,9 @@ def _same_size(voxel_size: Optional[float], wanted: str) -> bool:
 def read_project(path: Path) -> Project:
     """Read a project's configuration. Raises :class:`InputError` when it is none or its data lie on another machine."""
     content = read_json(path)
-    if "pickable_objects" not in content or not isinstance(content["pickable_objects"], list):
-        raise InputError(f"{path}: field pickable_objects is missing", "the configuration of a copick project", "name its JSON file")
+    for told, fits_there in _what_is_read(content).items():
+        if not fits_there:
+            raise InputError(f"{path}: {told} is missing or not of its kind", "the configuration of a copick project", "name its JSON file")
     kind = content.get("config_type", "filesystem")
     if kind != "filesystem":
         raise InputError(f"{path} is a copick project of type {kind}", "a project of files on this machine", HOW_TO_FETCH.format(path))
@@ -151,6 +153,15 @@ def read_project(path: Path) -> Project:
     if not roots:
         raise InputError(f"{path}: field overlay_root is missing", "the folder of the project's data")
     return Project(path, content, list(dict.fromkeys(roots)))
+
+
+def _what_is_read(content: Dict[str, Any]) -> Dict[str, bool]:
+    """The fields that are read here, and whether each is what copick writes there."""
+    objects, runs = content.get("pickable_objects"), content.get("runs") or []
+    listed = isinstance(objects, list) and all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in objects)
+    numbered = listed and all(isinstance(item.get(field) or 0, kind) for item in objects for field, kind in NUMBERS.items())
+    return {"field pickable_objects": listed, "a label or radius in pickable_objects": numbered,
+            "field runs": isinstance(runs, list) and all(isinstance(name, str) for name in runs)}
 
 
 def _local(config: Path, root: str) -> Path:

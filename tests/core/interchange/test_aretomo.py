@@ -41,3 +41,10 @@ def test_a_series_without_tomogram_is_named(folder):
     (folder / "Position_1_Vol.mrc").unlink()
     with pytest.raises(InputError, match="Position_1"):
         resolved("tomograms", [folder / "TiltSeries_Metrics.csv"])
+
+
+@pytest.mark.parametrize("row", ["a" * 300 + ".mrc", "x" * 200_000])
+def test_a_damaged_list_is_refused(folder, row):
+    (folder / "TiltSeries_Metrics.csv").write_text(HEADER + row + "\n")
+    with pytest.raises(InputError, match="no tomogram|cannot be read"):
+        resolved("tomograms", [folder / "TiltSeries_Metrics.csv"])

@@ -73,7 +73,9 @@ def test_addresses_that_are_not_clear_say_what_there_is(copick_config, query, er
 
 @pytest.mark.parametrize(("change", "mentions"), [
     ({"overlay_root": "s3://bucket/project"}, "data fetch"), ({"config_type": "cryoet_data_portal"}, "data fetch"),
-    ({"overlay_root": "", "static_root": ""}, "overlay_root"), ({"pickable_objects": None}, "pickable_objects")])
+    ({"overlay_root": "", "static_root": ""}, "overlay_root"), ({"pickable_objects": None}, "pickable_objects"),
+    ({"pickable_objects": [0]}, "pickable_objects"), ({"pickable_objects": [{"name": "a", "label": "1,2"}]}, "label or radius"),
+    ({"runs": ["TS_01", 7]}, "runs")])
 def test_projects_that_are_not_here_say_how_to_get_them(copick_config, change, mentions):
     copick_config.write_text(json.dumps({**json.loads(copick_config.read_text()), **change}))
     with pytest.raises(InputError, match=mentions):
