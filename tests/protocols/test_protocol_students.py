@@ -7,13 +7,14 @@ import mrcfile
 import numpy as np
 import pytest
 from pyworkflow.object import Pointer
-from pyworkflow.protocol import MODE_RESUME
+from pyworkflow.protocol import MODE_RESTART, MODE_RESUME
 from scipion_environment import in_process, launch_here, log_of, new_run, run_here
 from tomo.constants import BOTTOM_LEFT_CORNER
 from tomo.objects import SetOfTomograms
 from tomo.protocols import ProtImportTomograms, ProtImportTomomasks
 
 from cryoetseg.core.models.card import read_card
+from cryoetseg.core.runtime.checksums import checksum
 from cryoetseg.protocols import (
     ProtCryoEtSegExportModel,
     ProtCryoEtSegImportModel,
@@ -159,6 +160,29 @@ def test_continue_goes_on_with_more_steps_and_keeps_what_is_chained(project, mem
         assert any("changed since" in line for line in membranes.validate())
     finally:
         membranes.learningRate.set(2e-3)
+
+
+def test_continue_after_other_picks_came_from_the_input_run_is_refused_finished_or_killed(project, imported, simulated):
+    """The input run was restarted with other parameters: its set has the same place and name, and other particles in it."""
+    source = finished(project, ProtCryoEtSegSelectByScore, "restarted", inCoordinates=(simulated, "coordinates"), threshold=-9.0)
+    pointers = {"inTomos": (imported, "Tomograms"), "inCoordinates": (source, "coordinates")}
+    run = finished(project, ProtCryoEtSegTrainPicker, "continued", patchPx=16, width=4, particleDiameter=250.0, validationCrops=2, **SHORT,
+                   **pointers)
+    before = source.coordinates.getSize()
+    source.most.set(1)
+    source.runMode.set(MODE_RESTART)
+    launch_here(project, source)
+    assert 0 < source.coordinates.getSize() < before
+    run.runMode.set(MODE_RESUME)
+    run.iterations.set(6)
+    assert any("changed since" in line for line in run.validate())
+    weights = (run.model.getPath(), checksum(run.model.getPath()))
+
+    os.remove(run._getExtraPath("training", "result.json"))  # as if it had been killed after its last checkpoint
+    launch_here(project, run)
+    assert run.isFailed()
+    assert "began with other data" in log_of(run)
+    assert checksum(weights[0]) == weights[1]
 
 
 def test_membranes_lie_on_their_tomogram(project, imported, membranes):

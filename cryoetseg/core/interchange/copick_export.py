@@ -13,13 +13,15 @@ from ..particles.table import ParticleTable
 from ..runtime.errors import InputError
 from ..runtime.files import write_text, writing_by
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
+from ..runtime.ledger import write_also_below
+from ..runtime.names import file_stem
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
 from ..volumes.io import open_labels, read_header
 from ..volumes.streaming import read_slabs, release_pages, z_slabs
 from ..volumes.zarr_ngff_writer import CHUNK, create
 from .colours import class_colour, rgba
-from .copick_project import MULTILABEL, PICKS, Project, project_json, read_project, sanitised
+from .copick_project import MULTILABEL, PICKS, RUNS, Project, project_json, read_project, sanitised
 from .material import Material, gather
 from .mesh import write_mesh
 from .params import ExportCopickParameters
@@ -32,11 +34,12 @@ INSTANCE = "instance"
 def run(job: Job) -> MethodOutcome:
     """Write the job's tomograms, masks and particles. Raises :class:`JobError` and :class:`InputError`."""
     parameters = parameters_from(ExportCopickParameters, job.parameters)
-    writer = Writer(open_or_new(Path(job.output_folder), parameters), parameters, Path(job.output_folder))
-    with writing_by(None):  # a project keeps its data where its configuration says, which may be beside the output folder
-        for material in gather(job):
-            writer.write(material)
-        writer.finish()
+    project = open_or_new(Path(job.output_folder), parameters)
+    write_also_below(project.roots[:1])  # a project keeps its data where its configuration says
+    writer = Writer(project, parameters, Path(job.output_folder))
+    for material in gather(job):
+        writer.write(material)
+    writer.finish()
     return writer.outcome
 
 
@@ -59,33 +62,54 @@ class Writer:
         self.project, self.parameters, self.folder = project, parameters, folder
         self.user, self.session = sanitised(parameters.user), sanitised(parameters.session)
         self.outcome = MethodOutcome()
+        self._written: set[Path] = set()
 
     def finish(self) -> None:
         """Write the configuration with the objects that were added."""
-        write_text(self.project.file, project_json(self.project.content))
+        with writing_by(None):  # what a project's configuration says is kept
+            write_text(self.project.file, project_json(self.project.content))
         self._made("copick", self.project.file, "")
 
     def write(self, material: Material) -> None:
         """Write one tomogram with what belongs to it."""
-        run = self.project.run_folder(material.name)
-        header = read_header(material.tomogram.path, material.tomogram.voxel_size)
+        run = self.project.run_folder(file_stem(material.name))
         if self.parameters.write_tomograms:
-            path = run / f"VoxelSpacing{header.voxel_size:.3f}" / f"{sanitised(self.parameters.tomogram_type)}.zarr"
-            if not path.exists():
-                copy_volume(material.tomogram, path)
-            self._made("tomogram", path, material.name, header.voxel_size)
+            self._write_tomogram(run, material)
         if material.particles is not None:  # first: their classes name the labels of masks
             self._write_picks(run, material.name, material.particles)
         for subject, mask in material.masks.items():
             self._write_mask(run, material, subject, mask)
 
+    def _write_tomogram(self, run: Path, material: Material) -> None:
+        """Write the tomogram unless the project has it. Raises :class:`InputError` where it has another one of this type."""
+        source = material.tomogram
+        voxel_size = read_header(source.path, source.voxel_size).voxel_size
+        name = Path(f"VoxelSpacing{voxel_size:.3f}", f"{sanitised(self.parameters.tomogram_type)}.zarr")
+        there = [root / RUNS / run.name / name for root in self.project.roots if (root / RUNS / run.name / name).exists()]
+        known = bool(there) and is_same_volume(source, there[0])
+        if there and not known and self.parameters.project:
+            raise InputError(f"the project has another tomogram {there[0]} than {source.path}", "one tomogram of a type and voxel size",
+                             "choose another tomogram type, or leave the tomograms out")
+        target = self._target(there[0] if known else run / name)
+        if not known:
+            copy_volume(source, target)
+        self._made("tomogram", target, material.name, voxel_size)
+
+    def _target(self, path: Path) -> Path:
+        """``path`` itself. Raises :class:`InputError` where something of this run is there already."""
+        if path in self._written:
+            raise InputError(f"two things would both be written as {path}",
+                             "names that differ also with - for spaces, underscores and the like", "rename one of the classes or masks")
+        self._written.add(path)
+        return path
+
     def _write_picks(self, run: Path, name: str, table: ParticleTable) -> None:
         for number in sorted(set(table.class_id.tolist())):
             part = table.select(table.class_id == number)
             title = self._object(part.class_names.get(number, f"class{number}"), number, True, part)
-            path = run / PICKS / f"{self.user}_{self.session}_{title}.json"
-            one = ParticleTable(part.zyx, np.full(len(part), name, dtype=object), part.voxel_size, part.class_id, part.score, part.angles,
-                                part.diameters, {number: title})
+            path = self._target(run / PICKS / f"{self.user}_{self.session}_{title}.json")
+            one = ParticleTable(part.zyx, np.full(len(part), run.name, dtype=object), part.voxel_size, part.class_id, part.score,
+                                part.angles, part.diameters, {number: title})
             write_picks(one, path, self.user, self.session)
             self._made("particles", path, name, part.voxel_size)
 
@@ -101,7 +125,7 @@ class Writer:
         else:
             table = dict.fromkeys(values, 1)
             target = run / "Segmentations" / f"{stem}{self._object(title, 0, False)}.zarr"
-        copy_volume(mask, target, table)
+        copy_volume(mask, self._target(target), table)
         self._made("mask", target, material.name, header.voxel_size)
         if self.parameters.meshes and len(values) == 1:
             mesh = run / "Meshes" / f"{self.user}_{self.session}_{title}.glb"
@@ -139,6 +163,17 @@ def labels_of(mask: InputFile) -> list[int]:
             raise InputError(f"{mask.path} holds other values than labels", "a mask or label volume with whole numbers from 0",
                              "give the mask, not the map of probabilities")
     return [int(value) for value in sorted(found - {0})]
+
+
+def is_same_volume(source: InputFile, path: Path) -> bool:
+    """Whether the image at ``path`` has the voxels of ``source``, or is that file."""
+    if path.absolute() == Path(source.path).absolute():
+        return True
+    one, other = open_labels(source.path, source.voxel_size), open_labels(path)
+    if one.header.shape != other.header.shape:
+        return False
+    return all(np.array_equal(np.asarray(one.data[window]), np.asarray(other.data[window]), equal_nan=one.header.dtype.kind == "f")
+               for window in track(z_slabs(one.header.shape), f"compare {path.name}"))
 
 
 def copy_volume(source: InputFile, target: Path, table: dict[int, int] | None = None) -> None:

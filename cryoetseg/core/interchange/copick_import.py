@@ -36,11 +36,24 @@ def run(job: Job) -> MethodOutcome:
                                           tilt_series_id=entry.run))
             outcome.metrics[entry.run] = {"particles": len(table)}
         masks = project.segmentations(parse_pattern(parameters.segmentations), entry.run) if parameters.segmentations else []
-        outcome.outputs += [_volume(mask, folder / f"{entry.run}_{mask.name}_{mask.user}_{mask.session}.mrc", "mask") for mask in masks
-                            if mask.voxel_size == entry.voxel_size]
+        fitting = {_mask_file(mask): mask for mask in masks if mask.voxel_size == entry.voxel_size}
+        _refuse_one_file_for_two(masks, fitting)
+        outcome.outputs += [_volume(mask, folder / name, "mask") for name, mask in fitting.items()]
         outcome.warnings += [f"{mask.uri} of {entry.run} is left out: its voxels are not those of the tomogram" for mask in masks
                              if mask.voxel_size != entry.voxel_size]
     return outcome
+
+
+def _mask_file(mask: Entry) -> str:
+    return f"{mask.run}_{mask.name}_{mask.user}_{mask.session}.mrc"
+
+
+def _refuse_one_file_for_two(masks: list[Entry], written: dict[str, Entry]) -> None:
+    for mask in masks:
+        other = written.get(_mask_file(mask), mask)
+        if other is not mask and other.voxel_size == mask.voxel_size:
+            raise InputError(f"{mask.path.name} and {other.path.name} would both be written as {_mask_file(mask)}",
+                             "segmentations that differ in name, user or session", "choose one of them, or rename one in the project")
 
 
 def one_of_each_run(project: Project, parameters: ImportCopickParameters) -> list[Entry]:

@@ -22,7 +22,7 @@ SEGMENTATIONS = {"Segmentations": "", "InstanceSegmentations": "instance"}  # fo
 MULTILABEL = "-multilabel"
 SPACING = re.compile(r"VoxelSpacing(\d+\.\d+)")
 HOW_TO_FETCH = "fetch what you need with: cryoetseg data fetch 'copick:{}?TYPE@VOXELSIZE' --out FOLDER"
-NUMBERS = {"label": int, "radius": (int, float)}  # of an object; null and missing ones are 0
+NUMBERS: "Dict[str, tuple[type, ...]]" = {"label": (int,), "radius": (int, float)}  # of an object; null and missing ones are 0
 LOCAL_SCHEMES = ("", "local", "file")
 
 
@@ -158,9 +158,10 @@ def read_project(path: Path) -> Project:
 def _what_is_read(content: Dict[str, Any]) -> Dict[str, bool]:
     """The fields that are read here, and whether each is what copick writes there."""
     objects, runs = content.get("pickable_objects"), content.get("runs") or []
-    listed = isinstance(objects, list) and all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in objects)
-    numbered = listed and all(isinstance(item.get(field) or 0, kind) for item in objects for field, kind in NUMBERS.items())
-    return {"field pickable_objects": listed, "a label or radius in pickable_objects": numbered,
+    items = [item for item in objects if isinstance(item, dict) and isinstance(item.get("name"), str)] if isinstance(objects, list) else []
+    numbered = all(isinstance(item.get(field) or 0, kinds) for item in items for field, kinds in NUMBERS.items())
+    return {"field pickable_objects": isinstance(objects, list) and len(items) == len(objects),
+            "a label or radius in pickable_objects": numbered,
             "field runs": isinstance(runs, list) and all(isinstance(name, str) for name in runs)}
 
 

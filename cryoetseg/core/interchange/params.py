@@ -30,10 +30,13 @@ class ExportCopickParameters(Parameters):
     project: str = parameter(
         "", "Configuration (JSON) of the project to write into; empty: a new project in the output folder.", label="Project")
     user: str = parameter("cryoetseg", "User id of picks and segmentations.", label="User id")
-    session: str = parameter("1", "Session id of picks and segmentations; an existing one is replaced.", label="Session id")
+    session: str = parameter(
+        "1", "Session id of picks and segmentations; what others have under the same ids is kept, and an error tells it.",
+        label="Session id")
     tomogram_type: str = parameter("tomogram", "Type of the tomograms, for example wbp or denoised.", label="Tomogram type")
     write_tomograms: bool = parameter(
-        True, "Write the tomograms too; those that the project has of this type and voxel size stay.", label="Write the tomograms?")
+        True, "Write the tomograms too, unless the project has them; another one of this type and voxel size is an error.",
+        label="Write the tomograms?")
     meshes: bool = parameter(False, "Write the surface of each mask as a mesh too; needs the package trimesh.", label="Write meshes?",
                              expert=True)
 

@@ -29,6 +29,11 @@ def writing_by(permit: Optional[Permit]) -> Iterator[None]:
         _permit.reset(token)
 
 
+def current_permit() -> Optional[Permit]:
+    """Who is asked in the run that is going on."""
+    return _permit.get()
+
+
 def check_permit(target: PathLike) -> None:
     """Raise :class:`OutputError` when the run that is going on may not write ``target``: for methods that write after long work."""
     permit = _permit.get()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .checksums import checksum
 from .errors import OutputError
+from .files import current_permit
 
 LEDGER = ".made_by_cryoetseg"
 TRAINING = "training"  # folder of checkpoints, older than the ledger where an earlier version made it
@@ -15,6 +16,13 @@ TRAINING = "training"  # folder of checkpoints, older than the ledger where an e
 def is_outside(name: str) -> bool:
     """Whether a name relative to a folder leads out of it."""
     return os.path.normpath(name).split(os.sep)[0] == os.pardir or os.path.isabs(name)
+
+
+def write_also_below(folders: Iterable[Path]) -> None:
+    """Let the run that is going on write below ``folders`` too, which its user named: also there over nothing that is not ours."""
+    permit = current_permit()
+    if isinstance(permit, Ledger):
+        permit.beside.extend(os.path.abspath(folder) for folder in folders)
 
 
 class Ledger:
@@ -36,6 +44,7 @@ class Ledger:
         self._samples_of = {os.path.normpath(name): made_from for name, *made_from in listed if made_from}
         self._ours = {os.path.normpath(name) for name in [*known, *(row[0] for row in listed)]}
         self.touched: set[str] = set()
+        self.beside: list[str] = []
         self.begun = False
 
     def __call__(self, target: Path) -> None:
@@ -70,7 +79,7 @@ class Ledger:
         self._check_samples(path, name)
         if path in self._published:
             return
-        if is_outside(name):
+        if is_outside(name) and not any(os.path.commonpath([path, folder]) == folder for folder in self.beside):
             raise OutputError(f"{path} lies outside of the output folder {self.folder}", "names of files in that folder",
                               "choose a name without / and ..")
         if os.path.lexists(path) and name not in self._ours and not self.overwrite and not self._is_of_a_training(name):

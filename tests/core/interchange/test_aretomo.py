@@ -46,5 +46,5 @@ def test_a_series_without_tomogram_is_named(folder):
 @pytest.mark.parametrize("row", ["a" * 300 + ".mrc", "x" * 200_000])
 def test_a_damaged_list_is_refused(folder, row):
     (folder / "TiltSeries_Metrics.csv").write_text(HEADER + row + "\n")
-    with pytest.raises(InputError, match="no tomogram|cannot be read"):
+    with pytest.raises(InputError, match=r"no tomogram|cannot be read"):
         resolved("tomograms", [folder / "TiltSeries_Metrics.csv"])

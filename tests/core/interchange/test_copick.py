@@ -1,5 +1,7 @@
 """copick projects in and out: by hand-made projects, zarr and JSON, and by the library itself where it is installed."""
 import json
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ from cryoetseg.core.interchange.copick_project import parse_pattern, parse_uri, 
 from cryoetseg.core.methods import run_job
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
-from cryoetseg.core.runtime.errors import InputError, ParameterError
+from cryoetseg.core.runtime.errors import InputError, OutputError, ParameterError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.volumes.io import read_labels, read_volume, write_volume
 
@@ -187,8 +189,8 @@ def test_an_existing_project_keeps_what_it_has(copick_config, tmp_path, command)
     write_volume(tmp_path / "TS_02.mrc", np.arange(64, dtype=np.float32).reshape(4, 4, 4), 10.0)
     write_particles(ParticleTable.from_points([[1, 2, 3]], voxel_size=10.0, tilt_series_id="TS_02", class_names={1: "ribosome"}),
                     tmp_path / "p.star")
-    command("export", "copick", tmp_path / "TS_02.mrc", "--particles", tmp_path / "p.star", "--project", copick_config, "--user", "eve",
-            "--tomogram-type", "wbp", "--out", tmp_path / "record")
+    words = ["export", "copick", tmp_path / "TS_02.mrc", "--particles", tmp_path / "p.star", "--project", copick_config, "--user", "eve"]
+    command(*words, "--no-write-tomograms", "--out", tmp_path / "record")
     project = read_project(copick_config)
     assert list(project.objects()) == ["ribosome", "p97", "membrane"]
     assert project.objects()["ribosome"]["radius"] == 150
@@ -209,3 +211,64 @@ def test_import_as_files(copick_config, tmp_path):
     assert np.unique(read_labels(tmp_path / "out" / "TS_02_all_alice_1.mrc")[0]).tolist() == [0, 1, 2]
     assert {item.kind for item in result.outputs} == {"tomogram", "particles", "mask"}
     assert {item.tilt_series_id for item in result.outputs} == {"TS_02"}
+
+
+def export(folder, array, out="out", name="TS_01", **parameters):
+    """A tomogram of these values, and what lies beside it, into a project in ``out`` or that of the parameter."""
+    write_volume(folder / "t.mrc", array, 10.0)
+    inputs = [InputFile(path=str(folder / "t.mrc"), tilt_series_id=name)]
+    inputs += [InputFile(path=str(file), role="particles", tilt_series_id=name) for file in folder.glob("*.star")]
+    return run_job(Job(method="export-copick", inputs=inputs, output_folder=str(folder / out), parameters=parameters))
+
+
+GREY = np.arange(64, dtype=np.float32).reshape(4, 4, 4)
+
+
+def test_a_tomogram_that_changed_is_written_again_but_not_over_that_of_another_project(tmp_path):
+    export(tmp_path, GREY)
+    export(tmp_path, GREY + 1)
+    (written,) = (tmp_path / "out").rglob("*.zarr")
+    assert read_volume(written)[0][0, 0, 0] == 1
+    theirs = {"project": str(tmp_path / "out" / "copick.json")}
+    assert export(tmp_path, GREY + 1, "same", **theirs).outputs[0].path == os.path.relpath(written, tmp_path / "same")
+    with pytest.raises(InputError, match="another tomogram"):
+        export(tmp_path, GREY + 2, "other", **theirs)
+    assert read_volume(written)[0][0, 0, 0] == 1
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b", "..", "/etc/x"])
+def test_runs_stay_in_the_project_whatever_their_name(tmp_path, name):
+    export(tmp_path, GREY, "deep/out", name)
+    (run,) = (tmp_path / "deep" / "out" / "data" / "ExperimentRuns").iterdir()
+    assert [path.name for path in run.iterdir()] == ["VoxelSpacing10.000"]
+    assert sorted(os.listdir(tmp_path / "deep")) == ["out"]
+
+
+def test_two_classes_of_one_name_in_copick_are_refused(tmp_path):
+    write_particles(ParticleTable.from_points([[1, 2, 3]] * 2, voxel_size=10.0, tilt_series_id="TS_01", class_id=[1, 2],
+                                              class_names={1: "a b", 2: "a_b"}), tmp_path / "p.star")
+    with pytest.raises(InputError, match=r"both be written as .*a-b\.json"):
+        export(tmp_path, GREY)
+
+
+def test_picks_of_somebody_else_under_the_same_ids_are_kept(tmp_path):
+    write_particles(ParticleTable.from_points([[1, 2, 3]], voxel_size=10.0, tilt_series_id="TS_01", class_names={1: "ribosome"}),
+                    tmp_path / "p.star")
+    export(tmp_path, GREY)
+    (picks,) = (tmp_path / "out").rglob("*ribosome.json")
+    picks.write_text("curated")
+    theirs = {"project": str(tmp_path / "out" / "copick.json")}
+    with pytest.raises(OutputError, match=r"ribosome\.json exists"):
+        export(tmp_path, GREY, "another", **theirs)
+    assert picks.read_text() == "curated"
+    export(tmp_path, GREY, "another", session="2", **theirs)
+    export(tmp_path, GREY, "another", session="2", tomogram_type="once-more", **theirs)
+
+
+def test_two_segmentations_that_would_be_one_file_are_refused(copick_config, tmp_path):
+    (run,) = (copick_config.parent).rglob("TS_02/Segmentations")
+    (binary,) = run.glob("*_membrane.zarr")
+    shutil.copytree(binary, binary.with_name(binary.name.replace("_membrane.zarr", "_membrane-multilabel.zarr")))
+    project = InputFile(path=str(copick_config), role="copick")
+    with pytest.raises(InputError, match=r"membrane.*would both be written as TS_02_membrane"):
+        run_job(Job(method="import-copick", inputs=[project], output_folder=str(tmp_path / "out"), parameters={"tomogram": "wbp@10"}))

@@ -60,6 +60,50 @@ def test_a_kill_between_two_renames_is_mended_by_the_next_run(tmp_path, monkeypa
     assert os.listdir(tmp_path) == ["x.zarr"]
 
 
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from cryoetseg.core.runtime import temporary
+from cryoetseg.core.runtime.files import atomic_folder
+
+if sys.argv[2] == "two renames":
+    temporary._exchange = lambda first, second: False
+kill_at, place = int(sys.argv[3]), {"replace": os.replace, "rmtree": temporary.shutil.rmtree, "exchange": temporary._exchange}
+count = 0
+
+def counted(name):
+    def act(*arguments, **options):
+        global count
+        count += 1
+        if count == kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return place[name](*arguments, **options)
+    return act
+
+os.replace, temporary.shutil.rmtree, temporary._exchange = counted("replace"), counted("rmtree"), counted("exchange")
+with atomic_folder(Path(sys.argv[1])) as part:
+    for name in ("a.txt", "b.txt"):
+        (part / name).write_text("second")
+"""
+
+
+@pytest.mark.parametrize(("way", "moments"), [("exchange", 2), ("two renames", 4)])
+def test_killed_between_any_two_steps_the_earlier_folder_or_the_later_one_is_there(tmp_path, way, moments):
+    """Really killed. Where the disk cannot exchange two names, the folder is missing until the next run, which puts it back."""
+    for moment in range(1, moments + 1):
+        folder = tmp_path / str(moment) / "model"
+        with atomic_folder(folder) as part:
+            for name in ("a.txt", "b.txt"):
+                (part / name).write_text("first")
+        ended = subprocess.run([sys.executable, "-c", KILLED, str(folder), way, str(moment)], check=False)
+        assert ended.returncode == -9
+        if way == "exchange":
+            assert folder.exists()
+        remove_parts(tmp_path)
+        assert os.listdir(folder.parent) == ["model"]
+        assert {(folder / name).read_text() for name in ("a.txt", "b.txt")} in ({"first"}, {"second"})
+
+
 def test_a_planted_link_is_never_written_through(tmp_path, monkeypatch):
     (tmp_path / "victim").write_text("precious")
     monkeypatch.setattr(temporary.secrets, "token_hex", lambda size: "0" * 2 * size)
