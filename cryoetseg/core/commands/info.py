@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from ..runtime.errors import InputError
+from ..runtime.errors import InputError, OutputError, ParameterError
 from .help import SectionedCommand, command_group
 from .options import Settings, SizeOption, VoxelSizeOption, with_settings
 from .running import print_json
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..volumes.cleaning import GreyValues
 
 app = command_group()
+PICTURE = ".png"
 PERCENTILES = (0.0, 0.5, 5.0, 25.0, 50.0, 75.0, 95.0, 99.5, 100.0)
 
 
@@ -34,6 +36,8 @@ def info(
     settings: Settings,
 ) -> None:
     """Show header, checks, warnings and value distribution of a volume, or what a particle list or a record holds."""
+    if figure is not None:
+        check_picture(figure, bool(settings.overwrite))
     content = describe_file(file, voxel_size, tomogram, figure)
     if settings.as_json:
         print_json(content)
@@ -41,6 +45,14 @@ def info(
     for name, value in content.items():
         for line in _lines(name, value):
             typer.echo(line)
+
+
+def check_picture(figure: Path, overwrite: bool) -> None:
+    """Raise ParameterError where ``figure`` names no picture, OutputError where it names a file that is there."""
+    if figure.suffix.lower() != PICTURE:
+        raise ParameterError(f"--figure {figure}", f"a name that ends in {PICTURE}")
+    if os.path.lexists(figure) and not overwrite:
+        raise OutputError(f"{figure} exists", "a name that is free", "choose another name, move the file away, or give --overwrite")
 
 
 def describe_file(

@@ -106,6 +106,13 @@ def tell_apart(first: str, second: str) -> bool:
     return all(numbers) and not {*map(_number, numbers[0])} & {*map(_number, numbers[1])}
 
 
+def check_same_series(tomogram: str, other: str, what: str) -> None:
+    """Raise :class:`InputError` when the names of a tomogram and of what is given for it speak of different tilt series."""
+    if tell_apart(tomogram, other):
+        raise InputError(f"{what} {other} for the tomogram {tomogram}", "both of one tilt series",
+                         "give those of this tomogram, or rename what is called wrongly")
+
+
 def _number(text: str) -> Tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text))
 

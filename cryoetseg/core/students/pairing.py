@@ -10,7 +10,7 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile
-from ..runtime.names import matching, name_of
+from ..runtime.names import check_same_series, matching, name_of
 from ..volumes.header import Shape
 from ..volumes.io import read_header
 
@@ -18,16 +18,16 @@ from ..volumes.io import read_header
 def paired(tomograms: Sequence[InputFile], files: Sequence[InputFile], needs: str) -> list[tuple[InputFile, ...]]:
     """The files of each tomogram, whose names differ. As many files as tomograms belong together in order where no name tells.
 
-    Raises :class:`InputError` that lists all tomograms without any.
+    Raises :class:`InputError` that lists all tomograms without any, or for a file whose name speaks of another tilt series.
     """
     if len(tomograms) == len(files) == 1:
-        return [(files[0],)]
+        return _in_order(tomograms, files, needs)
     names = [name_of(item) for item in tomograms]
     shapes = {name_of(item): read_header(item.path, item.voxel_size).shape for item in tomograms}
     named = [_names_in(item, needs, shapes) for item in files]  # one file may serve several tomograms, named differently each time
     found = [tuple(item for item, own in zip(files, named) if _speaks_of(name, own, names)) for name in names]
     if not any(found) and len(files) == len(tomograms):
-        return [(item,) for item in files]
+        return _in_order(tomograms, files, needs)
     missing = [name for name, own in zip(names, found) if not own]
     if missing:
         offered = sorted({name for own in named for name in own})
@@ -37,6 +37,12 @@ def paired(tomograms: Sequence[InputFile], files: Sequence[InputFile], needs: st
     if several:
         raise InputError(f"several label files for {', '.join(several)}", "one for each tomogram")
     return found
+
+
+def _in_order(tomograms: Sequence[InputFile], files: Sequence[InputFile], needs: str) -> list[tuple[InputFile, ...]]:
+    for tomogram, file in zip(tomograms, files):
+        check_same_series(name_of(tomogram), name_of(file), needs)
+    return [(item,) for item in files]
 
 
 def _speaks_of(name: str, own: set[str], names: Sequence[str]) -> bool:
@@ -56,7 +62,7 @@ def _names_in(item: InputFile, needs: str, shapes: Mapping[str, Shape]) -> set[s
 def rows_of(table: ParticleTable, name: str, names: Sequence[str]) -> ParticleTable:
     """The rows of the tomogram ``name``, one of ``names``, under that name; all rows of a list that names one tomogram of no training.
 
-    Raises :class:`InputError` when a list of one tomogram names another one of ``names``.
+    Raises :class:`InputError` when a list of one tomogram names another one of ``names``, or another tilt series.
     """
     listed = table.tilt_series_ids()
     own = matching(name, [other for other in listed if other == name or other not in names])
@@ -64,6 +70,8 @@ def rows_of(table: ParticleTable, name: str, names: Sequence[str]) -> ParticleTa
         if any(matching(other, listed) for other in names):
             raise InputError(f"the list given for the tomogram {name} names {listed[0]}, another one of this training",
                              "lists in the order of their tomograms", "give the lists in that order, or one list of all")
+        for other in listed:
+            check_same_series(name, other, "particles of")
         own = listed
     rows = table.select(np.isin(table.tilt_series_id, np.array(own, dtype=object)))
     return replace(rows, tilt_series_id=np.full(len(rows), name, dtype=object))

@@ -47,3 +47,15 @@ def test_a_list_that_was_given_for_another_tomogram_is_refused(opened):
 
 def test_an_exact_name_is_not_taken_for_a_similar_one(opened):
     assert opened(["TS_01", "TS_01_rec"], [("a", "TS_01", 1), ("b", "TS_01_rec", 2)]) == {"TS_01": 1, "TS_01_rec": 2}
+
+
+@pytest.mark.parametrize(("tomograms", "lists"), [
+    (["TS_01_10.00Apx"], [("picks", "TS_02.tomostar", 1)]), (["TS_01"], [("TS_02", "", 1)]),
+    (["TS_01", "TS_02"], [("a", "TS_03", 1), ("b", "TS_04", 1)]), (["TS_01", "TS_02"], [("TS_03", "", 1), ("TS_04", "", 1)])])
+def test_lists_that_speak_of_another_tilt_series_are_refused(opened, tomograms, lists):
+    with pytest.raises(InputError, match=r"TS_0[234]\S* for the tomogram TS_01"):
+        opened(tomograms, lists)
+
+
+def test_one_list_of_another_name_belongs_to_the_only_tomogram(opened):
+    assert opened(["TS_01"], [("mine", "whatever", 3)]) == {"TS_01": 3}
