@@ -165,14 +165,14 @@ def test_continue_goes_on_with_more_steps_and_keeps_what_is_chained(project, mem
 def test_continue_after_other_picks_came_from_the_input_run_is_refused_finished_or_killed(project, imported, simulated):
     """The input run was restarted with other parameters: its set has the same place and name, and other particles in it."""
     source = finished(project, ProtCryoEtSegSelectByScore, "restarted", inCoordinates=(simulated, "coordinates"), threshold=-9.0)
-    pointers = {"inTomos": (imported, "Tomograms"), "inCoordinates": (source, "coordinates")}
+    pointers = {"inTomos": (imported, "Tomograms"), "inCoordinates": (source, "selected")}
     run = finished(project, ProtCryoEtSegTrainPicker, "continued", patchPx=16, width=4, particleDiameter=250.0, validationCrops=2, **SHORT,
                    **pointers)
-    before = source.coordinates.getSize()
+    before = source.selected.getSize()
     source.most.set(1)
     source.runMode.set(MODE_RESTART)
     launch_here(project, source)
-    assert 0 < source.coordinates.getSize() < before
+    assert 0 < source.selected.getSize() < before
     run.runMode.set(MODE_RESUME)
     run.iterations.set(6)
     assert any("changed since" in line for line in run.validate())
