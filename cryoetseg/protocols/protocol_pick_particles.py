@@ -19,6 +19,7 @@ COORDINATES = "coordinates"
 # Networks of the general picker, shipped, imported or taught by clicks, estimate diameters; those of DeepETPicker do not
 CENTRES = "centre-unet3d"
 OTHER_NETWORK = f"inModel and inModel.getNetwork() != '{CENTRES}'"
+GENERAL_NETWORK = f"not inModel or inModel.getNetwork() == '{CENTRES}'"
 # Parameters that act with the network of *train DeepETPicker* alone, and with the general one alone
 OF_TRAINED = ("peaks", "cut", "tile_px", "padding_px", "batch", "views")
 OF_GENERAL = ("diameter_min", "diameter_max", "membrane_proteins")
@@ -41,7 +42,7 @@ class ProtCryoEtSegPickParticles(ProtCryoEtSegApplyBase):
         for name in OF_TRAINED:
             narrow(form, name, OTHER_NETWORK)
         for name in OF_GENERAL:
-            narrow(form, name, f"not ({OTHER_NETWORK})")
+            narrow(form, name, GENERAL_NETWORK)
         form.addParam("boxSize", IntParam, default=0, validators=[GE(0)], label="Box size (voxels)",
                       help="Box of the output coordinates; 0 takes an even one of 1.5 times the diameter of the largest class.")
 

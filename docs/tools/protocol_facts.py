@@ -168,6 +168,9 @@ def _inWords(run: Any, node: Any) -> str:
         return f"with *{run.getParam(node.id).getLabel()}*"
     if isinstance(node, ast.Constant):
         return "never, as it has no effect here"
+    if isinstance(node.left, ast.Call):
+        label = run.getParam(node.left.func.value.id).getLabel()
+        return f"with a *{label}* whose network is {'not ' if isinstance(node.ops[0], ast.NotEq) else ''}{node.comparators[0].value}"
     name = node.left.orelse if isinstance(node.left, ast.IfExp) else node.left  # with a preset its value, else the form's
     param, (wanted,) = run.getParam(name.id), node.comparators
     values = ast.literal_eval(wanted)

@@ -115,6 +115,11 @@ class ParticleTable:
         return replace(self, zyx=self.zyx + np.asarray(offset_zyx, dtype=np.float64))
 
 
+def within_faces(points: np.ndarray, shape: Sequence[int], border_px: float) -> np.ndarray:
+    """Bool (n,): whether points (n, 3), voxel centres, lie at least ``border_px`` voxels inside the faces of a volume of ``shape``."""
+    return np.minimum(points + 0.5, np.array(shape) - 0.5 - points).min(axis=1, initial=np.inf) >= border_px
+
+
 def in_slices(zyx: Any, z_range: tuple[int, int]) -> np.ndarray:
     """Which points (n, 3) lie in the slices [first, last): (n,) bool. A slice reaches half a voxel to both sides of its centre."""
     z = np.asarray(zyx, dtype=np.float64).reshape(-1, 3)[:, 0]

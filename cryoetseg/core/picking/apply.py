@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..particles.formats import write_particles
-from ..particles.table import ParticleTable
+from ..particles.table import ParticleTable, within_faces
 from ..runtime.errors import ParameterError
 from ..runtime.files import check_permit
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
@@ -66,10 +66,15 @@ def pick(tomogram: InputFile, parameters: DogParameters) -> Picked:
     by_threshold = parameters.selection == "threshold"
     view, _ = open_cleaned(tomogram.path, tomogram.contrast, tomogram.voxel_size, parameters.cleaning)
     bright = ChangedView(view, lambda values: values * np.float32(view.deviation))  # scores stay on the scale of the file
+    border_px = parameters.border / voxel_size
+
+    def wanted(points: np.ndarray) -> np.ndarray:
+        return view.valid_at(points) & within_faces(points, view.shape, border_px)
+
     picks = difference_of_gaussians(
         clipped(bright, parameters.clip), sigma / voxel_size, ratio=parameters.sigma_ratio,
         exclusion_px=(parameters.exclusion or 3 * sigma) / voxel_size, threshold=parameters.threshold if by_threshold else None,
-        count=None if by_threshold or parameters.count == 0 else parameters.count, wanted=view.valid_at)
+        count=None if by_threshold or parameters.count == 0 else parameters.count, wanted=wanted)
     name = name_of(tomogram)
     table = ParticleTable.from_points(picks.points, voxel_size=voxel_size, tilt_series_id=name, score=picks.scores,
                                       diameters=parameters.particle_diameter)

@@ -28,6 +28,9 @@ class DogParameters(Parameters):
     exclusion: float = parameter(
         0.0, "Picks are at least so far apart; 0 takes three sigma, published with sigma 80 A.", label="Smallest distance", unit="A",
         ge=0.0, le=10000.0, published=240)
+    border: float = parameter(
+        0.0, "Picks whose centre lies nearer to a face of the tomogram are left out; others take their place.",
+        label="Distance from the faces", unit="A", ge=0.0, le=10000.0)
     selection: Literal["count", "threshold"] = parameter(
         "count", "Keep a number of best picks, or those above a threshold between the weakest and the strongest.")
     count: int = parameter(500, "Number of picks in each tomogram; 0 keeps all.", label="Number of picks", ge=0, le=10000000, published=500,

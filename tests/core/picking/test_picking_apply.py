@@ -76,6 +76,15 @@ def test_borders_and_empty_corners_give_no_picks(tmp_path):
     assert found["off"] < 0.5  # the padding's edge outshines all
 
 
+def test_picks_near_the_faces_are_left_out(dark_tomogram, tmp_path):
+    """The third particle lies 9.5 voxels of 20 A inside a face, the others 10.5."""
+    run(job(dark_tomogram, tmp_path / "out", count=3, border=200.0))
+    found = read_particles(tmp_path / "out/TS_1_particles.star").zyx
+    nearest = np.linalg.norm(found[:, None] - CENTRES, axis=-1).min(axis=0)
+    assert (nearest < 1).tolist() == [True, True, False]
+    assert np.minimum(found + 0.5, np.array([36, 44, 44]) - 0.5 - found).min() >= 10
+
+
 def test_bad_jobs_are_refused(dark_tomogram, tmp_path):
     with pytest.raises(ParameterError, match="finer"):
         run(job(dark_tomogram, tmp_path, particle_diameter=20.0))

@@ -19,6 +19,7 @@ from ...training.engine import TrainingOutcome, train
 from ...training.params import TrainingParameters
 from .border import best_border, move_border
 from .calibration import fitted, scored_picks
+from .draw import VOXEL_SIZES
 from .judge import membrane_figures, particle_figures
 from .membranes import GeneralMembraneTask, prepared, teaching
 from .params import GeneralMembranesParameters, GeneralParticlesParameters, TrainGeneralParameters
@@ -57,7 +58,7 @@ def _train_membranes(job: Job, p: TrainGeneralParameters, scenes: Sequence[Path]
     trained.load_best(task.networks)
     card = ModelCard(
         name=NAME, method=METHOD, network=VOLUME_NETWORK, voxel_size=WORKING_SIZES[0], normalisation="volume", classes=CLASSES,
-        network_parameters={"inputs": 1, "working_sizes": list(WORKING_SIZES)},
+        network_parameters={"inputs": 1, "working_sizes": list(WORKING_SIZES), "coarsest": max(VOXEL_SIZES)},
         training=_record(job, p, chosen, trained), made_by=_command(job))
     model, device = MembraneModel(task.networks["unet"].eval(), card), choose_device(job.device)  # type: ignore[arg-type]
     border = best_border(map(read_scene, scenes[cut:]), model, device)

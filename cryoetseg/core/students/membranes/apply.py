@@ -20,6 +20,7 @@ from ...runtime.params import parameters_from
 from ...volumes.io import create_volume
 from ...volumes.resampling import resample_into
 from ...volumes.streaming import release_pages, temporary_volume, z_slabs
+from ..doubts import too_coarse
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .components import without_small_components
@@ -89,7 +90,7 @@ def _segment_file(
     with create_volume(folder / mask, header.shape, np.int8, header.voxel_size, header.origin) as mask_target, \
             _probability_target(folder / probability, volume, parameters.write_probability) as probability_target:
         warnings, voxels = _segment(volume, model, parameters, mask_target, probability_target, device, span)
-    outcome.warnings += [*notes, *warnings]
+    outcome.warnings += [*notes, *warnings, *too_coarse(volume, model.coarsest)]
     if not voxels:
         outcome.warnings.append(f"{volume.name}: no membrane was found: none may be there, or contrast or voxel size are wrong")
     outcome.metrics[volume.name] = {"membrane_fraction": voxels / float(np.prod(header.shape, dtype=np.int64)),

@@ -50,6 +50,11 @@ class MembraneModel(NamedTuple):
         return sorted([*own, *nearest[1:]])
 
     @property
+    def coarsest(self) -> float:
+        """Largest voxel size (Angstrom) of the tomograms that taught a general model; infinite where the card tells none."""
+        return float(self.card.network_parameters.get("coarsest", float("inf")))
+
+    @property
     def preparation(self) -> Preparation:
         """What was done to the grey values in training."""
         return Preparation(self.card.normalisation, float(self.card.network_parameters.get("smoothing_px", 0)))

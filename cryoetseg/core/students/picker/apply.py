@@ -14,7 +14,7 @@ from ...inference.tiled import apply_tiled
 from ...models.card import read_card
 from ...models.residual_unet3d import DIVISOR
 from ...particles.formats import write_particles
-from ...particles.table import ParticleTable
+from ...particles.table import ParticleTable, within_faces
 from ...runtime.device import choose_device
 from ...runtime.errors import ParameterError
 from ...runtime.files import check_permit
@@ -25,6 +25,7 @@ from ...volumes.streaming import temporary_volume
 from ..centres.model import NETWORK as CENTRES
 from ..centres.model import load_centres
 from ..centres.picks import centre_picks
+from ..doubts import in_ice, sample_of, too_coarse, too_thin
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .model import PickerModel, load_picker
@@ -155,7 +156,9 @@ def run(job: Job) -> MethodOutcome:
                                         "invalid_fraction": volume.invalid_share,
                                         **{name: int((table.class_id == number).sum()) for number, name in table.class_names.items()}}
         diameters += table.diameters.tolist()
-        outcome.warnings += warnings
+        region = sample_of(volume)
+        outcome.warnings += [*warnings, *too_thin(volume, region, usual_diameter(table.diameters.tolist())),
+                             *in_ice(volume, region, table.zyx)]
         if len(table) == 0:
             outcome.warnings.append(f"{volume.name}: no pick, nothing was found: check contrast and voxel size, lower the smallest score, "
                                     "or train longer")
@@ -171,7 +174,8 @@ def _open_picker(folder: str, parameters: PickDeepetParameters, device: torch.de
     """What picks a tomogram with the model in ``folder``, of either kind of network."""
     if read_card(model_folder(folder)).network == CENTRES:
         centres = load_centres(folder)
-        return lambda volume: Picks(centre_picks(volume, centres, parameters, device), list(volume.warnings))
+        return lambda volume: Picks(centre_picks(volume, centres, parameters, device),
+                                    [*volume.warnings, *too_coarse(volume, centres.coarsest)])
     model = load_picker(folder)
     return lambda volume: pick_volume(volume, model, parameters, device)
 
@@ -184,5 +188,4 @@ def usual_diameter(diameters: Sequence[float]) -> float:
 
 def off_the_faces(table: ParticleTable, shape: Sequence[int], border: float) -> ParticleTable:
     """Particles whose centres lie at least ``border`` Angstrom inside the faces of a tomogram of ``shape`` (z, y, x)."""
-    inside = np.minimum(table.zyx + 0.5, np.array(shape) - 0.5 - table.zyx).min(axis=1, initial=np.inf) * table.voxel_size
-    return table.select(inside >= border) if border else table
+    return table.select(within_faces(table.zyx, shape, border / table.voxel_size)) if border else table
