@@ -10,7 +10,7 @@ import torch
 from ...metrics.picking import curve_from_hits
 from ...metrics.segmentation import dice_from_counts
 from ...students.centres.model import Calibration
-from ...students.membranes.apply import averaged_probability
+from ...students.membranes.apply import completed_probability
 from ...students.membranes.network import MembraneModel
 from ...students.membranes.params import SegmentMembranesParameters
 from ...students.volumes import volume_from_array
@@ -25,7 +25,7 @@ def probability_of(scene: Scene, model: MembraneModel, device: torch.device) -> 
     """Probability of membrane float16 (z, y, x) of a scene at its own voxel size, as a tomogram's is found."""
     found = np.zeros(scene.volume.shape, np.float16)
     volume = volume_from_array(scene.name, np.asarray(scene.volume, dtype=np.float32), scene.voxel_size)
-    averaged_probability(volume, model, found, (0, scene.volume.shape[0]), SegmentMembranesParameters(), device)
+    completed_probability(volume, model, found, (0, scene.volume.shape[0]), SegmentMembranesParameters(), device)
     return found
 
 

@@ -1,7 +1,7 @@
 """Segmenting the membranes of whole tomograms with a trained student, in bounded memory."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +26,7 @@ from ..volumes import StudentVolume, open_student_volume, volume_from_array
 from .components import without_small_components
 from .network import MembraneModel, load_membrane_model
 from .params import SeeingParameters, SegmentMembranesParameters
+from .scales import complete
 from .view import SliceView
 
 TILE_PLANES = 16  # planes of a tile; those at its ends lack neighbours and weigh little in the average
@@ -114,20 +115,36 @@ def _segment(
     span: tuple[int, int],
 ) -> tuple[list[str], int]:
     """Fill ``mask`` and ``probability`` slice range by slice range; returns warnings and the number of membrane voxels."""
-    warnings = averaged_probability(volume, model, probability, span, parameters, device)
+    warnings = completed_probability(volume, model, probability, span, parameters, device)
     volume.blank(probability)
     smallest = int(np.ceil(parameters.smallest_component / volume.header.voxel_size**3))
     voxels = without_small_components(probability, parameters.threshold, smallest, mask)
     return [*volume.warnings, *warnings], voxels
 
 
-def averaged_probability(
-    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SeeingParameters,
-    device: torch.device,
+def completed_probability(
+    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SeeingParameters, device: torch.device,
 ) -> list[str]:
-    """Write the probability of membrane of a volume of any voxel size into ``target`` (z, y, x): the mean over the model's working
-    sizes in the slices ``span``, 0 elsewhere. Returns warnings."""
-    sizes, warnings = model.working_sizes(volume.header.voxel_size), []
+    """Write the probability of membrane of a volume of any voxel size into ``target`` (z, y, x): as seen at the model's working sizes, and
+    at coarser ones where these are not sure. Returns warnings."""
+    voxel_size = volume.header.voxel_size
+    coarser = model.coarser_sizes(voxel_size)
+    if not coarser:
+        return averaged_probability(volume, model, target, span, parameters, device)
+    fine, coarse = (temporary_volume(tuple(target.shape), np.float16) for _ in range(2))
+    warnings = averaged_probability(volume, model, fine, span, parameters, device)
+    averaged_probability(volume, model, coarse, span, parameters, device, coarser)
+    complete(fine, coarse, target, voxel_size)
+    return warnings
+
+
+def averaged_probability(
+    volume: StudentVolume, model: MembraneModel, target: Any, span: tuple[int, int], parameters: SeeingParameters, device: torch.device,
+    sizes: Sequence[float] = (),
+) -> list[str]:
+    """Write the probability of the model's structure of a volume of any voxel size into ``target`` (z, y, x): the mean over voxel ``sizes``
+    in Angstrom, the model's working sizes if none are given, in the slices ``span``, 0 elsewhere. Returns warnings."""
+    sizes, warnings = sizes or model.working_sizes(volume.header.voxel_size), []
     for number, size in enumerate(sizes):
         scaled, warning = at_model_scale(volume, size)
         if len(sizes) == 1:

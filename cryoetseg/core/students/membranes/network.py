@@ -16,6 +16,7 @@ from ...runtime.errors import WeightsError
 from .view import Preparation
 
 METHOD, NETWORK, VOLUME_NETWORK = "membranes", "UNet2d", "MembraneUNet3d"
+COARSER = 1.05  # times the coarsest working size from which on another one adds anything
 WORKING_SCALES = 2  # of a general model's working sizes that are averaged: more cost time and bring little
 CLASSES = {0: "background", 1: "membrane"}
 
@@ -44,10 +45,18 @@ class MembraneModel(NamedTuple):
         nearest to the tomogram's own are taken, and the nearest gives way to the own one inside their range, because interpolated voxels
         are a domain of their own.
         """
-        known = [float(size) for size in self.card.network_parameters.get("working_sizes", [self.card.voxel_size])]
+        known = self._known_sizes
         nearest = sorted(known, key=lambda size: abs(np.log(size / voxel_size)))[:WORKING_SCALES]
         own = [voxel_size] if len(known) > 1 and min(known) <= voxel_size <= max(known) else nearest[:1]
         return sorted([*own, *nearest[1:]])
+
+    def coarser_sizes(self, voxel_size: float) -> list[float]:
+        """Further voxel sizes that a general model knows, coarser than all of :meth:`working_sizes`: they see through more noise."""
+        return [size for size in self._known_sizes if size > COARSER * max(self.working_sizes(voxel_size))]
+
+    @property
+    def _known_sizes(self) -> list[float]:
+        return [float(size) for size in self.card.network_parameters.get("working_sizes", [self.card.voxel_size])]
 
     @property
     def coarsest(self) -> float:
