@@ -145,7 +145,8 @@ def pick_deepet(scene: Scene) -> Case:
 
 def segment_classes(scene: Scene) -> Case:
     return Case("segment-classes", [*scene.inputs("tomogram"), scene.trained("train-segmenter")], {"tile_px": 32, "overlap_px": 8},
-                tried={"sizes": ["1:1-2,2:1-2"], "overlap_px": [0]})
+                tried={"sizes": ["1:1-2,2:1-2"], "overlap_px": [0]},
+                unseen=dict.fromkeys(("clustering", "cluster_radius", "largest_part"), "needs a model that finds bodies"))
 
 
 def sheets(path: Path) -> None:

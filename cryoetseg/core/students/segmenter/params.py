@@ -86,7 +86,8 @@ class SegmentClassesParameters(Parameters):
         ge=16, le=512, multiple_of=4, published=192)
     overlap_px: int = parameter(
         16, "Smallest overlap of neighbouring tiles.", label="Tile overlap", unit="voxel", expert=True, ge=0, le=256, published=55)
-    batch_size: int = parameter(1, "Tiles through the network at once.", expert=True, ge=1, label="Batch size")
+    batch_size: int = parameter(1, "Tiles through the network at once.", expert=True, ge=1, label="Batch size",
+                                keeps_result="speed and memory alone")
     probabilities: bool = parameter(False, "Write the probability of every class too, in percent.", label="Write probabilities")
     coordinates: bool = parameter(True, "Turn the class map into coordinates for each class.", label="Write coordinates")
     clustering: Literal["components", "mean_shift"] = parameter(
