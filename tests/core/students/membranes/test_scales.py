@@ -15,10 +15,12 @@ CPU = torch.device("cpu")
 
 
 def sheets():
-    """Probabilities of fine voxels, sure of a sheet at 10 to 12, and of coarse ones: that sheet two voxels wider, and another at 24 to 28."""
-    fine, coarse = np.zeros((36, 20, 20), np.float32), np.zeros((36, 20, 20), np.float32)
+    """Probabilities of fine voxels, sure of a sheet at 10 to 12, and of coarse ones: that sheet two voxels wider, and another at 24 to 28.
+    A third one at 36 only the fine ones suspect."""
+    fine, coarse = np.zeros((40, 20, 20), np.float32), np.zeros((40, 20, 20), np.float32)
     fine[10:13], coarse[8:15] = 1.0, 0.9
     fine[25:28], coarse[24:29] = 0.1, 0.8
+    fine[36] = 0.3
     return fine, coarse
 
 
@@ -32,6 +34,7 @@ def test_a_sure_border_stays_and_what_is_seen_coarsely_is_there(monkeypatch, sla
     np.testing.assert_array_equal(target[8:15], fine[8:15])
     assert target[26, 10, 10] == pytest.approx(0.1 * 0.1 + 0.9 * 0.8)
     assert target[24, 10, 10] == pytest.approx(0.1 * 0 + 0.9 * 0.8)
+    np.testing.assert_allclose(target[36], 0.3, rtol=1e-6)
     assert not target[:7].any()
 
 
