@@ -132,7 +132,8 @@ def segment_filaments(scene: Scene) -> Case:
 
     tubes = InputFile(path=str(scene.made("tubes", write) / "tubes.mrc"), role="tomogram", contrast="dark")
     return Case("segment-filaments", [tubes, general("membranes")], {"smallest_length": 300.0, "smallest_section": 1000.0, "tile_px": 64},
-                tried={"z_end": [12], "z_start": [12], "smallest_length": [2000.0], "smallest_section": [1e6], "largest_gap": [0.0, 40.0]})
+                tried={"z_end": [12], "z_start": [12], "smallest_length": [2000.0], "smallest_section": [1e6], "largest_gap": [0.0, 40.0]},
+                unseen={"z_auto": "the sample fills every slice"})
 
 
 def pick_deepet(scene: Scene) -> Case:
@@ -146,7 +147,8 @@ def pick_deepet(scene: Scene) -> Case:
 def segment_classes(scene: Scene) -> Case:
     return Case("segment-classes", [*scene.inputs("tomogram"), scene.trained("train-segmenter")], {"tile_px": 32, "overlap_px": 8},
                 tried={"sizes": ["1:1-2,2:1-2"], "overlap_px": [0]},
-                unseen=dict.fromkeys(("clustering", "cluster_radius", "largest_part"), "needs a model that finds bodies"))
+                unseen=dict.fromkeys(("clustering", "cluster_radius", "largest_part", "smallest_score", "resample"),
+                                     "needs a model that finds bodies, of another voxel size"))
 
 
 def sheets(path: Path) -> None:
@@ -281,6 +283,9 @@ def export_copick(scene: Scene) -> Case:
                 tried={"user": ["someone"], "session": ["2"], "tomogram_type": ["wbp"]}, unseen={"project": "one that exists"})
 
 
+WITH_NETWORKS = {"segment-slabs", "segment-membranes", "segment-filaments", "pick-deepet", "segment-classes", "cluster-particles",
+                 "denoise-dual", "simulate-dual", "convert-dual", "fill-wedge", "compare-denoisers", "generate-particles",
+                 "segment-subtomograms"}  # minutes of processor time together
 CASES = {case.__name__.replace("_", "-"): case for case in (
     simulate, simulate_subtomograms, segment_slabs, segment_membranes, threshold_membranes, segment_filaments, pick_deepet,
     segment_classes, measure_membranes, membrane_points, membrane_distance, pick_dog, cluster_particles, select_particles,
