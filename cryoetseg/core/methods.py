@@ -58,6 +58,7 @@ METHODS = {
     "export-relion": Method("interchange.params:ExportRelionParameters", "interchange.relion_export:run"),
     "train-generator": Method("generation.params:TrainGeneratorParameters", "generation.train:run"),
     "generate-particles": Method("generation.params:SampleParameters", "generation.sample:run"),
+    "paste-particles": Method("generation.params:PasteParameters", "generation.paste:run"),
     "evaluate-generation": Method("generation.params:EvaluateGenerationParameters", "generation.evaluate:run"),
     "simulate-voxuda-source": Method("voxuda.params:VoxUdaSourceParameters", "recipes.voxuda_source:run"),
     "train-voxuda": Method("voxuda.params:TrainVoxUdaParameters", "voxuda.train:run"),

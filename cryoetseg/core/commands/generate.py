@@ -55,6 +55,27 @@ def sample(model: ModelArgument, out: FolderOption, *, settings: Settings) -> No
 
 
 @app.command(cls=SectionedCommand)
+@with_settings("paste-particles")
+def paste(
+    model: ModelArgument,
+    tomogram: TomogramsOption,
+    out: FolderOption,
+    particles: Annotated[
+        Optional[list[Path]],
+        typer.Option("--particles", metavar="FILE", help="Particles that the tomograms hold already; they stay and are listed too.",
+                     show_default=False),
+    ] = None,
+    voxel_size: VoxelSizeOption = None,
+    contrast: ContrastOption = "dark",
+    *,
+    settings: Settings,
+) -> None:
+    """Set made particles softly into tomograms: OUT/TOMOGRAM_pasted.mrc and .star, for "train picker" and "train segmenter"."""
+    inputs = [model_file(model, "generator"), *real_inputs(tomogram, particles or [], voxel_size, contrast)]
+    run_and_show(build_job("paste-particles", inputs, out, settings), settings)
+
+
+@app.command(cls=SectionedCommand)
 @with_settings("evaluate-generation")
 def evaluate(
     generated: Annotated[

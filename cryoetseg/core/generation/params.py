@@ -109,6 +109,31 @@ class SampleParameters(Parameters):
     _name = field_validator("name")(checked_file_name)
 
 
+class PasteParameters(Parameters):
+    """Generated particles set into real tomograms, as labelled data for trainings."""
+
+    classes: str = parameter("all", "Classes to set in: 'all', or names with commas such as 'ribosome, apoferritin'.")
+    count: int = parameter(30, "Particles of each class in each tomogram.", ge=1, le=100000, label="Number")
+    spacing: float = parameter(
+        0.0, "Least distance between two particles, the known ones included; 0 takes the model's box, so that no two boxes overlap much.",
+        unit="A", ge=0.0, le=100000.0)
+    softness: float = parameter(
+        0.4, "Share of the radius over which a particle fades into its surroundings.", expert=True, gt=0.0, le=1.0)
+    sampler: Literal["ddpm", "ddim", "dpm_solver"] = parameter("dpm_solver", "As in generate particles.", expert=True)
+    steps: int = parameter(20, "Passes through the network for one particle.", unit="steps", expert=True, ge=1, le=10000,
+        label="Sampling steps")
+    guidance: float = parameter(1.0, "As in generate particles.", expert=True, ge=0.0, le=10.0, label="Guidance")
+    batch_size: int = parameter(8, "Particles made together; does not change the result beyond rounding.", expert=True, ge=1, le=1024,
+        label="Batch size", keeps_result="it changes time and memory")
+    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the network.", expert=True,
+        label="Arithmetic")
+
+    def sampling(self) -> SampleParameters:
+        """How the particles are made."""
+        return SampleParameters(sampler=self.sampler, steps=self.steps, guidance=self.guidance, batch_size=self.batch_size,
+                                precision=self.precision)
+
+
 class EvaluateGenerationParameters(Parameters):
     """How generated subtomograms are compared with real ones."""
 

@@ -6,10 +6,13 @@ from torch import nn
 
 from cryoetseg.core.generation import train as module
 from cryoetseg.core.generation.data import half_turn, open_particles
+from cryoetseg.core.generation.model import load_generator
+from cryoetseg.core.generation.network import ConditionalUNet3d
 from cryoetseg.core.generation.params import TrainGeneratorParameters
 from cryoetseg.core.generation.train import GeneratorTask, noise_schedule, write_examples
 from cryoetseg.core.runtime.job import Job
 from cryoetseg.core.runtime.seeds import numpy_generator, torch_generator
+from cryoetseg.core.training.checkpoint import load_weights
 from cryoetseg.core.training.task import Selection, Step
 
 SMALL = {"box_px": 16, "channels": 8, "noise_steps": 50, "validation_items": 6, "class_dropout": 0.0, "position_dropout": 0.0,
@@ -159,6 +162,32 @@ def test_examples_are_real_cubes_of_each_class_with_their_power(parts, tmp_path)
 
 
 def test_boxes_that_reach_outside_are_told_with_what_fills_them(particles):
-    inside, outside = (module._warnings(particles, TrainGeneratorParameters(**{**SMALL, "box_px": box})) for box in (16, 32))
-    assert inside == ["8 of 32 boxes reach beyond their tomogram and are filled with its mean there"] or inside == []
-    assert outside == ["32 of 32 boxes reach beyond their tomogram and are filled with its mean there"]
+    told = {(box, padding): module._warnings(particles, TrainGeneratorParameters(**{**SMALL, "box_px": box, "padding": padding}))
+            for box in (16, 32) for padding in ("mean", "zero")}
+    assert told[16, "mean"] == told[16, "zero"] == []
+    assert told[32, "mean"] == ["32 of 32 boxes reach beyond their tomogram and are filled with its mean there"]
+    assert told[32, "zero"] == ["32 of 32 boxes reach beyond their tomogram and are filled with its raw 0 there"]
+
+
+def test_a_job_holds_a_tomogram_apart_and_saves_the_best_weights_of_its_seed(scene, tmp_path):
+    found = []
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        before = torch.random.get_rng_state()
+        job = Job(method="train-generator", parameters={**SMALL, "iterations": 3, "batch_size": 4, "validation_interval": 1,
+                                                        "precision": "float32"}, inputs=scene, output_folder=str(tmp_path / name),
+                  seed=seed, device="cpu")
+        outcome = module.run(job)
+        assert torch.equal(torch.random.get_rng_state(), before)
+        generator = load_generator(tmp_path / name)
+        best = ConditionalUNet3d(2, 8)
+        load_weights(tmp_path / name / "training" / "best.safetensors", {"unet": best})
+        assert all(torch.equal(one, other) for one, other in zip(generator.network.state_dict().values(), best.state_dict().values()))
+        found.append(generator.network.head.weight.detach())
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+    assert outcome.metrics["particles"] == {"ball": 8, "shell": 8}
+    assert (outcome.metrics["held_out"], outcome.metrics["steps"]) == (16, 3)
+    assert [output.kind for output in outcome.outputs] == ["model", "examples", "figure", "table"]
+    assert outcome.outputs[0].voxel_size == 10.0
+    assert all((tmp_path / "c" / output.path).exists() for output in outcome.outputs)
+    assert outcome.warnings == module._warnings(open_particles(job), TrainGeneratorParameters(**SMALL))
