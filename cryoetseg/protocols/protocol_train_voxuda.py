@@ -23,12 +23,19 @@ from .subtomogram_sets import checkSubtomograms, subtomogramFiles
 SOURCE = "source"
 IMAGING = [field for field in describe(VoxUdaSourceParameters) if field.name in SOURCE_IMAGING]
 IMAGING_CLASSES = {int: IntParam, float: FloatParam, str: StringParam}
-ANGLES = ("tilt_min", "tilt_max")
+ANGLES, DEFOCUS = ("tilt_min", "tilt_max"), "defocus"
+KNOWN_FROM = {**dict.fromkeys(ANGLES, "the target's acquisition"), DEFOCUS: "the CTF of the target"}  # where a field is left empty
 
 
 def _sourceAttribute(name: str) -> str:
     """``sourceTiltMin`` for ``tilt_min``."""
     return attributeName(f"{SOURCE}_{name}")
+
+
+def meanUnderfocus(ctfs: Any) -> float:
+    """Mean underfocus in micrometres over all tilt images of a set of CTFs, of both axes of astigmatism."""
+    values = [(ctf.getDefocusU() + ctf.getDefocusV()) / 2 for series in ctfs.iterItems() for ctf in series.iterItems()]
+    return sum(values) / len(values) / 1e4
 
 
 class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
@@ -79,11 +86,15 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
                       condition="not inSource", label="Molecules of the source",
                       help="Density maps or atomic models to simulate the source from, other ones than the target's. Left empty, "
                            "built-in molecules are taken.")
+        form.addParam("inCtf", PointerParam, pointerClass="SetOfCTFTomoSeries", allowsNull=True, condition="not inSource",
+                      label="CTF of the target", help="CTF of the tilt series that the target comes from: the simulated source gets its "
+                                                      "mean underfocus. A source imaged as the target was teaches most.")
         for field in IMAGING:
+            origin = KNOWN_FROM.get(field.name)
             form.addParam(_sourceAttribute(field.name), IMAGING_CLASSES[field.kind], allowsNull=True,
-                          default=None if field.name in ANGLES else field.default, condition="not inSource", expertLevel=LEVEL_ADVANCED,
+                          default=None if origin else field.default, condition="not inSource", expertLevel=LEVEL_ADVANCED,
                           label=f"Source: {labelOf(field)[:1].lower()}{labelOf(field)[1:]}",
-                          help=field.help + (" Left empty, that of the target's acquisition is taken." if field.name in ANGLES else ""))
+                          help=field.help + (f" Left empty, that of {origin} is taken, else {field.default:g}." if origin else ""))
 
     def presetValues(self, preset: str) -> Dict[str, Any]:
         """Those of the training, and of how the source is simulated."""
@@ -113,11 +124,13 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
         Plugin.runCore(self, self._getItemFile(SOURCE, JOB_FILE))
 
     def _imaging(self) -> Dict[str, Any]:
-        """How many and how imaged the source is: as the form says, tilts as the target's acquisition does, else as the preset does."""
+        """How many and how imaged the source is: as the form says, tilts and underfocus as known of the target, else as the preset."""
         values = {field.name: getattr(self, _sourceAttribute(field.name)).get() for field in IMAGING}
         acquisition = self.inTarget.get().getAcquisition()
         angles = (acquisition.getAngleMin(), acquisition.getAngleMax()) if hasattr(acquisition, "getAngleMin") else (None, None)
         known = dict(zip(ANGLES, angles)) if None not in angles and angles[0] < 0 < angles[1] else {}  # few programs write it down
+        if self.inCtf.get() is not None:
+            known[DEFOCUS] = meanUnderfocus(self.inCtf.get())
         given = {**known, **{name: value for name, value in values.items() if value is not None}, "count": self.sourceCount.get()}
         whole = {**VoxUdaSourceParameters().model_dump(), **given}
         return with_preset(VoxUdaSourceParameters, whole, PRESETS[self.preset.get()])
@@ -144,6 +157,9 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
     # --------------------------- information -------------------------------
     def _validateInputs(self) -> List[str]:
         errors = checkSubtomograms(self.inTarget, "Target", least=2)
+        if self._isSimulated() and self.inCtf.get() is not None:
+            mean = meanUnderfocus(self.inCtf.get())
+            errors += [] if 0 < mean <= 30 else [f"*CTF of the target* has a mean underfocus of {mean:.1f} um. Allowed: above 0, up to 30."]
         if not self._isSimulated():
             errors += checkSubtomograms(self.inSource, "Labelled source", least=2)
             masks = self.inSourceMasks.get()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pwem.protocols import ProtImportVolumes
 from scipion_environment import inside, log_of, new_run, run_here
-from tomo.objects import SetOfSubTomograms, SubTomogram
+from tomo.objects import CTFTomo, CTFTomoSeries, SetOfCTFTomoSeries, SetOfSubTomograms, SubTomogram
 
 from cryoetseg.core.models.card import read_card
 from cryoetseg.core.volumes.io import write_volume
@@ -126,6 +126,29 @@ def test_the_montage_shows_every_subtomogram(project, segmented):
     with inside(project):
         (view,) = viewer._montage()
     assert [axes.get_title() for axes in view.figure.axes if axes.images] == ["1", "2", "3", "4"]
+
+
+@pytest.fixture
+def ctfs(tmp_path):
+    """A set of two tilt images, 3.0 and 3.4 um below focus, astigmatic."""
+    found, series = SetOfCTFTomoSeries(filename=str(tmp_path / "ctfs.sqlite")), CTFTomoSeries(tsId="TS_01")
+    found.append(series)
+    for number, defocus in enumerate((30000.0, 34000.0), 1):
+        ctf = CTFTomo(index=number)
+        ctf.setStandardDefocus(defocus + 1000, defocus - 1000, 20.0)
+        series.append(ctf)
+    found.update(series)
+    found.write()
+    return found
+
+
+def test_the_simulated_source_has_the_underfocus_of_the_ctf_unless_one_is_given(project, volumes, ctfs):
+    run = new_run(project, ProtCryoEtSegTrainVoxUda, inTarget=(volumes, "outputVolumes"), **SHORT)
+    assert run._imaging()["defocus"] == 5.0
+    run.inCtf.set(ctfs)
+    assert run._imaging()["defocus"] == pytest.approx(3.2)
+    run.sourceDefocus.set(4.5)
+    assert run._imaging()["defocus"] == 4.5
 
 
 def test_bad_input_is_told_before_anything_runs(project, volumes, masks, two_masks):

@@ -5,12 +5,14 @@ import numpy as np
 import pytest
 import torch
 from monai.losses import DiceCELoss
+from scipy.ndimage import gaussian_filter
 from torch import nn
 from torch.nn import functional as F
 
+from cryoetseg.core.training.checkpoint import read_checkpoint
 from cryoetseg.core.training.task import Selection, Step
 from cryoetseg.core.voxuda import noise
-from cryoetseg.core.voxuda.network import Taps
+from cryoetseg.core.voxuda.network import Taps, VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
 from cryoetseg.core.voxuda.train import VoxUdaTask, fit, gaussian, same_wedge
 
@@ -57,7 +59,7 @@ class Teacher(nn.Module):
 
     def forward(self, volumes):
         self.seen.append(volumes)
-        return torch.where(volumes > 1, 9.0, torch.where(volumes < -0.5, -9.0, 0.4))
+        return torch.where(volumes > 1, 9.0, torch.where(volumes < -0.5, -9.0, 1.0))
 
 
 @pytest.fixture
@@ -237,7 +239,7 @@ def test_first_weights_come_from_the_seed_alone_and_channels_from_the_width(sour
 
 
 @pytest.mark.parametrize(("settings", "patience"), [({"iterations": 100}, 25), ({"iterations": 20}, 10), ({"iterations": 4000}, 500),
-                                                    ({"iterations": 0, "epochs": 30, "batch_size": 4}, 15)])
+                                                    ({"iterations": 0, "epochs": 37, "batch_size": 5}, 15)])
 def test_the_warning_of_background_only_waits_a_quarter_of_the_training(source, target, settings, patience):
     own = task_of(source, target, **settings)
     for _ in range(patience - 1):
@@ -247,6 +249,80 @@ def test_the_warning_of_background_only_waits_a_quarter_of_the_training(source, 
     for _ in range(patience):
         own._watch(0.0)
     assert len(own.warnings) == 1
+
+
+@pytest.mark.parametrize("part", ["adversarial", "pseudo_labels"])
+def test_one_loss_on_the_target_is_enough_for_its_pass_to_teach(source, target, batch, part):
+    other = {"adversarial": "pseudo_labels", "pseudo_labels": "adversarial"}[part]
+    nets = networks()
+    own = task_of(source, target, statistics="all", consistency=False, **{other: False})
+    loss, metrics = own.loss(nets, batch, step())
+    name = {"adversarial": "adversarial_loss", "pseudo_labels": "pseudo_loss"}[part]
+    assert metrics[name].requires_grad
+    torch.testing.assert_close(loss, metrics["segmentation_loss"] + metrics[name])
+
+
+def test_without_pseudo_labels_no_noised_source_is_filtered(source, target, batch):
+    own, nets, seen = task_of(source, target, denoise_source=True, pseudo_labels=False), networks(), []
+    inner = nets["student"].features
+    nets["student"].features = lambda volumes: (seen.append(volumes), inner(volumes))[1]
+    own.loss(nets, batch, step())
+    torch.testing.assert_close(seen[1], own.noised(batch["source"], step()))
+
+
+def test_as_many_target_subtomograms_as_asked_for_tell_the_noise(source, target, batch):
+    louder = target.volumes * 3.0 ** np.arange(len(target))[:, None, None, None].astype(np.float32)
+    loud = target.__class__(louder, target.masks, target.names, target.classes, 10.0)
+    own = task_of(source, loud, noise_samples=2, noise_reading="mean_of_variances", noise_scale=1.0)
+    sigma = float((own.noised(batch["source"], step()) - batch["source"]).std())
+    passed = noise.high_pass(16, 0.244, "corner_cube")
+    each = [float(noise.noise_deviation(torch.from_numpy(volume)[None], passed, "mean_of_variances")) for volume in louder]
+    pairs = [math.sqrt((one**2 + other**2) / 2) for place, one in enumerate(each) for other in each[:place]]
+    assert min(abs(sigma / pair - 1) for pair in pairs) < 0.03
+
+
+def test_poisson_noise_has_its_mean_and_speckle_follows_the_source(source, target, batch):
+    for kind, found in (("poisson", lambda added: added.mean()), ("speckle", lambda added: (added / batch["source"]).median() + 0.0)):
+        own = task_of(source, target, noise_kind=kind, noise_samples=8, noise_scale=2.0)
+        sigma = float(2 * noise.noise_deviation(own._pool, own._passed, "variance_of_mean"))
+        added = own.noised(batch["source"], step()) - batch["source"]
+        assert float(found(added)) == pytest.approx(sigma if kind == "poisson" else 0.0, abs=0.05 * sigma)
+
+
+def test_steps_without_sure_foreground_are_counted(source, target, batch):
+    class Unsure(Teacher):
+        def forward(self, volumes):
+            return torch.full_like(volumes, -9.0)
+
+    own = task_of(source, target)
+    for _ in range(3):
+        own.loss(networks(), batch, step(Unsure()))
+    assert own._without_foreground == 3
+    own.loss(networks(), batch, step())
+    assert own._without_foreground == 0
+
+
+def test_each_warning_is_told_once(source, target):
+    own = task_of(source, target)
+    for message, key in (("the filter does little", "the filter"), ("the filter does less", "the filter"), ("", "x"), ("other", "other")):
+        own._warn(message, key)
+    assert own.warnings == ["the filter does little", "other"]
+
+
+def test_the_gaussian_filter_is_within_each_volume(batch):
+    found = gaussian(batch["target"], 0.8)
+    for volume, given in zip(found, batch["target"]):
+        np.testing.assert_allclose(volume[0].numpy(), gaussian_filter(given[0].numpy(), 0.8, mode="nearest"), atol=1e-5)
+
+
+def test_what_is_returned_is_the_average_that_the_training_kept(source, target, tmp_path):
+    small = TrainVoxUdaParameters(size=16, width=4, iterations=3, batch_size=4, precision="float32", noise_samples=2, ema_decay=0.5)
+    network, outcome, _ = fit(source, target, small, tmp_path, 0, "cpu")
+    kept = VoxResNet(4)
+    outcome.load_best({"student": kept})
+    assert all(torch.equal(one, other) for one, other in zip(network.state_dict().values(), kept.state_dict().values()))
+    last = read_checkpoint(outcome.last).tensors
+    assert any("conv1a.weight" in name and not torch.equal(value, network.conv1a.weight) for name, value in last.items())
 
 
 def test_few_subtomograms_are_told_of(source, target, tmp_path):
