@@ -23,7 +23,7 @@ from .training_labels import TrainingLabels
 
 MODEL = "model"
 TRAINING = "training"  # the one item of a training, and the folder of its checkpoints
-COSTLY = ("patch_px", "crop_px", "size", "width", "channels")  # parameters that the time of one patch depends on
+COSTLY = ("patch_px", "crop_px", "size", "width", "channels", "taught_by")  # parameters that the time of one patch depends on
 LOOP_GROUP = "Training"  # label of the group of parameters that all trainings share
 
 

@@ -43,7 +43,9 @@ class Target(NamedTuple):
 
 METHODS: dict[str, tuple[Target, ...]] = {
     "dual": (Target("dual/losses.py", ("dual/test_losses.py",)),
-             Target("dual/train.py", ("dual/test_objective.py",)),
+             Target("dual/train.py", ("dual/test_objective.py", "dual/test_train.py")),
+             Target("dual/building.py", ("dual/test_objective.py",)),
+             Target("dual/calibrated.py", ("dual/test_calibrated.py",)),
              Target("dual/wedge_train.py", ("dual/test_wedge_objective.py", "dual/test_wedge.py"))),
     "voxuda": (Target("voxuda/train.py", ("voxuda/test_objective.py", "voxuda/test_train.py")),
                Target("voxuda/noise.py", ("voxuda/test_noise.py",))),

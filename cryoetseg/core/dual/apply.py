@@ -19,6 +19,7 @@ from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.names import file_stem, name_of, named_inputs
 from ..runtime.params import parameters_from
+from ..runtime.seeds import numpy_generator
 from ..volumes.io import Volume, create_volume, open_volume
 from ..volumes.resampling import resample_into, resampled_shape
 from ..volumes.streaming import temporary_volume
@@ -58,9 +59,10 @@ def denoise(model: DualNetworks, tomogram: StandardisedView, target: Any, tile_p
 
 
 def simulate(model: DualNetworks, density: StandardisedView, target: Any, seed: int, tile_px: int, device: torch.device,
-             bright: bool = False) -> None:
-    """t_f = G_s(S v + P[G_n(z)]) with one noise field for the whole volume: a synthetic tomogram of mean about 0 and deviation 1."""
-    noisy = NoisyDensity(density, model.generator.transfer, model.decoder, seed, device)
+             bright: bool = False, noise: float = 1.0) -> None:
+    """t_f = G_s(S v + P[G_n(z)]) with one noise field for the whole volume: a synthetic tomogram of mean about 0 and, with all of the
+    ``noise``, deviation 1."""
+    noisy = NoisyDensity(density, model.generator.transfer, model.decoder, seed, device, noise)
     translate(model.generator, noisy, target, tile_px, device, None if bright else np.negative, "simulate")
 
 
@@ -74,8 +76,16 @@ def run_simulate(job: Job) -> MethodOutcome:
     """Synthetic tomograms of the inputs ``grand_model``: ``<name>_synthetic.mrc`` each. The noise of volume i has the seed ``seed + i``."""
     p = parameters_from(SimulateDualParameters, job.parameters)
     seeds = iter(range(job.seed, job.seed + len(job.inputs)))
-    return _each(job, "grand_model", "synthetic", lambda model, view, target, device: simulate(
-        model, view, target, next(seeds), p.tile_px, device, p.contrast == "bright"))
+    shares: list[float] = []
+
+    def make(model: DualNetworks, view: StandardisedView, target: Any, device: torch.device) -> None:
+        seed = next(seeds)
+        shares.append(float(numpy_generator(seed, "noise share").uniform(p.least_noise, 1.0)))
+        simulate(model, view, target, seed, p.tile_px, device, p.contrast == "bright", shares[-1])
+
+    outcome = _each(job, "grand_model", "synthetic", make)
+    outcome.metrics["noise_shares"] = shares
+    return outcome
 
 
 def run_convert(job: Job) -> MethodOutcome:

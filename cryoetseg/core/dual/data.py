@@ -19,6 +19,7 @@ from ..runtime.errors import InputError
 from ..runtime.files import read_json, write_json
 from ..runtime.job import InputFile
 from ..runtime.names import file_stem, name_of
+from ..volumes.checks import expanded
 from ..volumes.cleaned import CleanedView, Cleaning
 from ..volumes.cleaning import examine, unexamined
 from ..volumes.io import open_volume, read_header, write_volume
@@ -29,6 +30,7 @@ VOXEL_TOLERANCE = 0.01  # relative difference of voxel sizes that is not worth r
 COARSE = 1.25  # a voxel size that is this many times the model's leaves the model's finest structure empty
 SKEW_SAMPLE = 16  # voxels averaged along each axis before the sign of contrast is judged
 CLEAR_SKEW = 0.5
+HELD_OUT = 0.1  # share of each volume that judges a training, at least a patch
 DENSITY_ROLES = ("clean", "grand_model")
 
 
@@ -44,6 +46,19 @@ class StandardisedView(CleanedView):
             raise InputError("a volume is constant or not finite", "volumes with contrast")
 
 
+class Rows:
+    """The rows ``first`` to ``last`` along y of a volume (z, y, x) that is read where it is sliced."""
+
+    def __init__(self, view: Any, first: int, last: int) -> None:
+        depth, _, width = view.shape
+        self.shape, self.dtype, self._view, self._first = (depth, last - first, width), np.dtype(np.float32), view, first
+
+    def __getitem__(self, window: Any) -> np.ndarray:
+        z, y, x = expanded(window, 3)
+        start, stop, _ = y.indices(self.shape[1])
+        return self._view[z, self._first + start:self._first + stop, x]
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a patch lies and whether it is turned by 180 degrees about the tilt axis y: drawn first, then cut."""
@@ -56,7 +71,7 @@ class Place:
 class Domain:
     """One set of volumes and its patches of ``patch`` voxels along each axis."""
 
-    def __init__(self, views: Sequence[StandardisedView], patch: int, names: Sequence[str] = ()) -> None:
+    def __init__(self, views: Sequence[Any], patch: int, names: Sequence[str] = ()) -> None:
         self.views, self.patch = list(views), patch
         names = names or [f"volume {number + 1}" for number in range(len(self.views))]
         for name, view in zip(names, self.views):
@@ -88,6 +103,22 @@ class Domain:
         window = tuple(slice(first, first + self.patch) for first in place.corner)
         patch = self.views[place.volume][window]
         return np.ascontiguousarray(patch[::-1, :, ::-1] if place.turned else patch)[None]
+
+
+def held_apart(domain: Domain) -> tuple[Domain, Domain]:
+    """What is learned from, and what only judges: the far end along y of each volume, where both parts are at least a patch long.
+
+    Where no volume is so long, the same patches do both.
+    """
+    patch = domain.patch
+    cuts = [max(patch, round(HELD_OUT * view.shape[1])) for view in domain.views]
+    long = [view.shape[1] >= cut + patch for view, cut in zip(domain.views, cuts)]
+    if not any(long):
+        return domain, domain
+    rows = [view.shape[1] - cut if enough else view.shape[1] for view, cut, enough in zip(domain.views, cuts, long)]
+    learned = [Rows(view, 0, last) for view, last in zip(domain.views, rows)]
+    judged = [Rows(view, last, view.shape[1]) for view, last, enough in zip(domain.views, rows, long) if enough]
+    return Domain(learned, patch), Domain(judged, patch)
 
 
 def open_domain(files: Sequence[InputFile], patch: int, voxel_size: float, folder: Path) -> Domain:

@@ -46,17 +46,18 @@ class NoiseField:
 
 
 class NoisyDensity:
-    """A density view, transferred and with the noise field added where it is sliced: S v + P[G_n(z)]."""
+    """A density view, transferred and with ``strength`` times the noise field added where it is sliced: S v + P[G_n(z)]."""
 
-    def __init__(self, density: Any, transfer: nn.Module, decoder: NoiseDecoder, seed: int, device: torch.device) -> None:
+    def __init__(self, density: Any, transfer: nn.Module, decoder: NoiseDecoder, seed: int, device: torch.device,
+                 strength: float = 1.0) -> None:
         self.shape, self.dtype = density.shape, np.dtype(np.float32)
         self._density, self._transfer, self._device = density, transfer.eval(), device
-        self._field = NoiseField(decoder, seed, device)
+        self._field, self._strength = NoiseField(decoder, seed, device), np.float32(strength)
         self._mmap, self.mode = getattr(density, "_mmap", None), getattr(density, "mode", "c")
 
     def __getitem__(self, window: Any) -> np.ndarray:
         full = tuple(slice(*part.indices(side)[:2]) for part, side in zip(window, self.shape))
-        return self._transferred(full) + self._field.window(full)
+        return self._transferred(full) + self._strength * self._field.window(full)
 
     def _transferred(self, window: tuple[slice, ...]) -> np.ndarray:
         """The transferred density in a window. The filter sees as much around it as it reaches, so that no window shows."""

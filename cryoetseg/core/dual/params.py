@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import field_validator, model_validator
 
-from ..runtime.params import Parameters, parameter
+from ..runtime.params import Condition, Parameters, parameter
 from ..training.params import TrainingParameters
 
 CODE_STRIDE = 8  # voxels of a spatial noise code
@@ -61,19 +61,26 @@ class DualArchitecture(Parameters):
         return self
 
 
+ADVERSARIAL: Condition = {"taught_by": "dual"}
+
+
 class TrainDualParameters(TrainingParameters, DualArchitecture):
     """Unpaired training on noisy tomograms and clean density. The defaults are sized for two processor cores."""
 
+    taught_by: Literal["calibrated_simulation", "dual"] = parameter(
+        "calibrated_simulation", "What teaches the denoiser. calibrated_simulation: density is made a tomogram as power spectra and "
+        "moments of both sets say, and the denoiser alone learns the way back; on simulated tomograms it stays ahead. dual: six networks "
+        "against each other, the paper's method, which also changes the simulation.", published="dual")
     epochs: int = parameter(20, "Passes over the patches of the noisy tomograms.", ge=1, published=20, acts_when={"iterations": 0},
         label="Epochs")
-    iterations: int = parameter(2000, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, published=0, label="Steps")
-    batch_size: int = parameter(4, "Pairs of unrelated patches in one step.", ge=1, label="Batch size")
-    learning_rate: float = parameter(1e-4, "Learning rate of the discriminators and the noise encoder.", gt=0)
+    iterations: int = parameter(1200, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, published=0, label="Steps")
+    batch_size: int = parameter(4, "Patches of each set in one step.", ge=1, label="Batch size")
+    learning_rate: float = parameter(1e-4, "Learning rate of the discriminators and the noise encoder.", gt=0, acts_when=ADVERSARIAL)
     denoiser_learning_rate: float = parameter(1e-3, "Learning rate of the denoiser, which learns from pairs and may be fast.", gt=0,
                                               published=1e-4)
     generator_learning_rate: float = parameter(
         3e-6, "Learning rate of structural generator and noise decoder. After a start from spectra they are nearly right; much more than "
-        "this leads them away before the discriminators have learnt what to look at.", gt=0, published=1e-4)
+        "this leads them away before the discriminators have learnt what to look at.", gt=0, published=1e-4, acts_when=ADVERSARIAL)
     weight_decay: float = parameter(1e-6, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(
         "cosine", "How the learning rate moves.", expert=True, published="constant", label="Course of the learning rate")
@@ -100,27 +107,30 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     cycle_gradient: Literal["restorer", "all"] = parameter(
         "restorer", "What a cycle loss trains: the network that restores, or also the one before it, which then learns to hide the answer "
         "in its output; in short trainings that ruins the denoiser within fifty steps.", expert=True, published="all",
-        label="Cycle losses train")
-    clean_cycle_weight: float = parameter(1.0, "Weight of L_v: density to tomogram and back.", expert=True, ge=0, published=1)
+        label="Cycle losses train", acts_when=ADVERSARIAL)
+    clean_cycle_weight: float = parameter(1.0, "Weight of L_v: density to tomogram and back.", expert=True, ge=0, published=1,
+        acts_when=ADVERSARIAL)
     noisy_cycle_weight: float = parameter(
         0.1, "Weight of L_t: tomogram to density and back. It asks for the mean of what cannot be known, which takes power from the noise.",
-        expert=True, ge=0, published=1)
-    adversarial_weight: float = parameter(1.0, "Weight of the tomogram discriminator for the generators.", expert=True, ge=0, published=1)
+        expert=True, ge=0, published=1, acts_when=ADVERSARIAL)
+    adversarial_weight: float = parameter(1.0, "Weight of the tomogram discriminator for the generators.", expert=True, ge=0, published=1,
+        acts_when=ADVERSARIAL)
     clean_adversarial_weight: float = parameter(
         0.01, "Weight of the density discriminator for the denoiser. More gives sharper and less faithful density: with 0.1 the "
-        "correlation with the truth fell from 0.68 to 0.58 on a simulated tomogram.", expert=True, ge=0, published=1)
-    code_weight: float = parameter(0.1, "Weight of the regulariser of noise codes.", expert=True, ge=0, published=0.1)
+        "correlation with the truth fell from 0.68 to 0.58 on a simulated tomogram.", expert=True, ge=0, published=1, acts_when=ADVERSARIAL)
+    code_weight: float = parameter(0.1, "Weight of the regulariser of noise codes.", expert=True, ge=0, published=0.1,
+        acts_when=ADVERSARIAL)
     code_covariance: Literal["diagonal", "shrinkage", "full"] = parameter(
         "diagonal", "Covariance in that regulariser; the full one needs more codes in a batch than a code has numbers.", expert=True,
-        published="full", label="Covariance of codes")
+        published="full", label="Covariance of codes", acts_when=ADVERSARIAL)
     start: Literal["spectrum", "random"] = parameter(
         "spectrum", "Start the linear filter and the strength of the noise from the power spectra of both sets (no pairs needed), or at "
         "random.", expert=True, published="random", label="Start")
     replay_pool: int = parameter(
         50, "Earlier synthetic patches shown to the discriminators again; 0 shows new ones only.", expert=True, ge=0, le=10000, published=0,
-        label="Patches shown again")
+        label="Patches shown again", acts_when=ADVERSARIAL)
     real_label: float = parameter(0.9, "Target of the discriminators for real patches.", expert=True, gt=0.5, le=1.0, published=1,
-        label="Target for real patches")
+        label="Target for real patches", acts_when=ADVERSARIAL)
     validation_patches: int = parameter(8, "Pairs of patches in one validation.", expert=True, ge=1, le=1000,
         label="Patches of a validation")
     stuck_limit: int = parameter(
@@ -131,6 +141,10 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     def _parts_fit(self) -> "TrainDualParameters":
         if self.start == "spectrum" and self.filter_radius == 0:
             raise ValueError("start 'spectrum' needs a filter_radius above 0")
+        if self.taught_by == "calibrated_simulation":
+            if self.start == "random":
+                raise ValueError("a simulation is calibrated by start 'spectrum'; a random start is one of taught_by 'dual'")
+            return self
         if self.code == "global" and self.patch_px > self.block_px:
             raise ValueError(f"one global code makes a block of {self.block_px} voxels: with code 'global' patch_px is at most that")
         codes = self.batch_size * (1 if self.code == "global" else (self.patch_px // CODE_STRIDE) ** 3)
@@ -144,8 +158,8 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     def published(cls) -> "TrainDualParameters":
         """The training as the paper's text gives it, with the network sizes proposed where it is silent."""
         return cls(
-            iterations=0, learning_rate=1e-4, denoiser_learning_rate=1e-4, generator_learning_rate=1e-4, schedule="constant",
-            precision="float32", ema_decay=0.0, gradient_clip=0.0, batch_size=16, denoiser_channels="32,64,128,128",
+            taught_by="dual", iterations=0, learning_rate=1e-4, denoiser_learning_rate=1e-4, generator_learning_rate=1e-4,
+            schedule="constant", precision="float32", ema_decay=0.0, gradient_clip=0.0, batch_size=16, denoiser_channels="32,64,128,128",
             generator_channels="32,64,128,128", noise_channels="32,64,128", judge_channels="32,64,128", filter_radius=0,
             code="global", code_length=8, code_covariance="full", crops="grid", cycle_gradient="all", noisy_cycle_weight=1.0,
             clean_adversarial_weight=1.0, start="random", replay_pool=0, real_label=1.0)
@@ -171,6 +185,9 @@ class SimulateDualParameters(ApplyDualParameters):
     """Synthetic tomograms from density with a trained DUAL."""
 
     contrast: Literal["dark", "bright"] = parameter("dark", "How particles look in the written tomogram.")
+    least_noise: float = parameter(
+        1.0, "Each tomogram draws how much of the learned noise it has, evenly from this share to all of it. Less noise teaches a "
+        "segmenter faster.", expert=True, ge=0.0, le=1.0, label="Least share of the noise", published=1)
 
 
 class ConvertParameters(ApplyDualParameters):

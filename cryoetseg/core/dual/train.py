@@ -13,23 +13,23 @@ from ..models.card import ModelCard
 from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job, MethodOutcome
 from ..runtime.params import parameters_from
-from ..runtime.seeds import numpy_generator, stream_seed, torch_generator
+from ..runtime.seeds import numpy_generator, torch_generator
 from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
-from .data import Domain, coarseness_warnings, contrast_warnings, open_domain, voxel_size_of
+from .building import build_judges, build_networks, noisy_from, random_noise
+from .calibrated import CalibratedTask
+from .data import Domain, coarseness_warnings, contrast_warnings, held_apart, open_domain, voxel_size_of
 from .finish import train_and_save
 from .losses import accuracy, code_regulariser, correlation, discriminator_loss, generator_loss, reconstruction_loss
-from .model import METHOD, DualNetworks, widths
-from .networks import Discriminator, FilteredUNet, channels_last, orthogonal_start, permute_voxels
-from .params import DualArchitecture, TrainDualParameters
+from .model import METHOD
+from .networks import channels_last
+from .params import TrainDualParameters
 from .pool import ReplayPool
-from .start import spectral_start
 from .watch import TrainingWatch, scored, spectrum_distance
 
 GENERATORS = ("denoiser", "generator", "encoder", "decoder")
 JUDGES = ("tomogram_judge", "density_judge")
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # spec C4
-PATCHES_OF_SIGN = 8
 
 
 class DualTask(TrainingTask):
@@ -38,8 +38,9 @@ class DualTask(TrainingTask):
     selection = Selection("score", "max")
 
     def __init__(self, noisy: Domain, clean: Domain, parameters: TrainDualParameters, seed: int) -> None:
-        self.noisy, self.clean, self.parameters = noisy, clean, parameters
+        self.parameters = parameters
         self.dual, warnings = build_networks(parameters, noisy, clean, seed)
+        (self.noisy, self.judged_noisy), (self.clean, self.judged_clean) = held_apart(noisy), held_apart(clean)
         judges = build_judges(JUDGES, parameters.judge_channels, seed)
         self.networks = {**{name: getattr(self.dual, name) for name in GENERATORS}, **judges}
         self.networks = {name: channels_last(network) for name, network in self.networks.items()}
@@ -114,12 +115,13 @@ class DualTask(TrainingTask):
 
     @torch.no_grad()
     def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
-        """Cycle correlation, distance of the spectra of synthetic and real tomograms, sign of the contrast; stops a lost training."""
+        """Cycle correlation, distance of the spectra of synthetic and real tomograms, sign of the contrast, on patches that nothing is
+        learned from; stops a lost training."""
         device = next(networks["denoiser"].parameters()).device
         rng = numpy_generator(0, "dual validation")  # the same patches at every validation
         count = self.parameters.validation_patches
         noisy, clean = (torch.from_numpy(np.stack([domain.cut(domain.random_place(rng)) for _ in range(count)])).to(device)
-                        for domain in (self.noisy, self.clean))
+                        for domain in (self.judged_noisy, self.judged_clean))
         noise_source = torch_generator(int(generator.integers(2**31)), "validation noise", device=str(device))
         carried = networks["generator"].transfer(clean)  # type: ignore[operator]
         tomogram = networks["generator"](carried + random_noise(networks["decoder"], count, clean.shape[2], noise_source)).float()
@@ -136,69 +138,6 @@ class DualTask(TrainingTask):
     def restore(self, state: Mapping[str, Tensor]) -> None:
         for name, pool in self.pools.items():
             pool.restore({key.removeprefix(f"{name}_"): value for key, value in state.items() if key.startswith(f"{name}_")})
-
-
-def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain, seed: int) -> tuple[DualNetworks, tuple[str, ...]]:
-    """The networks at their start, and what had to be guessed for it.
-
-    Orthogonal kernels and, when asked for, filter and noise from the spectra of the two sets; else heads of the sign that keeps contrast.
-    """
-    shape = DualArchitecture(**parameters.model_dump(include=set(DualArchitecture.model_fields)))
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        dual = DualNetworks(shape)
-        orthogonal_start([dual])
-    generator = numpy_generator(seed, "dual start")
-    if parameters.start == "random":
-        keep_contrast(dual.denoiser, noisy, generator)
-        keep_contrast(dual.generator, clean, generator)
-        return dual, ()
-    start = spectral_start(noisy, clean, shape.filter_radius, generator)
-    dual.denoiser.start_from(start.restoring)
-    dual.generator.start_from(start.kernel)
-    dual.generator.transfer.kernel.copy_(torch.from_numpy(start.transfer))  # type: ignore[operator, union-attr]
-    dual.decoder.calibrate(start.noise, torch_generator(seed, "noise start"))
-    return dual, start.warnings
-
-
-@torch.no_grad()
-def keep_contrast(network: FilteredUNet, domain: Domain, generator: np.random.Generator) -> None:
-    """Turn the sign of a network's head where it starts with contrast upside down, which one random start in two does.
-
-    A pair of networks that both invert closes the cycle just as well, and leaves that state for no loss but the adversarial ones.
-    """
-    patches = torch.from_numpy(np.stack([domain.cut(domain.random_place(generator)) for _ in range(PATCHES_OF_SIGN)]))
-    if float(correlation(patches, network(patches).float()).mean()) < 0:
-        network.unet.head.weight.neg_()
-        network.unet.head.bias.neg_()  # type: ignore[union-attr]
-
-
-def build_judges(names: Sequence[str], channels: str, seed: int) -> dict[str, nn.Module]:
-    """Discriminators whose first weights depend on the seed alone."""
-    with torch.random.fork_rng():
-        torch.manual_seed(stream_seed(seed, "judges"))
-        return {name: Discriminator(widths(channels)) for name in names}
-
-
-def noisy_from(networks: Networks, density: Tensor, step: Step) -> Tensor:
-    """t_f = G_s(v_r + P[G_n(z)]), z ~ N(0, I) (DUAL, forward equations)."""
-    decoder = networks["decoder"]
-    codes = step.normal(torch.zeros(decoder.code_shape(len(density)), device=density.device))  # type: ignore[operator]
-    mask = decoder(codes).float()
-    blocks = density.shape[2] // mask.shape[2]
-    if blocks > 1:  # one code makes 32^3 voxels; larger patches repeat its histogram, the permutation hides the repetition
-        mask = mask.repeat(1, 1, blocks, blocks, blocks)
-    carried = networks["generator"].transfer(density)  # type: ignore[operator]
-    return networks["generator"](carried + permute_voxels(mask, step.uniform(mask))).float()
-
-
-def random_noise(decoder: nn.Module, count: int, side: int, generator: torch.Generator) -> Tensor:
-    """Permuted noise masks (count, 1, side, side, side) of random codes, as in training."""
-    device = next(decoder.parameters()).device
-    codes = torch.randn(decoder.code_shape(count), generator=generator, device=device)  # type: ignore[operator]
-    mask = decoder(codes).float()
-    mask = mask.repeat(1, 1, *(side // mask.shape[2],) * 3)
-    return permute_voxels(mask, torch.rand(mask.shape, generator=generator, device=device))
 
 
 def dual_optimiser(weights: list[Any], parameters: TrainingParameters) -> torch.optim.Optimizer:
@@ -219,10 +158,12 @@ def run(job: Job) -> MethodOutcome:
     files = {role: inputs_of(job, role) for role in ("noisy", "clean")}
     voxel_size = voxel_size_of(p.model_voxel_size, files["noisy"])
     domains = {role: open_domain(files[role], p.patch_px, voxel_size, folder / "resampled") for role in files}
-    task = DualTask(domains["noisy"], domains["clean"], p, job.seed)
+    made = CalibratedTask if p.taught_by == "calibrated_simulation" else DualTask
+    task = made(domains["noisy"], domains["clean"], p, job.seed)
     names = {role: [Path(item.path).name for item in files[role]] for role in files}
     card = ModelCard(method=METHOD, network="dual", network_parameters=task.dual.shape.model_dump(), voxel_size=voxel_size,
-                     normalisation="whole volume to mean 0 and deviation 1, particles bright", training={**names, "seed": job.seed})
+                     normalisation="whole volume to mean 0 and deviation 1, particles bright",
+                     training={**names, "taught_by": p.taught_by, "seed": job.seed})
     outcome = train_and_save(task, task.dual, card, p, job)
     told = [line for role, domain in domains.items() for line in contrast_warnings(domain, names[role])]
     told += [line for role in files for line in coarseness_warnings(files[role], voxel_size)]

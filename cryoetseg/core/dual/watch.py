@@ -64,17 +64,35 @@ def scored(metrics: Mapping[str, float], score: float) -> dict[str, float]:
     return {**metrics, "score": score - (UPSIDE_DOWN if metrics["contrast"] < INVERTED else 0.0)}
 
 
-def radial_power(volumes: Tensor) -> Tensor:
-    """Mean power in shells one Fourier voxel wide of cubes (batch, 1, n, n, n): (n / 2,), zero frequency first."""
+def radial_power(volumes: Tensor, counted: Tensor | None = None) -> Tensor:
+    """Mean power in shells one Fourier voxel wide of cubes (batch, 1, n, n, n): (n / 2,), zero frequency first.
+
+    ``counted`` (n, n, n) bool leaves coefficients out, in the order of ``torch.fft.fftn``; shells without any are 0.
+    """
     side = volumes.shape[2]
-    power = torch.fft.fftn(volumes.double(), dim=(2, 3, 4)).abs().square().mean(dim=(0, 1))
+    power = torch.fft.fftn(volumes.double(), dim=(2, 3, 4)).abs().square().mean(dim=(0, 1)).flatten()
     axis = torch.fft.fftfreq(side, device=volumes.device, dtype=torch.float64) * side
     shell = torch.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2).round().long().flatten()
-    sums = torch.zeros(int(shell.max()) + 1, dtype=torch.float64, device=volumes.device).index_add_(0, shell, power.flatten())
-    return (sums / torch.bincount(shell))[: side // 2]
+    weight = torch.ones_like(power) if counted is None else counted.to(power).flatten()
+    sums, members = (torch.zeros(int(shell.max()) + 1, dtype=torch.float64, device=volumes.device).index_add_(0, shell, values)
+                     for values in (weight * power, weight))
+    return (sums / members.clamp_min(1))[: side // 2]
 
 
 def spectrum_distance(first: Tensor, second: Tensor) -> float:
     """Mean absolute natural logarithm of the ratio of two sets' radial power spectra."""
-    ratio = torch.log(radial_power(first).clamp_min(1e-12) / radial_power(second).clamp_min(1e-12))
-    return float(ratio[1:].abs().mean())
+    return _distance(radial_power(first), radial_power(second))
+
+
+def wedge_distance(filled: Tensor, measured: Tensor, missing: Tensor) -> float:
+    """How far filled cubes are from power as strong inside the missing wedge as what was measured has outside, and outside too.
+
+    The mean of both distances, for cubes (batch, 1, n, n, n) and the wedge ``missing`` (n, n, n) bool. A distance over all angles would
+    be as content with a wedge that is left empty.
+    """
+    wanted = radial_power(measured, ~missing)
+    return (_distance(radial_power(filled, missing), wanted) + _distance(radial_power(filled, ~missing), wanted)) / 2
+
+
+def _distance(first: Tensor, second: Tensor) -> float:
+    return float(torch.log(first[1:].clamp_min(1e-12) / second[1:].clamp_min(1e-12)).abs().mean())

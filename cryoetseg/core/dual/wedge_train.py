@@ -21,7 +21,8 @@ from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
 from ..volumes.checks import expanded
-from ..volumes.wedge import missing_energy
+from ..volumes.wedge import missing_cube, missing_energy
+from .building import build_judges
 from .data import Domain, StandardisedView, coarseness_warnings, open_domain, voxel_size_of
 from .finish import train_and_save
 from .losses import accuracy, correlation, discriminator_loss, generator_loss, reconstruction_loss
@@ -30,8 +31,8 @@ from .networks import FilteredUNet, channels_last
 from .params import TrainWedgeParameters, WedgeArchitecture
 from .pool import ReplayPool
 from .start import kernel_of, power_spectrum
-from .train import build_judges, dual_optimiser, inputs_of, judged
-from .watch import TrainingWatch, scored, spectrum_distance
+from .train import dual_optimiser, inputs_of, judged
+from .watch import TrainingWatch, scored, wedge_distance
 
 METHOD = NETWORK = "dual-wedge"
 TRANSLATORS, JUDGES = ("fill", "cut"), ("tomogram_judge", "turned_judge")
@@ -129,7 +130,7 @@ class WedgeTask(TrainingTask):
 
     @torch.no_grad()
     def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
-        """Cycle correlation of the turned tomograms, how much of the wedge is filled, distance of spectra."""
+        """Cycle correlation of the turned tomograms, how much of the wedge is filled, distance of spectra inside the wedge and outside."""
         device = next(networks["fill"].parameters()).device
         rng = numpy_generator(0, "wedge validation")
         measured, turned = (torch.from_numpy(np.stack([domain.cut(domain.random_place(rng))
@@ -139,8 +140,9 @@ class WedgeTask(TrainingTask):
         back = networks["fill"](networks["cut"](turned).float()).float()
         p = self.parameters
         energy = float(np.mean([missing_energy(patch, p.tilt_min, p.tilt_max) for patch in filled[:, 0].cpu().numpy()]))
+        missing = torch.from_numpy(missing_cube(measured.shape[2], p.tilt_min, p.tilt_max)).to(device)
         metrics = {"turned_cycle_correlation": float(correlation(turned, back).mean()), "filled_energy": energy,
-                   "spectrum_distance": spectrum_distance(filled, turned), "contrast": float(correlation(measured, filled).mean())}
+                   "spectrum_distance": wedge_distance(filled, measured, missing), "contrast": float(correlation(measured, filled).mean())}
         metrics = scored(metrics, metrics["turned_cycle_correlation"] - metrics["spectrum_distance"])
         self.watch.judge(metrics)
         return metrics

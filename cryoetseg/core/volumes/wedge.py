@@ -41,6 +41,16 @@ def measured_plane(depth: int, width: int, tilt_min: float, tilt_max: float, sof
     return 0.5 * (1 + np.cos(np.pi * np.minimum(distance / softness_px, 1)))
 
 
+def missing_cube(side: int, tilt_min: float, tilt_max: float) -> np.ndarray:
+    """Which coefficients (side, side, side) of a cube's whole transform, in the order of ``np.fft.fftn``, no tilt has measured."""
+    half = measured_plane(side, side, tilt_min, tilt_max) == 0
+    plane = np.zeros((side, side), dtype=bool)
+    plane[:, :side // 2 + 1] = half
+    mirrored = half[-np.arange(side) % side]  # the coefficient at -k is the conjugate of that at k
+    plane[:, side // 2 + 1:] = mirrored[:, (side - 1) // 2:0:-1]
+    return np.repeat(plane[:, None], side, axis=1)
+
+
 def missing_energy(volume: Any, tilt_min: float, tilt_max: float) -> float:
     """Mean power per Fourier coefficient inside the missing wedge over that outside, of a (z, y, x) array without its mean.
 

@@ -86,6 +86,14 @@ def test_two_seeds_simulate_differently_and_one_seed_alike(dual, tomogram):
     assert np.abs(results[2] - results[0]).mean() > 0.01 * results[0].std()
 
 
+def test_less_noise_is_so_much_less_of_the_same(dual, tomogram):
+    empty, results = np.zeros(tomogram.shape, np.float32), []
+    for strength in (1.0, 0.25):
+        noisy = NoisyDensity(empty, dual.generator.transfer, dual.decoder, 3, CPU, strength)
+        results.append(noisy[0:18, 0:33, 0:28])
+    np.testing.assert_allclose(results[1], 0.25 * results[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("voxel_size", [10.0, 7.0, 15.0])
 def test_files_of_any_voxel_size_come_back_on_their_grid(folder, voxel_size):
     volume = np.random.default_rng(0).normal(size=(40, 42, 44)).astype(np.float32)
@@ -103,6 +111,10 @@ def test_simulate_and_convert_write_what_they_are_asked_for(folder, tomogram):
     dark = np.array(open_volume(folder / dark.path).data)
     (bright,) = run_simulate(job(folder, "simulate-dual", "g.mrc", "grand_model", "bright", contrast="bright")).outputs
     np.testing.assert_allclose(np.array(open_volume(folder / bright.path).data), -dark)
+    outcome = run_simulate(job(folder, "simulate-dual", "g.mrc", "grand_model", "bright", least_noise=0.2))
+    (share,) = outcome.metrics["noise_shares"]
+    assert 0.2 < share < 1
+    assert np.array(open_volume(folder / outcome.outputs[0].path).data).std() < dark.std()
     (noisy,) = run_convert(job(folder, "convert-dual", "g.mrc", looks="bright", direction="to_noisy")).outputs
     # one reads the file plainly, the other cleaned: mean and deviation agree to single precision
     np.testing.assert_allclose(np.array(open_volume(folder / noisy.path).data), -dark, atol=2e-5)

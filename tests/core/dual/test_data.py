@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from cryoetseg.core.dual.data import Domain, Place, StandardisedView, coarseness_warnings, contrast_warnings, open_domain
+from cryoetseg.core.dual.data import Domain, Place, StandardisedView, coarseness_warnings, contrast_warnings, held_apart, open_domain
 from cryoetseg.core.runtime.errors import InputError
 from cryoetseg.core.runtime.job import InputFile
 from cryoetseg.core.volumes.io import write_volume
@@ -103,3 +103,17 @@ def test_wrongly_told_contrast_is_noticed(domains):
     inverted = Domain([StandardisedView(view.volume, "dark") for view in clean.views], 16)
     assert "check which contrast" in contrast_warnings(inverted, ["a", "b"])[0]
     assert contrast_warnings(noisy, ["a", "b"]) == []
+
+
+def test_what_judges_is_apart_from_what_is_learned():
+    volumes = [np.arange(16 * side * 18, dtype=np.float32).reshape(16, side, 18) for side in (40, 200, 24)]
+    domain = Domain([StandardisedView(volume, "bright") for volume in volumes], 16)
+    learned, judged = held_apart(domain)
+    assert [view.shape[1] for view in learned.views] == [24, 180, 24]  # a patch, a tenth, nothing of the one that is too short
+    assert [view.shape[1] for view in judged.views] == [16, 20]
+    for number, (view, part) in enumerate(zip(judged.views, learned.views)):
+        whole = domain.views[number][:]
+        np.testing.assert_array_equal(np.concatenate([part[:], view[:]], axis=1), whole)
+        np.testing.assert_array_equal(view[2:5, 3:9, 4:6], whole[2:5, part.shape[1] + 3:part.shape[1] + 9, 4:6])
+    short = Domain([StandardisedView(volumes[2], "bright")], 16)
+    assert held_apart(short) == (short, short)

@@ -4,12 +4,13 @@ import pytest
 import torch
 from torch import nn
 
-from cryoetseg.core.dual import train as module
+from cryoetseg.core.dual import building
+from cryoetseg.core.dual.building import build_judges, build_networks, keep_contrast, noisy_from, random_noise
 from cryoetseg.core.dual.data import Domain, StandardisedView
 from cryoetseg.core.dual.losses import code_regulariser, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from cryoetseg.core.dual.params import TrainDualParameters
 from cryoetseg.core.dual.start import Start
-from cryoetseg.core.dual.train import GENERATORS, JUDGES, DualTask, build_judges, build_networks, keep_contrast, noisy_from, random_noise
+from cryoetseg.core.dual.train import GENERATORS, JUDGES, DualTask, judged
 from cryoetseg.core.dual.watch import TrainingWatch, spectrum_distance
 from cryoetseg.core.runtime.seeds import numpy_generator, torch_generator
 from cryoetseg.core.training.task import Selection, Step
@@ -98,7 +99,7 @@ def batch():
 @pytest.fixture
 def task(domains, small):
     """The task with a random start, whose own networks the tests do not use."""
-    settings = {**small, "start": "random", "filter_radius": 0, "replay_pool": 0, "real_label": 0.8, **WEIGHTS}
+    settings = {**small, "taught_by": "dual", "start": "random", "filter_radius": 0, "replay_pool": 0, "real_label": 0.8, **WEIGHTS}
     return lambda **changed: DualTask(*domains, TrainDualParameters(**{**settings, **changed}), seed=0)
 
 
@@ -183,7 +184,7 @@ def test_judges_answer_in_single_precision(batch):
             return volumes, volumes
 
     with torch.autocast("cpu", torch.bfloat16):
-        module.judged(Watching(), batch["noisy"].bfloat16())
+        judged(Watching(), batch["noisy"].bfloat16())
     assert seen == [(torch.float32, False)]
 
 
@@ -261,7 +262,8 @@ class Listed:
 @pytest.mark.parametrize("crops", ["grid", "random"])
 def test_an_item_is_a_patch_of_each_set(task, domains, crops):
     own = task(crops=crops)
-    assert (own.noisy, own.clean) == domains
+    for part, whole in zip((own.noisy, own.clean), domains):
+        np.testing.assert_array_equal(part.views[0][:], whole.views[0][:, :32])  # 48 rows, of which a patch judges
     own.noisy, own.clean = Listed(1), Listed(2)
     item = own.item(4, numpy_generator(0))
     assert [item[name][0] for name in ("noisy", "clean")] == [1, 2]
@@ -274,7 +276,7 @@ def test_an_item_is_a_patch_of_each_set(task, domains, crops):
     assert own.items() == 7
 
 
-def test_validation_looks_at_the_same_patches_and_scores_cycle_and_spectrum(task):
+def test_validation_looks_at_the_same_patches_and_scores_cycle_and_spectrum(task, domains):
     own = task(validation_patches=3)
     judged = []
     own.watch = type("Watch", (), {"judge": staticmethod(judged.append)})
@@ -283,7 +285,7 @@ def test_validation_looks_at_the_same_patches_and_scores_cycle_and_spectrum(task
     found = own.validate(networks, np.random.default_rng(3))
     rng = numpy_generator(0, "dual validation")
     noisy, clean = (torch.from_numpy(np.stack([domain.cut(domain.random_place(rng)) for _ in range(3)]))
-                    for domain in (own.noisy, own.clean))
+                    for domain in (own.judged_noisy, own.judged_clean))
     draws = torch_generator(int(np.random.default_rng(3).integers(2**31)), "validation noise")
     with torch.no_grad():
         tomogram = networks["generator"](networks["generator"].transfer(clean) + random_noise(networks["decoder"], 3, SIDE, draws))
@@ -294,6 +296,8 @@ def test_validation_looks_at_the_same_patches_and_scores_cycle_and_spectrum(task
     assert found["spectrum_distance"] == pytest.approx(spectrum_distance(tomogram, noisy), abs=1e-5)
     assert found["score"] == pytest.approx(cycle - found["spectrum_distance"], abs=1e-5)
     assert judged == [found]
+    for part, whole in zip((own.judged_noisy, own.judged_clean), domains):  # what nothing is learned from
+        np.testing.assert_array_equal(part.views[0][:], whole.views[0][:, 32:])
     networks["denoiser"].gain.data.neg_()
     assert own.validate(networks, np.random.default_rng(3))["score"] < found["score"] - 50  # contrast upside down
 
@@ -315,7 +319,7 @@ KNOWN = Start(np.full((7, 7, 7), 2.0, np.float32), np.full((7, 7, 7), 3.0, np.fl
 
 
 def test_the_start_from_spectra_goes_into_the_networks(domains, small, monkeypatch):
-    monkeypatch.setattr(module, "spectral_start", lambda noisy, clean, radius, generator: KNOWN if (noisy, clean, radius) == (*domains, 3)
+    monkeypatch.setattr(building, "spectral_start", lambda noisy, clean, radius, generator: KNOWN if (noisy, clean, radius) == (*domains, 3)
                         else None)
     dual, warnings = build_networks(TrainDualParameters(**small), *domains, seed=0)
     for part, value in ((dual.generator.transfer, 2.0), (dual.generator.filter, 3.0), (dual.denoiser.filter, 4.0)):
@@ -330,8 +334,8 @@ def test_the_start_from_spectra_goes_into_the_networks(domains, small, monkeypat
 
 @pytest.mark.parametrize("start", ["random", "spectrum"])
 def test_first_weights_depend_on_the_seed_alone(domains, small, monkeypatch, start):
-    monkeypatch.setattr(module, "spectral_start", lambda *_: KNOWN)
-    settings = TrainDualParameters(**{**small, "start": start})
+    monkeypatch.setattr(building, "spectral_start", lambda *_: KNOWN)
+    settings = TrainDualParameters(**{**small, "taught_by": "dual", "start": start})
     before = torch.random.get_rng_state()
     first, same, other = (torch.cat([weight.detach().flatten() for weight in build_networks(settings, *domains, seed)[0].parameters()])
                           for seed in (1, 1, 2))
@@ -369,8 +373,9 @@ def test_a_head_that_starts_upside_down_is_turned(gain, sign):
 
 def test_a_random_start_keeps_contrast_of_both_translators(domains, small, monkeypatch):
     turned = []
-    monkeypatch.setattr(module, "keep_contrast", lambda network, domain, generator: turned.append((network, domain)))
-    dual, warnings = build_networks(TrainDualParameters(**{**small, "start": "random", "filter_radius": 0}), *domains, seed=0)
+    monkeypatch.setattr(building, "keep_contrast", lambda network, domain, generator: turned.append((network, domain)))
+    settings = TrainDualParameters(**{**small, "taught_by": "dual", "start": "random", "filter_radius": 0})
+    dual, warnings = build_networks(settings, *domains, seed=0)
     assert turned == [(dual.denoiser, domains[0]), (dual.generator, domains[1])]
     assert warnings == ()
 

@@ -21,8 +21,8 @@ from cryoetseg.core.training.checkpoint import read_checkpoint, write_checkpoint
 from cryoetseg.core.training.engine import BEST, train
 from cryoetseg.core.volumes.io import write_volume
 
-QUICK = {"iterations": 16, "batch_size": 4, "learning_rate": 3e-3, "validation_interval": 16, "log_interval": 4, "precision": "float32",
-         "schedule": "constant", "ema_decay": 0.0, "validation_patches": 4, "replay_pool": 4}
+QUICK = {"taught_by": "dual", "iterations": 16, "batch_size": 4, "learning_rate": 3e-3, "validation_interval": 16, "log_interval": 4,
+         "precision": "float32", "schedule": "constant", "ema_decay": 0.0, "validation_patches": 4, "replay_pool": 4}
 
 
 @pytest.fixture
@@ -149,7 +149,15 @@ def test_both_sets_are_needed(quick, tmp_path):
         run(lonely)
 
 
+@pytest.mark.parametrize("taught_by", ["calibrated_simulation", "dual"])
+def test_what_teaches_is_what_was_asked_for_and_stands_in_the_card(quick, tmp_path, taught_by):
+    outcome = run(job(tmp_path, **{**quick, "iterations": 2, "taught_by": taught_by}))
+    assert load_dual(tmp_path / "out" / "model", torch.device("cpu"))[1].training["taught_by"] == taught_by
+    assert ("tomogram_judge_accuracy" in outcome.metrics["last_metrics"]) == (taught_by == "dual")
+
+
 @pytest.mark.parametrize(("values", "message"), [
+    ({"start": "random", "taught_by": "calibrated_simulation"}, "calibrated by start 'spectrum'"),
     ({"denoiser_channels": "12;24"}, "two to five whole numbers"), ({"patch_px": 48}, "multiple of 32"),
     ({"noise_channels": "8,16"}, "three numbers"), ({"filter_radius": 0}, "needs a filter_radius"),
     ({"code": "global", "patch_px": 64}, "at most that"), ({"code": "global", "batch_size": 1}, "1 noise codes"),
@@ -158,11 +166,12 @@ def test_both_sets_are_needed(quick, tmp_path):
 ])
 def test_settings_that_cannot_be(values, message):
     with pytest.raises(ParameterError, match=message):
-        parameters_from(TrainDualParameters, values)
+        parameters_from(TrainDualParameters, {"taught_by": "dual", **values})
 
 
 def test_the_published_settings():
     p = TrainDualParameters.published()
+    assert p.taught_by == "dual"
     assert (p.learning_rate, p.weight_decay, p.epochs, p.iterations, p.patch_px) == (1e-4, 1e-6, 20, 0, 32)
     assert (p.clean_cycle_weight, p.noisy_cycle_weight, p.adversarial_weight, p.clean_adversarial_weight) == (1, 1, 1, 1)
     assert p.code_weight == 0.1

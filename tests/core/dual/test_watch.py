@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from cryoetseg.core.dual.pool import ReplayPool
-from cryoetseg.core.dual.watch import TrainingWatch, radial_power, scored, spectrum_distance
+from cryoetseg.core.dual.watch import TrainingWatch, radial_power, scored, spectrum_distance, wedge_distance
 from cryoetseg.core.runtime.errors import TrainingError
 from cryoetseg.core.training.task import Step
+from cryoetseg.core.volumes.wedge import missing_cube
 
 GOOD = {"contrast": 0.4, "score": 0.5}
 
@@ -79,3 +80,26 @@ def test_pool_keeps_fakes_and_shows_them_again():
     copy.restore({"pool": pool.state()["pool"].clone()})
     torch.testing.assert_close(copy.exchange(first, step(9)), pool.exchange(first, step(9)))
     assert ReplayPool(0).exchange(first, step(0)) is first
+
+
+def test_a_wedge_that_is_filled_is_nearer_than_one_left_empty_or_filled_too_much():
+    missing = torch.from_numpy(missing_cube(16, -60, 60))
+    truth = torch.from_numpy(np.random.default_rng(0).normal(size=(12, 1, 16, 16, 16)))
+    spectrum = torch.fft.fftn(truth, dim=(2, 3, 4))
+
+    def with_wedge(factor):
+        return torch.fft.ifftn(torch.where(missing, factor * spectrum, spectrum), dim=(2, 3, 4)).real
+
+    measured = with_wedge(0.0)
+    empty, right, strong = (wedge_distance(with_wedge(factor), measured, missing) for factor in (0.05, 1.0, 3.0))
+    assert right < 0.15 < 0.5 * strong < 0.5 * empty
+    weak_outside = wedge_distance(torch.fft.ifftn(torch.where(missing, spectrum, 0.3 * spectrum), dim=(2, 3, 4)).real, measured, missing)
+    assert weak_outside > right + 0.8  # what was measured counts as well
+
+
+def test_shells_of_counted_coefficients_alone():
+    noise = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 1, 8, 8, 8)))
+    counted = torch.zeros(8, 8, 8, dtype=torch.bool)
+    counted[0, 0, 2] = counted[0, 0, -2] = True
+    expected = float(torch.fft.fftn(noise[0, 0])[0, 0, 2].abs() ** 2)
+    assert radial_power(noise, counted).tolist() == pytest.approx([0, 0, expected, 0])

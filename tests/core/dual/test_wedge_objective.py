@@ -6,11 +6,13 @@ import torch
 from cryoetseg.core.dual.data import StandardisedView
 from cryoetseg.core.dual.losses import correlation, discriminator_loss, generator_loss, reconstruction_loss
 from cryoetseg.core.dual.params import TrainWedgeParameters
+from cryoetseg.core.dual.watch import wedge_distance
 from cryoetseg.core.dual.wedge_train import JUDGES, TRANSLATORS, TurnedView, WedgeTask
 from cryoetseg.core.runtime.seeds import numpy_generator
 from cryoetseg.core.training.task import Selection, Step
+from cryoetseg.core.volumes.wedge import missing_cube, missing_energy
 
-from .test_objective import Brightness, Gain
+from .test_objective import Bent, Brightness, Gain
 
 SETTINGS = {"patch_px": 16, "fill_channels": "2,3", "cut_channels": "2,4", "judge_channels": "2,4", "filter_radius": 3, "replay_pool": 0,
             "real_label": 0.8, "cycle_weight": 1.4, "adversarial_weight": 0.6, "validation_patches": 3}
@@ -116,6 +118,26 @@ def test_filling_starts_as_the_identity_and_weights_come_from_the_seed(task):
     assert not torch.equal(weight[0], weight[2])
     assert first.fill.unet.head.in_channels == 2
     assert first.cut.unet.raise_[0][0].in_channels == 4
+
+
+def test_validation_scores_cycle_and_both_sides_of_the_wedge(task):
+    own, networks, judged = task(), stubs(), []
+    networks["fill"], networks["cut"] = Bent(0.6), Bent(0.9)
+    own.watch = type("Watch", (), {"judge": staticmethod(judged.append)})
+    found = own.validate(networks, np.random.default_rng(0))
+    assert found == own.validate(networks, np.random.default_rng(7))  # the same patches each time
+    rng = numpy_generator(0, "wedge validation")
+    measured, turned = (torch.from_numpy(np.stack([domain.cut(domain.random_place(rng)) for _ in range(3)]))
+                        for domain in (own.measured, own.turned))
+    with torch.no_grad():
+        filled, back = networks["fill"](measured), networks["fill"](networks["cut"](turned))
+    distance = wedge_distance(filled, measured, torch.from_numpy(missing_cube(16, -60, 60)))
+    expected = {"turned_cycle_correlation": float(correlation(turned, back).mean()), "spectrum_distance": distance,
+                "contrast": float(correlation(measured, filled).mean()),
+                "filled_energy": np.mean([missing_energy(patch, -60, 60) for patch in filled[:, 0].numpy()])}
+    expected["score"] = expected["turned_cycle_correlation"] - distance
+    assert found == pytest.approx(expected, abs=1e-5)
+    assert judged[0] == found
 
 
 def test_pools_survive_a_checkpoint(task):

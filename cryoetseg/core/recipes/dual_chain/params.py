@@ -11,6 +11,17 @@ class TransferParameters(TrainSegmenterParameters):
     """Synthetic tomograms with known classes train DeepFinder's network, which then segments the real ones."""
 
     copies: int = parameter(1, "Synthetic tomograms made from each grand model, each with noise of its own.", ge=1, le=100)
+    least_noise: float = parameter(
+        0.3, "Each synthetic tomogram draws how much of the learned noise it has, evenly from this share to all of it: a short training "
+        "learns faster from less noise.", ge=0.0, le=1.0, published=1, label="Least share of the noise")
+    match_spectra: bool = parameter(
+        True, "Then give each synthetic tomogram the mean power spectrum of the tomograms to segment.", published="no",
+        label="Match power spectra")
+
+    @classmethod
+    def published(cls) -> "TransferParameters":
+        """The published segmenter on synthetic tomograms as they are, with all of their noise."""
+        return super().published().model_copy(update={"least_noise": 1.0, "match_spectra": False})  # type: ignore[return-value]
 
 
 class CompareDenoisersParameters(ApplyDualParameters):

@@ -12,9 +12,13 @@ from ...runtime.errors import JobError
 from ...runtime.job import InputFile, Job, MethodOutcome, Output, Result
 from ...runtime.params import parameters_from
 from ...runtime.record import ENDED_BY
+from ...volumes.io import open_volume
+from ...volumes.resampling import resampled_shape
+from .matching import largest_side, match_spectrum, wanted_spectrum
 from .params import TransferParameters
 
-SYNTHETIC, TRAINING, SEGMENTED = "synthetic", "segmenter", "segmented"
+SYNTHETIC, MATCHED, TRAINING, SEGMENTED = "synthetic", "matched", "segmenter", "segmented"
+OWN_FIELDS = {"copies", "least_noise", "match_spectra"}
 
 
 def run(job: Job) -> MethodOutcome:
@@ -29,8 +33,10 @@ def run(job: Job) -> MethodOutcome:
     if not job.inputs_of("tomogram"):
         raise JobError("no input has the role 'tomogram'", "the tomograms to segment")
     folder = Path(job.output_folder)
-    pairs = [pair for copy in range(p.copies) for pair in _synthetic_pairs(job, copy)]
-    trained = _run(job, "train-segmenter", pairs, folder / TRAINING, p.model_dump(mode="json", exclude={"copies"}))
+    pairs = [pair for copy in range(p.copies) for pair in _synthetic_pairs(job, copy, p.least_noise)]
+    if p.match_spectra:
+        pairs = _with_matched_spectra(job, pairs)
+    trained = _run(job, "train-segmenter", pairs, folder / TRAINING, p.model_dump(mode="json", exclude=OWN_FIELDS))
     network = InputFile(path=str(folder / TRAINING / trained.outputs_of("model")[0].path), role="model")
     segmented = _run(job, "segment-classes", [network, *job.inputs_of("tomogram")], folder / SEGMENTED, {})
     outputs = [Output(kind="synthetic_tomogram", path=str(Path(item.path).relative_to(folder)), voxel_size=item.voxel_size,
@@ -41,17 +47,35 @@ def run(job: Job) -> MethodOutcome:
                          warnings=[*trained.warnings, *segmented.warnings])
 
 
-def _synthetic_pairs(job: Job, copy: int) -> list[InputFile]:
+def _synthetic_pairs(job: Job, copy: int, least_noise: float) -> list[InputFile]:
     """Synthetic tomograms of one draw of the noise, each with its class mask."""
     folder = Path(job.output_folder) / SYNTHETIC / f"draw{copy + 1}"
     models, labels = job.inputs_of("grand_model"), job.inputs_of("labels")
-    made = _run(job, "simulate-dual", [*job.inputs_of("model"), *models], folder, {}, seed=job.seed + copy * len(models))
+    made = _run(job, "simulate-dual", [*job.inputs_of("model"), *models], folder, {"least_noise": least_noise},
+                seed=job.seed + copy * len(models))
     pairs = []
     for output, mask in zip(made.outputs_of("tomogram"), labels):
         name = f"{Path(output.path).stem}_{copy + 1}"
         pairs += [InputFile(path=str(folder / output.path), role="tomogram", voxel_size=output.voxel_size, tilt_series_id=name),
                   mask.model_copy(update={"role": "labels", "tilt_series_id": name})]
     return pairs
+
+
+def _with_matched_spectra(job: Job, pairs: list[InputFile]) -> list[InputFile]:
+    """The pairs with synthetic tomograms of the target's mean power spectrum, made once."""
+    folder = Path(job.output_folder) / MATCHED
+    synthetic, targets = [item for item in pairs if item.role == "tomogram"], job.inputs_of("tomogram")
+    voxel_size = open_volume(synthetic[0].path).header.voxel_size
+    headers = [open_volume(item.path, item.voxel_size).header for item in (*synthetic, *targets)]
+    side = largest_side([resampled_shape(tuple(header.shape), header.voxel_size, voxel_size) for header in headers])
+    wanted = wanted_spectrum(targets, voxel_size, folder / "resampled", job.seed, side)
+    matched = []
+    for number, item in enumerate(synthetic):
+        path = folder / f"{item.tilt_series_id}.mrc"
+        if not path.exists():
+            match_spectrum(Path(item.path), wanted, path, job.seed + number)
+        matched.append(item.model_copy(update={"path": str(path)}))
+    return [*matched, *(item for item in pairs if item.role != "tomogram")]
 
 
 def _run(job: Job, method: str, inputs: list[InputFile], folder: Path, parameters: dict[str, Any], seed: int | None = None) -> Result:

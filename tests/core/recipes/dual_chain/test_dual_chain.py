@@ -12,9 +12,11 @@ from cryoetseg.core.dual.model import DualNetworks, save_dual
 from cryoetseg.core.dual.params import DualArchitecture
 from cryoetseg.core.methods import run_job
 from cryoetseg.core.models.card import ModelCard
+from cryoetseg.core.recipes.dual_chain.matching import largest_side, match_spectrum, wanted_spectrum
 from cryoetseg.core.runtime.errors import JobError
+from cryoetseg.core.runtime.files import read_json
 from cryoetseg.core.runtime.job import InputFile, Job
-from cryoetseg.core.volumes.io import read_labels, write_volume
+from cryoetseg.core.volumes.io import open_volume, read_labels, write_volume
 
 SMALL = {"patch_px": 16, "denoiser_channels": "2,2", "generator_channels": "2,2", "noise_channels": "2,2,2", "filter_radius": 2,
          "code_length": 2, "judge_channels": "2,2"}
@@ -48,11 +50,42 @@ def test_labels_by_simulation(folder, tmp_path):
     result = run_job(job)
     first, second = result.outputs_of("synthetic_tomogram")
     assert (tmp_path / "out" / first.path).read_bytes() != (tmp_path / "out" / second.path).read_bytes()  # noise of its own
+    assert first.path.startswith("matched/")
+    made = [read_json(tmp_path / "out" / "synthetic" / f"draw{number}" / "result.json")["metrics"]["noise_shares"] for number in (1, 2)]
+    assert all(0.3 <= share <= 1 for shares in made for share in shares)
+    assert made[0] != made[1]
     (mask,) = result.outputs_of("class_mask")
     assert mask.tilt_series_id == "t"
     assert read_labels(tmp_path / "out" / mask.path)[0].shape == (24, 32, 32)
     with pytest.raises(JobError, match="1 grand models and 0 class masks"):
         run_job(job.model_copy(update={"inputs": inputs[:3], "output_folder": str(tmp_path / "other")}))
+
+
+def test_a_matched_tomogram_has_the_spectrum_of_the_target_and_keeps_its_structure(tmp_path):
+    rng = np.random.default_rng(0)
+    coloured = [gaussian_filter(rng.normal(size=(32, 48, 48)), 0.7).astype(np.float32) for _ in range(2)]
+    structure = gaussian_filter((rng.random((32, 48, 48)) > 0.99).astype(np.float32), 2)
+    source = structure / structure.std() + 0.5 * rng.normal(size=structure.shape)
+    targets = []
+    for number, volume in enumerate(coloured):
+        write_volume(tmp_path / f"t{number}.mrc", volume, 10.0)
+        targets.append(InputFile(path=str(tmp_path / f"t{number}.mrc"), role="tomogram"))
+    write_volume(tmp_path / "s.mrc", -source.astype(np.float32), 10.0)
+    side = largest_side([(32, 48, 48), (33, 48, 48)])
+    assert side == 32
+    wanted = wanted_spectrum(targets, 10.0, tmp_path / "resampled", 0, side)
+    match_spectrum(tmp_path / "s.mrc", wanted, tmp_path / "m.mrc", 0)
+    made = -np.array(open_volume(tmp_path / "m.mrc").data)
+
+    def radial(volume):
+        power = np.abs(np.fft.fftn(volume / volume.std())) ** 2
+        length = np.sqrt(sum(np.meshgrid(*(np.fft.fftfreq(n) ** 2 for n in volume.shape), indexing="ij")))
+        return np.array([power[(length >= low) & (length < low + 0.1)].mean() for low in (0.05, 0.15, 0.25, 0.35)])
+
+    np.testing.assert_allclose(radial(made) / radial(coloured[0]), 1, atol=0.35)
+    assert np.abs(np.log(radial(source) / radial(coloured[0]))).max() > 1
+    narrow = [gaussian_filter(volume, 2) for volume in (made, structure)]
+    assert np.corrcoef(narrow[0].ravel(), narrow[1].ravel())[0, 1] > 0.8
 
 
 def test_denoisers_are_compared(folder, tmp_path, capsys):
