@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from pwem.protocols import ProtImportVolumes
 from scipion_environment import inside, log_of, new_run, run_here
-from tomo.objects import CTFTomo, CTFTomoSeries, SetOfCTFTomoSeries, SetOfSubTomograms, SubTomogram
+from tomo.objects import CTFTomo, CTFTomoSeries, SetOfCTFTomoSeries, SetOfSubTomograms, SetOfTiltSeries, SubTomogram, TiltSeries
 
 from cryoetseg.core.models.card import read_card
 from cryoetseg.core.volumes.io import write_volume
@@ -131,7 +131,11 @@ def test_the_montage_shows_every_subtomogram(project, segmented):
 @pytest.fixture
 def ctfs(tmp_path):
     """A set of two tilt images, 3.0 and 3.4 um below focus, astigmatic."""
+    tilts, tiltSeries = SetOfTiltSeries(filename=str(tmp_path / "tilts.sqlite")), TiltSeries(tsId="TS_01")
+    tilts.append(tiltSeries)
+    tilts.write()
     found, series = SetOfCTFTomoSeries(filename=str(tmp_path / "ctfs.sqlite")), CTFTomoSeries(tsId="TS_01")
+    found.setSetOfTiltSeries(tilts)
     found.append(series)
     for number, defocus in enumerate((30000.0, 34000.0), 1):
         ctf = CTFTomo(index=number)

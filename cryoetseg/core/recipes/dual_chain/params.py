@@ -19,9 +19,9 @@ class TransferParameters(TrainSegmenterParameters):
         label="Match power spectra")
 
     @classmethod
-    def published(cls) -> "TransferParameters":
+    def published(cls, **changes: object) -> "TransferParameters":
         """The published segmenter on synthetic tomograms as they are, with all of their noise."""
-        return super().published().model_copy(update={"least_noise": 1.0, "match_spectra": False})  # type: ignore[return-value]
+        return super().published(**{"least_noise": 1.0, "match_spectra": False, **changes})  # type: ignore[return-value]
 
 
 class CompareDenoisersParameters(ApplyDualParameters):
