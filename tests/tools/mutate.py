@@ -130,7 +130,7 @@ def _suite(session: pytest.Session, path: Path) -> Suite | None:
         sys.settrace(None)
         return session.testsfailed, Suite(tracer.seconds, tracer.reached)
 
-    code, suite = in_child(run)
+    code, suite = in_child(run, seconds=0)
     return suite if code == 0 else None
 
 
@@ -227,8 +227,9 @@ def _assign(module: ModuleType, owner: Any, statement: ast.Assign) -> None:
                 setattr(other, name, space[name])
 
 
-def in_child(work: Callable[[], tuple[int, Any]]) -> tuple[int, Any]:
-    """What ``work`` returns, from a silent process of its own that is ended after a while; its number is 1 where it dies."""
+def in_child(work: Callable[[], tuple[int, Any]], seconds: float = SECONDS) -> tuple[int, Any]:
+    """What ``work`` returns, from a silent process of its own that is ended after some ``seconds``, with 0 never; its number is 1 where it
+    dies."""
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -242,13 +243,13 @@ def in_child(work: Callable[[], tuple[int, Any]]) -> tuple[int, Any]:
         finally:
             os._exit(1)
     os.close(write)
-    return _answer(child, read)
+    return _answer(child, read, seconds)
 
 
-def _answer(child: int, read: int) -> tuple[int, Any]:
+def _answer(child: int, read: int, seconds: float) -> tuple[int, Any]:
     """The child writes little or reads on: its answer is read as it comes, and a silent one is ended by an alarm."""
     before = signal.signal(signal.SIGALRM, lambda *_: os.killpg(child, signal.SIGKILL))
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         with os.fdopen(read, "rb") as pipe:
             written = pipe.read()
