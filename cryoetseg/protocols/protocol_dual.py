@@ -9,8 +9,10 @@ from cryoetseg.core.dual.params import ConvertParameters, DenoiseParameters, Sim
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.model_folder import modelErrors
 
+from .form_builder import parametersOf
+from .methods_text import otherThanPublished
 from .protocol_apply_base import ProtCryoEtSegApplyBase
-from .protocol_tomograms_base import counted, tellingWarnings
+from .protocol_tomograms_base import counted, listed, tellingWarnings
 
 TOMOGRAMS = "tomograms"
 
@@ -48,7 +50,12 @@ class ProtCryoEtSegDualBase(ProtCryoEtSegApplyBase):
         return [f"{counted(len(results), 'tomogram')} {self._done}.", self._modelLine(), *tellingWarnings(results)]
 
     def _methods(self) -> List[str]:
-        return [f"{self._methodsOf(f'Tomograms were {self._done}:')} [Zeng2024]."] if hasattr(self, TOMOGRAMS) else []
+        if not hasattr(self, TOMOGRAMS):
+            return []
+        names = self._getFinishedIds()
+        tomograms = f"{counted(len(names), 'tomogram', '')} ({listed(names)})"
+        return [f"{tomograms} {'was' if len(names) == 1 else 'were'} {self._done} after [Zeng2024] by a network trained for "
+                f"{self._modelText()}.", *otherThanPublished(self._model, parametersOf(self, self._model))]
 
     def _citations(self) -> List[str]:
         return ["Zeng2024"]

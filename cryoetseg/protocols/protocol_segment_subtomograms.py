@@ -78,6 +78,14 @@ class ProtCryoEtSegSegmentSubtomograms(ProtCryoEtSegBase):
         return [f"{counted(metrics['count'], 'subtomogram')}, {metrics['foreground_share']:.1%} of the voxels are foreground.",
                 f"Model: {self.inModel.get().describe()}.", *tellingWarnings(results)]
 
+    def _methods(self) -> List[str]:
+        finished = self._getFinishedIds()
+        if not finished:
+            return []
+        count = self._readResult(finished[0]).metrics["subtomograms"]["count"]
+        return [f"{counted(count, 'subtomogram', '')} {'was' if count == 1 else 'were'} segmented by a network trained for "
+                f"{self.inModel.get().describe()} [Li2024], at a probability above {self.threshold.get():g}."]
+
     def _citations(self) -> List[str]:
         return ["Li2024"]
 

@@ -33,5 +33,10 @@ class ProtCryoEtSegSegmentVoxUda(ProtCryoEtSegApplyBase):
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         return [f"{counted(len(results), 'tomogram')} segmented.", self._modelLine(), *tellingWarnings(results)]
 
+    def _methods(self) -> List[str]:
+        if not hasattr(self, MASKS):
+            return []
+        return [f"{self._methodsOf('Particles were segmented')} [Li2024], at a probability above {self.threshold.get():g}."]
+
     def _citations(self) -> List[str]:
         return ["Li2024"]

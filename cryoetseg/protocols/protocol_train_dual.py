@@ -52,7 +52,7 @@ class ProtCryoEtSegTrainWedge(ProtCryoEtSegTrainBase):
         return checkTomograms(self.inTomos, "Tomograms")
 
     def _methods(self) -> List[str]:
-        return self._methodsOf("Networks that fill the missing wedge [Zeng2024]", "no labels")
+        return self._methodsOf("A network that fills the missing wedge [Zeng2024]", "no labels")
 
     def _citations(self) -> List[str]:
         return ["Zeng2024"]

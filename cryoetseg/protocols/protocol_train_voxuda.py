@@ -13,11 +13,12 @@ from cryoetseg.core.runtime.job import JOB_FILE, RESULT_FILE, InputFile, Job, Re
 from cryoetseg.core.runtime.params import PRESETS, describe, published_values, with_preset
 from cryoetseg.core.voxuda.params import SOURCE_IMAGING, TrainVoxUdaParameters, VoxUdaSourceParameters, fitted_voxel_size
 
-from .form_builder import addGroups, addPreset, attributeName, byHand, fieldsByBase, labelOf
+from .form_builder import addGroups, addPreset, attributeName, byHand, fieldsByBase, labelOf, parametersOf
 from .input_checks import Writers
+from .methods_text import otherThanPublished
 from .protocol_base import CONTRASTS
 from .protocol_tomograms_base import tellingWarnings
-from .protocol_train_base import LOOP_GROUP, MODEL, ProtCryoEtSegTrainBase
+from .protocol_train_base import LOOP_GROUP, MODEL, TRAINING, ProtCryoEtSegTrainBase
 from .subtomogram_sets import checkSubtomograms, subtomogramFiles
 
 SOURCE = "source"
@@ -25,6 +26,8 @@ IMAGING = [field for field in describe(VoxUdaSourceParameters) if field.name in 
 IMAGING_CLASSES = {int: IntParam, float: FloatParam, str: StringParam}
 ANGLES, DEFOCUS = ("tilt_min", "tilt_max"), "defocus"
 KNOWN_FROM = {**dict.fromkeys(ANGLES, "the target's acquisition"), DEFOCUS: "the CTF of the target"}  # where a field is left empty
+# Parts of the method that act on the unlabelled target, as papers would say it
+PARTS = {"consistency": "the target's noise on the source", "adversarial": "a domain discriminator", "pseudo_labels": "pseudo-labels"}
 
 
 def _sourceAttribute(name: str) -> str:
@@ -180,7 +183,14 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
     def _methods(self) -> List[str]:
         if not hasattr(self, MODEL):
             return []
-        return [f"A VoxResNet was adapted from labelled to unlabelled subtomograms by Vox-UDA [Li2024] (seed {self.seed.get()})."]
+        metrics, values = self._readResult(TRAINING).metrics, parametersOf(self, self._model)
+        source = f"{'simulated ' if self._isSimulated() else ''}labelled"
+        parts = [text for name, text in PARTS.items() if values[name]]
+        adapted = f"adapted to {metrics['target_subtomograms']} unlabelled ones by {', '.join(parts)} of Vox-UDA" if parts else (
+            "not adapted to the unlabelled ones: all parts of Vox-UDA that do so were off")
+        return [f"A VoxResNet was trained for {metrics['steps']} steps on {metrics['source_subtomograms']} {source} subtomograms and "
+                f"{adapted} [Li2024] (learning rate {values['learning_rate']:g}, batch size {values['batch_size']}, seed "
+                f"{self.seed.get()}).", *otherThanPublished(self._model, values)]
 
     def _citations(self) -> List[str]:
         return ["Li2024", "Chen2018"]

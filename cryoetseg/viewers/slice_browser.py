@@ -125,7 +125,7 @@ class SliceBrowser(FigureView):
         self.axes.clear()
         mask = plane.mask if self.shown[MASK] else None
         points = plane.points if self.shown[PARTICLES] else None
-        draw_slice(self.axes, plane.image, mask, points, title=self._titleOf(plane),
+        draw_slice(self.axes, plane.image, mask, points, title=self._titleOf(plane), classes=plane.classes,
                    voxel_size=self.stack.voxelSize, diameter_px=self.stack.diameterPx, percentiles=(cut, 100.0 - cut))
         self.figure.canvas.draw_idle()
 

@@ -16,11 +16,12 @@ MRC_SUFFIXES = (".mrc", ".rec", ".map", ".mrcs", ".st", ".ali")
 
 
 class Plane(NamedTuple):
-    """One slice (rows, columns) with its mask and the positions (n, 2) of particles that cross it."""
+    """One slice (rows, columns) with its mask, and positions (n, 2) and classes (n,), from 0, of the particles that cross it."""
 
     image: np.ndarray
     mask: Optional[np.ndarray]
     points: np.ndarray
+    classes: np.ndarray
     title: str
 
 
@@ -29,13 +30,14 @@ class SliceStack:
 
     def __init__(self, name: str, volume: np.ndarray, voxelSize: float, mask: Optional[np.ndarray] = None,
                  points: Optional[np.ndarray] = None, diameterPx: float = 8.0, cut: float = PROBABILITY_CUT,
-                 scores: Optional[np.ndarray] = None) -> None:
+                 scores: Optional[np.ndarray] = None, classes: Optional[np.ndarray] = None) -> None:
         if mask is not None and mask.shape != volume.shape:
             raise InputError(f"the mask of {name} has {mask.shape} voxels (z, y, x)", f"those of its tomogram, {volume.shape}")
         self.name, self.volume, self.mask, self.voxelSize, self.diameterPx = name, volume, mask, voxelSize, diameterPx
         self.cut, self.least = cut, -np.inf  # of probabilities and of scores, which a window may move
         self.points = np.zeros((0, 3)) if points is None else np.asarray(points, dtype=float).reshape(-1, 3)
         self.scores = np.zeros(len(self.points)) if scores is None else np.asarray(scores, dtype=float)
+        self.classes = np.zeros(len(self.points), int) if classes is None else np.unique(classes, return_inverse=True)[1]
 
     def length(self, axis: str) -> int:
         """Number of slices along an axis."""
@@ -61,7 +63,8 @@ class SliceStack:
         near = (np.abs(self.points[:, number] - index) <= self.diameterPx / 2) & (self.scores >= self.least)
         mask = None if self.mask is None else self._covered(np.asarray(self.mask[cut]))
         title = f"{self.name}   {axis} = {index} of {self.length(axis)}"
-        return Plane(np.asarray(self.volume[cut], dtype=np.float32), mask, self.points[near][:, [rows, columns]], title)
+        return Plane(np.asarray(self.volume[cut], dtype=np.float32), mask, self.points[near][:, [rows, columns]], self.classes[near],
+                     title)
 
     def _covered(self, mask: np.ndarray) -> np.ndarray:
         """Labels as they are; of probabilities the voxels that reach the cut."""
@@ -95,14 +98,14 @@ def stackOf(tomogram: Tomogram, maskFile: str = "", coordinates: Optional[SetOfC
             threshold: Optional[float] = None, cut: float = PROBABILITY_CUT) -> SliceStack:
     """A tomogram with a mask file (probabilities from ``cut`` on) and the coordinates that reach the threshold, all optional."""
     samplingRate = tomogram.getSamplingRate()
-    points, scores, diameter = None, None, 8.0
+    points, scores, classes, diameter = None, None, None, 8.0
     if coordinates is not None:
         particles = particlesOf(coordinates, tomogram, samplingRate)
         points = np.array([(item.z, item.y, item.x) for item in particles])
-        scores = np.array([item.score for item in particles])
+        scores, classes = np.array([item.score for item in particles]), np.array([item.classId for item in particles])
         diameter = (coordinates.getBoxSize() or 12) * coordinates.getSamplingRate() / samplingRate / 1.5
     mask = openArray(maskFile) if maskFile else None
-    stack = SliceStack(tomogram.getTsId(), openArray(fileOf(tomogram)), samplingRate, mask, points, diameter, cut, scores)
+    stack = SliceStack(tomogram.getTsId(), openArray(fileOf(tomogram)), samplingRate, mask, points, diameter, cut, scores, classes)
     if threshold is not None:
         stack.least = threshold
     return stack

@@ -55,6 +55,7 @@ def test_tomograms_come_out_in_the_frame_of_what_went_in(project, simulated, dua
     for item in run.tomograms.iterItems():
         assert item.getOrigin().getShifts() == pytest.approx(before[item.getTsId()])
         assert mrcfile.read(item.getFileName()).shape == (32, 64, 64)
+    assert f"2 tomograms (sim_001, sim_002) were {protocol._done} after [Zeng2024] by a network" in run._methods()[0]
     first, second = run.getBeforeAndAfter()["sim_001"]
     assert not np.array_equal(mrcfile.read(first), mrcfile.read(second))
 

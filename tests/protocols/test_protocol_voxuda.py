@@ -13,6 +13,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegSegmentSubtomograms,
     ProtCryoEtSegTrainVoxUda,
 )
+from cryoetseg.protocols.form_builder import parametersOf
 from cryoetseg.viewers import CryoEtSegComparisonViewer, CryoEtSegMontageViewer
 
 SHORT = {"iterations": 2, "batchSize": 2, "width": 4, "size": 16, "precision": 0, "noiseSamples": 2, "useGpu": False}
@@ -88,6 +89,18 @@ def test_the_model_is_of_the_target_and_the_source_was_simulated_at_its_voxel_si
         assert (card.method, card.voxel_size, card.training["target_subtomograms"]) == ("train-voxuda", VOXEL_SIZE, COUNT)
         assert card.training["source_subtomograms"] == 4
     assert "4* labelled and *4* unlabelled" in "\n".join(trained.summary())
+
+
+def test_sentences_for_papers_say_which_parts_of_the_method_acted(project, trained, segmented):
+    with inside(project):
+        told, values = trained._methods(), parametersOf(trained, trained._model)
+        found = segmented._methods()
+    assert f"on 4 simulated labelled subtomograms and adapted to {COUNT} unlabelled ones" in told[0]
+    assert ("domain discriminator" in told[0]) == values["adversarial"]
+    assert ("pseudo-labels" in told[0]) == values["pseudo_labels"]
+    assert told[1].startswith("Settings other than the published ones")
+    assert f"{COUNT} subtomograms were segmented by a network" in found[0]
+    assert "above 0.5" in found[0]
 
 
 def test_masks_keep_the_subtomograms_place_and_voxel_size(project, segmented):

@@ -118,3 +118,11 @@ def test_the_overlay_is_offered_for_every_such_set(sets, project, name):
     (view,) = CryoEtSegOverlayViewer(project=project)._visualize(getattr(sets, name))
     assert [entry for entry, _ in view.entries] == ["TS_1", "TS_2"]
     view.close()
+
+
+def test_classes_stay_with_the_particles_that_a_slice_shows():
+    """Numbers of groups may be any; the first of them has the first colour."""
+    points = np.array([[2.0, 4.0, 4.0], [9.0, 4.0, 4.0], [2.0, 8.0, 8.0]])
+    stack = SliceStack("TS_1", np.zeros((12, 16, 16), np.float32), 10.0, points=points, diameterPx=4.0, classes=np.array([7, 2, 2]))
+    assert stack.plane("z", 2).classes.tolist() == [1, 0]
+    assert stack.plane("z", 9).classes.tolist() == [0]

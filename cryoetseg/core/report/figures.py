@@ -22,7 +22,7 @@ from ..volumes.streaming import release_pages, z_slabs
 ORANGE, SKY, GREEN, BLUE, VERMILION, PURPLE, GREY = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00", "#CC79A7", "#777777"
 LEAST_WEIGHT = 0.01  # eigenimages that weigh less do not show in the canvas
 SERIES = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILION)
-MASK_COLOUR, POINT_COLOUR = ORANGE, SKY
+MASK_COLOUR, POINT_COLOURS = ORANGE, (SKY, VERMILION, GREEN, PURPLE, BLUE)
 MASK_OPACITY = 0.55
 GREY_RANGE = (0.5, 99.5)  # percentiles of the slice shown as black and white
 DOTS_PER_INCH = 150
@@ -54,11 +54,13 @@ def draw_slice(
     diameter_px: float = 8.0,
     percentiles: Tuple[float, float] = GREY_RANGE,
     mask_colours: Sequence[str] = (MASK_COLOUR,),
+    classes: Optional[np.ndarray] = None,
 ) -> None:
     """Draw a slice (y, x) in grey with a mask (y, x) over it and circles around points (n, 2) in voxels.
 
     ``voxel_size`` (Angstrom) adds a scale bar in nanometres; ``diameter_px`` is the diameter of the circles in voxels. Label n of the
-    mask has the n-th of ``mask_colours``, which start again after the last one.
+    mask has the n-th of ``mask_colours``, which start again after the last one; so do ``classes`` (n,) of the points, from 0 on, with
+    the colours of points. Without classes all points have the first.
     """
     image = np.asarray(slice2d, dtype=np.float32)
     low, high = np.percentile(image, percentiles)
@@ -69,20 +71,22 @@ def draw_slice(
         axes.imshow(shown, cmap=ListedColormap(list(mask_colours)), vmin=-0.5, vmax=len(mask_colours) - 0.5, alpha=MASK_OPACITY,
                     origin="lower", interpolation="nearest")  # fmt: skip
     if points_yx is not None and len(points_yx):
-        _draw_circles(axes, np.asarray(points_yx, dtype=np.float64), diameter_px)
+        kinds = np.zeros(len(points_yx), np.int64) if classes is None else np.asarray(classes, np.int64) % len(POINT_COLOURS)
+        for kind in np.unique(kinds):
+            _draw_circles(axes, np.asarray(points_yx, dtype=np.float64)[kinds == kind], diameter_px, POINT_COLOURS[kind])
     if voxel_size:
         _draw_scale_bar(axes, (image.shape[0], image.shape[1]), voxel_size)
     axes.set_title(title, fontsize="small")
     axes.set_axis_off()
 
 
-def _draw_circles(axes: Axes, points_yx: np.ndarray, diameter_px: float) -> None:
+def _draw_circles(axes: Axes, points_yx: np.ndarray, diameter_px: float, colour: str) -> None:
     angles = np.linspace(0, 2 * np.pi, 25)
     # one line broken by NaN is drawn in a fraction of the time of hundreds of patches
     y = points_yx[:, :1] + diameter_px / 2 * np.append(np.sin(angles), np.nan)
     x = points_yx[:, 1:] + diameter_px / 2 * np.append(np.cos(angles), np.nan)
     limits = axes.get_xlim(), axes.get_ylim()
-    axes.plot(x.ravel(), y.ravel(), color=POINT_COLOUR, linewidth=1.0)
+    axes.plot(x.ravel(), y.ravel(), color=colour, linewidth=1.0)
     axes.set_xlim(*limits[0])
     axes.set_ylim(*limits[1])
 

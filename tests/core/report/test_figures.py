@@ -39,6 +39,13 @@ def test_mask_and_points_are_where_they_belong(axes):
     assert np.allclose(circle_centres(axes), [[5, 50], [10, 20]], atol=0.1)
 
 
+def test_each_class_of_points_has_its_colour(axes):
+    points = np.array([[5.0, 5.0], [5.0, 20.0], [20.0, 5.0]])
+    figures.draw_slice(axes, np.zeros((32, 32)), None, points, classes=np.array([0, 1, 0]))
+    assert [line.get_color() for line in axes.lines] == list(figures.POINT_COLOURS[:2])
+    assert [int(np.isnan(line.get_xdata()).sum()) for line in axes.lines] == [2, 1]  # circles
+
+
 def test_a_hot_voxel_does_not_take_the_contrast(axes):
     image = np.random.default_rng(0).normal(size=(64, 64))
     image[3, 3] = 1e6
