@@ -19,7 +19,7 @@ import torch
 from cryoetseg.core.foundation.apply import segment_slabs
 from cryoetseg.core.foundation.backbone import load_backbone
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
-from cryoetseg.core.metrics.picking import SizedPicks, scores_by_size
+from cryoetseg.core.metrics.picking_sizes import SizedPicks, scores_by_size
 from cryoetseg.core.models.shelf import model_folder
 from cryoetseg.core.picking.dog import difference_of_gaussians, sigma_for_diameter
 from cryoetseg.core.simulation.apply import simulate
