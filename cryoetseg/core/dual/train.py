@@ -14,6 +14,7 @@ from ..runtime.errors import InputError
 from ..runtime.job import InputFile, Job, MethodOutcome
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator, torch_generator
+from ..training.optimisers import adamw
 from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
 from .building import build_judges, build_networks, noisy_from, random_noise
@@ -142,7 +143,7 @@ class DualTask(TrainingTask):
 
 def dual_optimiser(weights: list[Any], parameters: TrainingParameters) -> torch.optim.Optimizer:
     """AdamW as published (spec C4)."""
-    return torch.optim.AdamW(weights, lr=parameters.learning_rate, betas=BETAS, eps=EPSILON, weight_decay=parameters.weight_decay)
+    return adamw(weights, lr=parameters.learning_rate, betas=BETAS, eps=EPSILON, weight_decay=parameters.weight_decay)
 
 
 def judged(judge: nn.Module, volumes: Tensor) -> tuple[Tensor, Tensor]:

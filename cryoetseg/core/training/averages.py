@@ -1,33 +1,40 @@
-"""Running averages of weights (EMA) on torch's AveragedModel, whose state is plain tensors."""
+"""Running averages of weights (EMA), kept on the device without reading anything back from it."""
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from torch import Tensor, nn
 
 from .task import Networks
 
 
-def running_averages(networks: Networks, names: Sequence[str], decay: float) -> dict[str, AveragedModel]:
-    """One average for each network named; none when ``decay`` is 0. Buffers (batch statistics) are copied, not averaged."""
-    if decay == 0:
-        return {}
-    averages = {name: AveragedModel(networks[name], multi_avg_fn=_Decay(decay)) for name in names}
-    for average in averages.values():
-        average.requires_grad_(False).eval()
-    return averages
+def running_averages(networks: Networks, names: Sequence[str], decay: float) -> dict[str, RunningAverage]:
+    """One average for each network named; none when ``decay`` is 0."""
+    return {name: RunningAverage(networks[name], decay) for name in names} if decay else {}
 
 
-class _Decay:
-    """Moves the average towards the weights. Early on the decay is (1 + n) / (10 + n), as diffusers does, so that a short
-    training is not dominated by its first weights."""
+class RunningAverage:
+    """``module`` is a network whose weights follow those of another; its buffers (batch statistics) are copied, not averaged.
 
-    def __init__(self, decay: float) -> None:
-        self._decay = decay
+    The first update copies the weights. Early on the decay is (1 + n) / (10 + n), as diffusers does, so that a short training is not
+    dominated by its first weights; ``updates`` is n, a scalar on the device.
+    """
 
-    def __call__(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-        steps = int(count)
-        decay = min(self._decay, (1 + steps) / (10 + steps))
-        torch._foreach_lerp_(list(averaged), list(current), 1 - decay)
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.module = copy.deepcopy(network).requires_grad_(False).eval()
+        self._least = 1 - decay
+        self.updates = torch.zeros((), device=next(network.parameters()).device)
+
+    @torch.no_grad()
+    def update(self, network: nn.Module, moved: Tensor) -> None:
+        """Move the average towards ``network``, or leave it where ``moved`` (a scalar of 0 or 1) says that the weights did not move."""
+        share = moved * torch.where(self.updates == 0, 1.0, (9 / (10 + self.updates)).clamp_min(self._least))
+        averaged = list(self.module.parameters())
+        steps = torch._foreach_sub(list(network.parameters()), averaged)
+        torch._foreach_mul_(steps, share)
+        torch._foreach_add_(averaged, steps)
+        for kept, current in zip(self.module.buffers(), network.buffers()):
+            kept.copy_(current)
+        self.updates += moved

@@ -114,12 +114,15 @@ def optimiser_state(prefix: str, optimiser: torch.optim.Optimizer) -> tuple[dict
 
 
 def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tensor], record: Mapping[str, Any]) -> None:
-    """Take back what :func:`optimiser_state` gave."""
+    """Take back what :func:`optimiser_state` gave, in the order of memory of the weights: a fused optimiser walks through both alike."""
+    weights = [weight for group in optimiser.param_groups for weight in group["params"]]
     state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in record["numbers"].items()}
     for name, tensor in tensors.items():
         index, key = name.split("/", 1)
-        state[int(index)][key] = tensor
-    groups = [{key: tuple(value) if key == "betas" else value for key, value in group.items()} for group in record["groups"]]
+        alike = tensor.shape == weights[int(index)].shape
+        state.setdefault(int(index), {})[key] = torch.empty_like(weights[int(index)], device=tensor.device).copy_(tensor) if alike else tensor
+    groups = [{**{key: tuple(value) if key == "betas" else value for key, value in group.items()}, "fused": own.get("fused")}
+              for group, own in zip(record["groups"], optimiser.param_groups)]
     optimiser.load_state_dict({"state": state, "param_groups": groups})
 
 

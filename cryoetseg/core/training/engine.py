@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 from accelerate.utils import send_to_device
+from torch import Tensor
 
 from ..runtime.errors import ParameterError
 from ..runtime.progress import track
@@ -34,6 +35,17 @@ from .update import Updater
 
 logger = logging.getLogger(__name__)
 LAST, BEST = "last.safetensors", "best.safetensors"
+READ_EVERY = 10  # steps after which a GPU is asked what came out of them: asked at each, it would wait for the next one
+
+
+class Unread(NamedTuple):
+    """A step whose outcome is still on the device: ``values`` are whether it was finite, whether to stop, and the metrics."""
+
+    number: int
+    epoch: int
+    learning_rate: float
+    metrics: list[str]
+    values: Tensor
 
 
 @dataclass(frozen=True)
@@ -93,6 +105,8 @@ class _Training:
         self.updater = Updater(task, parameters, seed, processes)
         self.state = TrainingState(task, self.updater, TrainingLog(folder if processes.is_main else None, parameters.log_interval))
         self.started = time.monotonic()
+        self.unread: list[Unread] = []
+        self.stopping = False
 
     @property
     def total(self) -> int:
@@ -105,7 +119,7 @@ class _Training:
         for _ in track(self._steps(), "training", total=self.total - self.state.step):
             done = self.state.step == self.total
             self._record(done)
-            if self._should_stop() and not done:
+            if self.stopping and not done:
                 ended_by = "time limit"
                 break
         if self.state.step > first:
@@ -119,23 +133,46 @@ class _Training:
         while self.state.step < self.total:
             places = BatchPlaces(self.order, self.parameters.batch_size, self.state.step, self.total, self.processes.index,
                                  self.processes.count)
-            for batch in batches(self.task, self.seed, places, self.parameters.workers):
-                if self._step(batch) == "restore":
+            for batch in batches(self.task, self.seed, places, self.parameters.workers, pinned=self.processes.device.type == "cuda"):
+                self._step(batch)
+                if self._read() == "restore":
                     self._go_back()
                     break
                 yield None
 
-    def _step(self, batch: Mapping[str, Any]) -> Literal["go on", "restore"]:
+    def _step(self, batch: Mapping[str, Any]) -> None:
         step = self.state.step
         epoch = self._epoch(step)
         self.updater.set_rates(epoch if not self.parameters.iterations else step,
                                self.parameters.epochs if not self.parameters.iterations else self.total)
         torch.manual_seed(stream_seed(self.seed, "dropout", step, self.processes.index))
-        metrics, finite = self.updater.step(send_to_device(batch, self.processes.device), step, epoch)
+        metrics, finite = self.updater.step(send_to_device(batch, self.processes.device, non_blocking=True), step, epoch)
+        stop = torch.full((), float(self._wants_to_stop()), device=self.processes.device)
+        values = self.processes.average(torch.stack([finite.float(), stop, *metrics.values()]))
+        self.unread.append(Unread(step, epoch, self.updater.learning_rate, list(metrics), values))
         self.state.step += 1
-        if finite:
-            self.state.log_step(epoch, metrics)
-        return self.updater.guard.judge(finite, step)
+
+    def _read(self) -> Literal["go on", "restore"]:
+        """Read what came out of the steps since the last reading, where it is time, and judge them in their order."""
+        if not self._time_to_read():
+            return "go on"
+        read, self.unread = self.unread, []
+        rows = torch.cat([step.values for step in read]).tolist()
+        for step in read:
+            (finite, stop, *metrics), rows = rows[:len(step.values)], rows[len(step.values):]
+            self.stopping = self.stopping or stop > 0  # the mean of all processes: all stop at the same step or none does
+            if finite == 1:
+                named = dict(zip(step.metrics, metrics))
+                self.state.log.add(step.number + 1, step.epoch, step.learning_rate, named)
+                self.task.noted(named)
+            if self.updater.guard.judge(finite == 1, step.number) == "restore":
+                return "restore"
+        return "go on"
+
+    def _time_to_read(self) -> bool:
+        """At each step on a processor, which has nothing to wait for; on a GPU now and then, and before anything is made of the weights."""
+        used = self.state.step == self.total or any(map(self._due, (self.parameters.validation_interval, self.parameters.checkpoint_interval)))
+        return used or self.processes.device.type != "cuda" or self.state.step % READ_EVERY == 0
 
     def _record(self, done: bool) -> None:
         if done:
@@ -200,11 +237,11 @@ class _Training:
                                  "the same settings, or an empty folder", "choose another output folder to start anew")
         check_same_data(self.folder, recorded.get(DATA), now[DATA])
 
-    def _should_stop(self) -> bool:
+    def _wants_to_stop(self) -> bool:
+        """Whether this process has run out of time or been told to end."""
         limit = self.parameters.minutes
         late = limit > 0 and time.monotonic() - self.started > 60 * limit
-        stop = torch.tensor(float(late or self.interruption.received is not None), device=self.processes.device)
-        return bool(self.processes.average(stop) > 0)  # all processes stop at the same step or none does
+        return late or self.interruption.received is not None
 
     def _epoch(self, step: int) -> int:
         return step * self.parameters.batch_size // self.order.items

@@ -63,15 +63,17 @@ class Processes:
             return
         for network in networks:
             for tensor in [*network.parameters(), *network.buffers()]:
-                tensor.data.copy_(broadcast(tensor.data, from_process=0))
+                with torch.no_grad():  # not through .data, which hides the change from those who keep what they made of the tensor
+                    tensor.copy_(broadcast(tensor.detach().contiguous(), from_process=0))
 
     def average_gradients(self, weights: Iterable[nn.Parameter]) -> None:
         """Replace each gradient by its mean over the processes, all in one message."""
         gradients = [weight.grad for weight in weights if weight.grad is not None]
         if self.count == 1 or not gradients:
             return
-        mean = reduce(nn.utils.parameters_to_vector(gradients), reduction="mean")
-        nn.utils.vector_to_parameters(mean, gradients)
+        mean = reduce(torch.cat([gradient.reshape(-1) for gradient in gradients]), reduction="mean")
+        for gradient, part in zip(gradients, mean.split([gradient.numel() for gradient in gradients])):
+            gradient.copy_(part.view(gradient.shape))  # in the order of memory that the gradient has
 
     def average(self, values: Tensor) -> Tensor:
         """Mean of a vector over the processes."""

@@ -83,15 +83,19 @@ class TaskItems(Dataset[Mapping[str, Any]]):
         return self._task.item(place.item, numpy_generator(self._seed, "item", place.epoch, place.position))
 
 
-def batches(task: TrainingTask, seed: int, places: BatchPlaces, workers: int) -> Iterator[Mapping[str, Any]]:
-    """Stacked items, batch by batch; made by this process where shared memory has no room for those of ``workers``."""
+def batches(task: TrainingTask, seed: int, places: BatchPlaces, workers: int, pinned: bool = False) -> Iterator[Mapping[str, Any]]:
+    """Stacked items, batch by batch; made by this process where shared memory has no room for those of ``workers``.
+
+    In ``pinned`` memory they reach a GPU while it computes.
+    """
     items = TaskItems(task, seed)
     if workers and not _have_room(items, places, workers):
         logger.warning("warning: %s is too small for %d worker processes; items are prepared without them. Give the container more "
                        "(docker --shm-size), or take --workers 0", SHARED_MEMORY, workers)
         workers = 0
     # the loader draws a base seed for its workers: from a generator of its own, not from the global stream
-    loader = DataLoader(items, batch_sampler=places, num_workers=workers, generator=torch.Generator().manual_seed(seed))
+    loader = DataLoader(items, batch_sampler=places, num_workers=workers, pin_memory=pinned,
+                        generator=torch.Generator().manual_seed(seed))
     return iter(loader)
 
 

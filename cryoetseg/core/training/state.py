@@ -22,10 +22,6 @@ class TrainingState:
         self.best_step = 0
         self.best_value: float | None = None
 
-    def log_step(self, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Count the metrics of the step just done."""
-        self.log.add(self.step, epoch, self.updater.learning_rate, metrics)
-
     def is_best(self, metrics: Mapping[str, float]) -> bool:
         """Whether these validation metrics are the best so far; remembers them if so."""
         name, direction = self.task.selection
@@ -58,7 +54,7 @@ class TrainingState:
         for name, optimiser in updater.optimisers.items():
             state, optimisers[name] = optimiser_state(f"optimisers/{name}", optimiser)
             tensors.update(state)
-        counts = {name: int(average.n_averaged) for name, average in updater.averages.items()}
+        counts = {name: int(average.updates) for name, average in updater.averages.items()}
         record = {"training": fingerprint, "step": self.step, "best_step": self.best_step, "best_value": self.best_value,
                   "optimisers": optimisers, "averaged": counts, "scaler": updater.scaler.state_dict(),
                   "guard": updater.guard.state(), "log": self.log.state()}
@@ -71,7 +67,7 @@ class TrainingState:
             load_state(network, checkpoint.group(f"networks/{name}"), "the checkpoint")
         for name, average in updater.averages.items():
             load_state(average.module, checkpoint.group(f"averages/{name}"), "the checkpoint")
-            average.n_averaged.fill_(record["averaged"][name])
+            average.updates.fill_(record["averaged"][name])
         for name, optimiser in updater.optimisers.items():
             load_optimiser(optimiser, checkpoint.group(f"optimisers/{name}"), record["optimisers"][name])
         self.task.restore(checkpoint.group("task"))

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from .optimisers import adamw
 from .params import TrainingParameters
 
 Networks = Mapping[str, nn.Module]
@@ -87,7 +88,10 @@ class TrainingTask(ABC):
 
     @abstractmethod
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
-        """Loss of this turn (a scalar, the mean over the batch) and what to log beside it, from a batch of stacked items."""
+        """Loss of this turn (a scalar, the mean over the batch) and what to log beside it, from a batch of stacked items.
+
+        Reads nothing back from the device: no ``item``, ``float`` or ``tolist`` of a tensor, no selection by a bool one.
+        """
 
     def order(self, epoch: int, generator: np.random.Generator) -> np.ndarray:
         """Indices of the items in the order of this epoch; override to balance classes. Length: :meth:`items`."""
@@ -99,11 +103,14 @@ class TrainingTask(ABC):
 
     def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
         """Optimiser of one turn; the schedule multiplies the learning rates it starts with. Default: AdamW."""
-        return torch.optim.AdamW(weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
+        return adamw(weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
 
     def averaged(self) -> Sequence[str]:
         """Networks whose running average is kept when ``ema_decay`` is above 0. Default: all."""
         return tuple(self.networks)
+
+    def noted(self, metrics: Mapping[str, float]) -> None:  # noqa: B027 (a method without state has nothing to do)
+        """Take note of the metrics of one step, all steps in order, when they have been read: at once, or some steps later on a GPU."""
 
     def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
         """Metrics on held-out items (networks in evaluation mode, averaged where averages exist). Default: none."""

@@ -14,6 +14,7 @@ from ..runtime.errors import ParameterError
 from ..runtime.seeds import torch_generator
 from .averages import running_averages
 from .finite import FiniteGuard
+from .optimisers import step_if
 from .params import TrainingParameters
 from .processes import Processes
 from .schedules import rate_factor
@@ -46,21 +47,23 @@ class Updater:
             for group, first in zip(optimiser.param_groups, self._first_rates[name]):
                 group["lr"] = first * factor
 
-    def step(self, batch: Mapping[str, Tensor], number: int, epoch: int) -> tuple[dict[str, float], bool]:
-        """Take all turns on one batch; returns the metrics (means over processes) and whether all was finite."""
+    def step(self, batch: Mapping[str, Tensor], number: int, epoch: int) -> tuple[dict[str, Tensor], Tensor]:
+        """Take all turns on one batch; returns the metrics of this process and whether all was finite, scalars on the device.
+
+        Nothing is read back: a turn whose loss or gradient is not finite leaves its weights as they were, which the device decides.
+        """
         shared: dict[str, object] = {}
-        metrics: dict[str, float] = {}
-        finite = True
+        metrics: dict[str, Tensor] = {}
+        finite = torch.ones((), dtype=torch.bool, device=self.processes.device)
         for turn in self.turns:
             generator = torch_generator(self.seed, "step", number, turn.name, device=str(self.processes.device))
             step = Step(number, epoch, turn.name, generator, self._averaged(), self.processes.index, self.processes.count, shared)
             turn_metrics, turn_finite = self._take(turn, batch, step)
             metrics.update(turn_metrics)
-            finite = finite and turn_finite
+            finite = finite & turn_finite
         self.scaler.update()
-        if finite:
-            for name, average in self.averages.items():
-                average.update_parameters(self.task.networks[name])
+        for name, average in self.averages.items():
+            average.update(self.task.networks[name], finite.float())
         return metrics, finite
 
     def validate(self, generator: np.random.Generator) -> dict[str, float]:
@@ -74,7 +77,7 @@ class Updater:
         finite = all(bool(torch.isfinite(weight).all()) for weights in self._trainable.values() for weight in weights)
         return finite and self.guard.skipped_in_a_row == 0
 
-    def _take(self, turn: Turn, batch: Mapping[str, Tensor], step: Step) -> tuple[dict[str, float], bool]:
+    def _take(self, turn: Turn, batch: Mapping[str, Tensor], step: Step) -> tuple[dict[str, Tensor], Tensor]:
         optimiser, weights = self.optimisers[turn.name], self._weights(turn)
         self._open_only(turn)
         with self._autocast():
@@ -82,26 +85,23 @@ class Updater:
         self.scaler.scale(loss).backward()
         self.processes.average_gradients(weights)
         self.scaler.unscale_(optimiser)
-        values = self._values(turn, loss, metrics)
-        finite = self._clip(weights) and bool(np.isfinite(next(iter(values.values()))))
-        if finite:
-            self.scaler.step(optimiser)
+        finite = torch.isfinite(self._clip(weights)) & torch.isfinite(self.processes.average(loss.detach().float()))
+        step_if(finite, optimiser)
         optimiser.zero_grad(set_to_none=True)
-        return values, finite
+        return self._values(turn, loss, metrics), finite
 
-    def _clip(self, weights: list[nn.Parameter]) -> bool:
-        """Clip the gradient where asked; returns whether it is finite."""
+    def _clip(self, weights: list[nn.Parameter]) -> Tensor:
+        """Clip the gradient where asked; returns the norm that it had. One that is not finite stays so."""
         norm = get_total_norm([weight.grad for weight in weights if weight.grad is not None])
-        if self.parameters.gradient_clip > 0 and torch.isfinite(norm):
+        if self.parameters.gradient_clip > 0:
             clip_grads_with_norm_(weights, self.parameters.gradient_clip, norm)
-        return bool(torch.isfinite(norm))
+        return norm
 
-    def _values(self, turn: Turn, loss: Tensor, metrics: Metrics) -> dict[str, float]:
-        """The loss, under the turn's name where there are several turns, and the metrics; means over the processes."""
+    def _values(self, turn: Turn, loss: Tensor, metrics: Metrics) -> dict[str, Tensor]:
+        """The loss, under the turn's name where there are several turns, and the metrics."""
         name = "loss" if len(self.turns) == 1 else f"{turn.name}_loss"
         named = {name: loss, **{key: value for key, value in metrics.items() if key != name}}
-        vector = torch.stack([torch.as_tensor(value, dtype=torch.float32, device=loss.device).detach() for value in named.values()])
-        return dict(zip(named, self.processes.average(vector).tolist()))
+        return {key: torch.as_tensor(value, dtype=torch.float32, device=loss.device).detach() for key, value in named.items()}
 
     def _open_only(self, turn: Turn) -> None:
         """Gradients only for the networks of this turn: a frozen judge saves its backward pass into the weights."""

@@ -6,6 +6,7 @@ on scaled data, and :func:`degeneracy` tells when the filter has become one of t
 from __future__ import annotations
 
 import math
+from itertools import product
 from typing import NamedTuple
 
 import torch
@@ -17,17 +18,19 @@ from .params import RangeFeature, Scale
 NEIGHBOURS = 27
 IDENTITY_BELOW, BOX_ABOVE = 2.0, 26.5
 SOBEL_SUM = 32.0  # a Sobel filter over this is the true gradient
-BLOCK_VOXELS = 1 << 16  # worked on at a time, so that the temporaries stay in the processor's cache
+# worked on at a time: so few that the temporaries stay in the processor's cache, or so many that a GPU is busy
+BLOCK_VOXELS = (1 << 16, 1 << 27)
 LEAST_EXPONENT = -60.0  # smaller weights would become denormal numbers, which cost a processor ten times as much
 # one of each pair of opposite neighbours: their weights are equal
 OFFSETS = [(z, y, x) for z in (-1, 0, 1) for y in (-1, 0, 1) for x in (-1, 0, 1) if (z, y, x) > (0, 0, 0)]
 
 
 class Filtered(NamedTuple):
-    """Filtered volumes in the unit of the input, and the mean weight of a voxel's 27 neighbours together (1: identity, 27: box mean)."""
+    """Filtered volumes in the unit of the input, and the mean weight of a voxel's 27 neighbours together (1: identity, 27: box mean), a
+    scalar on their device."""
 
     volumes: Tensor
-    weight_sum: float
+    weight_sum: Tensor
 
 
 def bilateral(volumes: Tensor, domain_sigma: float = 120.0, range_sigma: float = 1.2, feature: RangeFeature = "intensity",
@@ -41,12 +44,8 @@ def bilateral(volumes: Tensor, domain_sigma: float = 120.0, range_sigma: float =
     shape = volumes.shape
     plain = volumes.reshape(-1, *shape[-3:]).float()
     features = range_features(scaled(plain, scale), feature) / (math.sqrt(2) * range_sigma)
-    result = torch.empty_like(plain)
-    total = 0.0
-    for number in range(len(plain)):
-        result[number], weight = _filtered(plain[number], features[number], domain_sigma)
-        total += weight
-    return Filtered(result.reshape(shape), total / max(1, len(plain)))
+    result, weight_sum = _filtered(plain, features, domain_sigma)
+    return Filtered(result.reshape(shape), weight_sum)
 
 
 def degeneracy(weight_sum: float) -> str:
@@ -107,43 +106,45 @@ def _neighbours(volumes: Tensor, axis: int) -> tuple[Tensor, Tensor]:
     return padded.narrow(axis, 0, size), padded.narrow(axis, 2, size)
 
 
-def _filtered(volume: Tensor, features: Tensor, domain_sigma: float) -> tuple[Tensor, float]:
-    """One volume (z, y, x) with its features (components, z, y, x), in blocks of planes; also the mean weight sum."""
-    depth, height, width = volume.shape
-    values, compared = _padded(volume[None])[0], _padded(features)
-    result = torch.empty_like(volume)
-    total = 0.0
-    planes = max(1, BLOCK_VOXELS // ((height + 2) * (width + 2)))
-    for first in range(0, depth, planes):
-        last = min(depth, first + planes)
-        part, plane = slice(first, last + 2), (height + 2, width + 2)
-        sums, weights = _block(values[part].reshape(-1), compared[:, part].reshape(len(compared), -1), plane, domain_sigma)
-        inner = (slice(1, -1),) * 3
-        grid = (last - first + 2, *plane)
-        weights = weights.view(grid)[inner]
-        result[first:last] = sums.view(grid)[inner] / weights
-        total += float(weights.sum())
-    return result, total / volume.numel()
+def _filtered(volumes: Tensor, features: Tensor, domain_sigma: float) -> tuple[Tensor, Tensor]:
+    """Volumes (n, z, y, x) with their features (n, components, z, y, x), in blocks of volumes or of planes; also the mean weight sum."""
+    count, depth, height, width = volumes.shape
+    values, compared = _padded(volumes[:, None])[:, 0], _padded(features)
+    result, total = torch.empty_like(volumes), torch.zeros((), device=volumes.device)
+    voxels = BLOCK_VOXELS[volumes.device.type == "cuda"]
+    planes = min(depth, max(1, voxels // ((height + 2) * (width + 2)) - 2))
+    together = max(1, voxels // ((planes + 2) * (height + 2) * (width + 2)))
+    for volume, first in product(range(0, count, together), range(0, depth, planes)):
+        some, part = slice(volume, volume + together), slice(first, first + planes + 2)
+        sums, weights = _block(values[some, part], compared[some, :, part], domain_sigma)
+        inner = (slice(None), *(slice(1, -1),) * 3)
+        torch.div(sums[inner], weights[inner], out=result[some, first:first + planes])
+        total += weights[inner].sum()
+    return result, total / max(1, volumes.numel())
 
 
 def _padded(channels: Tensor) -> Tensor:
-    return F.pad(channels[None], (1,) * 6, mode="replicate")[0]
+    return F.pad(channels, (1,) * 6, mode="replicate")
 
 
-def _block(values: Tensor, compared: Tensor, plane: tuple[int, int], domain_sigma: float) -> tuple[Tensor, Tensor]:
-    """Weighted sums and weights of a padded block laid out as one line, where a neighbour is a fixed step away.
+def _block(values: Tensor, compared: Tensor, domain_sigma: float) -> tuple[Tensor, Tensor]:
+    """Weighted sums and weights of a padded block (n, z, y, x) with its features (n, components, z, y, x).
 
-    At the block's border the steps lead to wrong voxels, but only padding lies there, and it is cut off afterwards.
+    The block is worked on as one line, where a neighbour is a fixed step away. At its border the steps lead to wrong voxels, but only
+    padding lies there, and it is cut off afterwards.
     """
+    _, _, height, width = shape = values.shape
+    values = values.reshape(-1)
+    lines = [component.reshape(-1) for component in compared.unbind(1)]
     sums, weights = values.clone(), torch.ones_like(values)
     difference, exponent = torch.empty_like(values), torch.empty_like(values)
     for offset in OFFSETS:
-        step = (offset[0] * plane[0] + offset[1]) * plane[1] + offset[2]
+        step = (offset[0] * height + offset[1]) * width + offset[2]
         near, far = slice(0, -step), slice(step, None)
         d, w = difference[near], exponent[near]
-        torch.sub(compared[0][near], compared[0][far], out=d)
+        torch.sub(lines[0][near], lines[0][far], out=d)
         torch.mul(d, d, out=w).neg_()
-        for component in compared[1:]:
+        for component in lines[1:]:
             torch.sub(component[near], component[far], out=d)
             w.addcmul_(d, d, value=-1)
         w.clamp_(min=LEAST_EXPONENT).exp_()
@@ -152,4 +153,4 @@ def _block(values: Tensor, compared: Tensor, plane: tuple[int, int], domain_sigm
         sums[far].addcmul_(w, values[near], value=domain)
         weights[near].add_(w, alpha=domain)
         weights[far].add_(w, alpha=domain)
-    return sums, weights
+    return sums.view(shape), weights.view(shape)

@@ -21,6 +21,7 @@ from ..runtime.errors import ParameterError
 from ..runtime.job import Job, MethodOutcome, Output
 from ..runtime.params import parameters_from
 from ..training.engine import TrainingOutcome, train
+from ..training.optimisers import adam
 from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Step, TrainingTask
 from . import noise
@@ -73,7 +74,7 @@ class VoxUdaTask(TrainingTask):
         return ("student",)
 
     def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
-        return torch.optim.Adam(weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
+        return adam(weights, lr=parameters.learning_rate, weight_decay=parameters.weight_decay)
 
     def state(self) -> Mapping[str, Tensor]:
         return {"without_foreground": torch.tensor(self._without_foreground)}

@@ -51,6 +51,30 @@ def test_linear_filter_is_a_convolution():
     torch.testing.assert_close(linear(volume), expected, atol=1e-4, rtol=1e-4)
 
 
+def test_the_gradient_of_the_linear_filter_is_that_of_a_convolution():
+    generator = torch.Generator().manual_seed(0)
+    linear = LinearFilter(2)
+    linear.kernel.copy_(torch.randn(5, 5, 5, generator=generator))
+    volume, weights = (torch.randn(2, 1, 7, 8, 9, generator=generator) for _ in range(2))
+    gradients = []
+    for function in (linear, lambda padded: torch.nn.functional.conv3d(
+            torch.nn.functional.pad(padded, (2,) * 6, mode="reflect"), linear.kernel.flip(0, 1, 2)[None, None])):
+        leaf = volume.clone().requires_grad_()
+        (function(leaf) * weights).sum().backward()
+        gradients.append(leaf.grad)
+    torch.testing.assert_close(*gradients, atol=1e-4, rtol=1e-4)
+
+
+def test_a_changed_kernel_is_seen_and_other_sides_too():
+    linear = LinearFilter(1)
+    volume = torch.randn(1, 1, 6, 6, 6, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(linear(volume), volume, atol=1e-5, rtol=1e-5)
+    linear.kernel.mul_(3)
+    torch.testing.assert_close(linear(volume), 3 * volume, atol=1e-5, rtol=1e-5)
+    linear.load_state_dict({"kernel": linear.kernel / 2})
+    torch.testing.assert_close(linear(volume[..., :4]), 1.5 * volume[..., :4], atol=1e-5, rtol=1e-5)
+
+
 def test_the_filter_speaks_alone_before_training():
     volume = torch.randn(1, 1, 16, 16, 16)
     torch.testing.assert_close(FilteredUNet((2, 2), 3)(volume), volume, atol=1e-5, rtol=1e-5)

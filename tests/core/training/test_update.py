@@ -53,7 +53,7 @@ def test_a_bad_step_changes_nothing() -> None:
     _, finite = update.step({**batch(), "y": torch.full((4, 1), float("nan"))}, 0, 0)
     assert not finite
     assert all(torch.equal(value, before[name]) for name, value in task.networks["line"].state_dict().items())
-    assert update.averages["line"].n_averaged == 0
+    assert update.averages["line"].updates == 0
 
 
 def test_only_the_networks_of_the_turn_collect_gradients() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ...metrics.segmentation import dice_from_counts
 from ...models.unet2d import DIVISOR
+from ...training.optimisers import sgd
 from ...training.params import TrainingParameters
 from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
 from .augmentation import DRAWS, changed_grey, turned
@@ -73,7 +74,7 @@ class MembraneTask(TrainingTask):
 
     def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
         if self._parameters.optimiser == "sgd":
-            return torch.optim.SGD(weights, lr=parameters.learning_rate, momentum=0.9, weight_decay=parameters.weight_decay)
+            return sgd(weights, lr=parameters.learning_rate, momentum=0.9, weight_decay=parameters.weight_decay)
         return super().optimiser(turn, weights, parameters)
 
     @torch.no_grad()

@@ -19,6 +19,7 @@ from ...runtime.job import Job, MethodOutcome, Output, model_folder
 from ...runtime.params import parameters_from
 from ...runtime.seeds import numpy_generator
 from ...training.engine import TrainingOutcome, train
+from ...training.optimisers import adamw
 from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
 from ..centres.model import NETWORK as CENTRES
 from ..start import note_on_voxel_size, start_record
@@ -58,7 +59,7 @@ class PickerTask(TrainingTask):
 
     def optimiser(self, turn: str, weights: list[torch.nn.Parameter], parameters: object) -> torch.optim.Optimizer:
         p = self._parameters
-        return torch.optim.AdamW(weights, lr=p.learning_rate, betas=(0.9, 0.99), weight_decay=p.weight_decay)  # DeepETPicker 2.4
+        return adamw(weights, lr=p.learning_rate, betas=(0.9, 0.99), weight_decay=p.weight_decay)  # DeepETPicker 2.4
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         volume = batch["volume"].contiguous(memory_format=torch.channels_last_3d)
