@@ -27,10 +27,9 @@ def reconstruction_loss(real: Tensor, returned: Tensor) -> Tensor:
     Empty patches have no correlation and count in the first term alone.
     """
     error = torch.log((real - returned).square().mean() + FLOOR)
-    filled = real.flatten(1).std(dim=1) > EMPTY
-    if not filled.any():
-        return error
-    return error + torch.log(1 - correlation(real[filled], returned[filled]) + FLOOR).mean()
+    filled = (real.flatten(1).std(dim=1) > EMPTY).float()
+    terms = filled * torch.log(1 - correlation(real, returned) + FLOOR)
+    return error + terms.sum() / filled.sum().clamp_min(1)
 
 
 def discriminator_loss(real: Sequence[Tensor], fake: Sequence[Tensor], real_label: float = 1.0) -> Tensor:

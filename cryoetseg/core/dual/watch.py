@@ -11,6 +11,7 @@ from ..runtime.errors import TrainingError
 
 logger = logging.getLogger(__name__)
 ALWAYS_RIGHT = 0.98
+ACCURACY, PREFIX = "_accuracy", "watch/"  # how the metrics of the discriminators end, how the counts in a checkpoint begin
 INVERTED = -0.05  # correlation of tomogram and density below which contrast is upside down
 UPSIDE_DOWN = 100.0  # taken from the score of such a model: more than any distance of spectra
 
@@ -26,11 +27,26 @@ class TrainingWatch:
         self._best = -float("inf")
         self.warnings: list[str] = []
 
-    def count(self, accuracies: Mapping[str, Tensor]) -> None:
-        """Note the accuracies of one step."""
+    def count(self, metrics: Mapping[str, float]) -> None:
+        """Note the discriminators' accuracies among the metrics of one step."""
         self._count += 1
-        for name, value in accuracies.items():
-            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        for name, value in metrics.items():
+            if name.endswith(ACCURACY):
+                self._sums[name] = self._sums.get(name, 0.0) + value
+
+    def state(self) -> Mapping[str, Tensor]:
+        """All that is counted, for the checkpoint."""
+        numbers = {"count": self._count, "stuck": self._stuck, "inverted": self._inverted, "best": self._best,
+                   **{f"sum/{name}": value for name, value in self._sums.items()}}
+        return {f"{PREFIX}{name}": torch.tensor(value, dtype=torch.float64) for name, value in numbers.items()}
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        """Take back what :meth:`state` gave; a checkpoint without it leaves the counts as they are."""
+        numbers = {name[len(PREFIX):]: float(value) for name, value in state.items() if name.startswith(PREFIX)}
+        if numbers:
+            self._count, self._stuck, self._inverted = (int(numbers[name]) for name in ("count", "stuck", "inverted"))
+            self._best = numbers["best"]
+            self._sums = {name[len("sum/"):]: value for name, value in numbers.items() if name.startswith("sum/")}
 
     def judge(self, metrics: Mapping[str, float]) -> None:
         """Warn of, or with :class:`TrainingError` end, a training that is lost; the best checkpoint so far is kept on disk."""
@@ -48,7 +64,6 @@ class TrainingWatch:
             raise TrainingError(f"{' and '.join(stuck)} has always been right for {self._stuck} validations without gain",
                                 "a balance of generators and discriminators",
                                 "lower the learning rate or the discriminators' channels; the best checkpoint is kept")
-
 
     def _judge_contrast(self, contrast: float) -> None:
         """A cycle may pass through contrast that is upside down, above all from a random start; it is lost when it stays there."""

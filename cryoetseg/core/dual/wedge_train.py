@@ -113,7 +113,6 @@ class WedgeTask(TrainingTask):
             answers = judged(networks[name], batch[real]), judged(networks[name], self.pools[name].exchange(step.shared[real], step))
             losses.append(discriminator_loss(*answers, real_label=self.parameters.real_label))
             metrics[f"{name}_accuracy"] = accuracy(*answers).detach()
-        self.watch.count(metrics)
         return torch.stack(losses).sum(), metrics
 
     def _translators_loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
@@ -147,10 +146,15 @@ class WedgeTask(TrainingTask):
         self.watch.judge(metrics)
         return metrics
 
+    def noted(self, metrics: Mapping[str, float]) -> None:
+        self.watch.count(metrics)
+
     def state(self) -> Mapping[str, Tensor]:
-        return {f"{name}_{key}": value for name, pool in self.pools.items() for key, value in pool.state().items()}
+        pools = {f"{name}_{key}": value for name, pool in self.pools.items() for key, value in pool.state().items()}
+        return {**pools, **self.watch.state()}
 
     def restore(self, state: Mapping[str, Tensor]) -> None:
+        self.watch.restore(state)
         for name, pool in self.pools.items():
             pool.restore({key.removeprefix(f"{name}_"): value for key, value in state.items() if key.startswith(f"{name}_")})
 

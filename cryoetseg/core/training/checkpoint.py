@@ -119,8 +119,9 @@ def load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, Tenso
     state: dict[int, dict[str, Any]] = {int(index): dict(values) for index, values in record["numbers"].items()}
     for name, tensor in tensors.items():
         index, key = name.split("/", 1)
-        alike = tensor.shape == weights[int(index)].shape
-        state.setdefault(int(index), {})[key] = torch.empty_like(weights[int(index)], device=tensor.device).copy_(tensor) if alike else tensor
+        weight = weights[int(index)]
+        ordered = torch.empty_like(weight, device=tensor.device).copy_(tensor) if tensor.shape == weight.shape else tensor
+        state.setdefault(int(index), {})[key] = ordered
     groups = [{**{key: tuple(value) if key == "betas" else value for key, value in group.items()}, "fused": own.get("fused")}
               for group, own in zip(record["groups"], optimiser.param_groups)]
     optimiser.load_state_dict({"state": state, "param_groups": groups})

@@ -35,7 +35,7 @@ from .update import Updater
 
 logger = logging.getLogger(__name__)
 LAST, BEST = "last.safetensors", "best.safetensors"
-READ_EVERY = 10  # steps after which a GPU is asked what came out of them: asked at each, it would wait for the next one
+READ_EVERY = 10  # steps
 
 
 class Unread(NamedTuple):
@@ -80,6 +80,11 @@ class TrainingOutcome:
         latest = {name: value for row in self.rows for name, value in row.items()}
         return {"steps": self.steps, "epochs": round(self.epochs, 3), "ended_by": self.ended_by, "best_step": self.best_step,
                 "best_value": self.best_value, "skipped_steps": self.skipped_steps, "last_metrics": latest}
+
+
+def reads_every(device: torch.device) -> int:
+    """After how many steps ``device`` is asked what came out of them: a GPU asked at each would then wait to be told the next one."""
+    return READ_EVERY if device.type == "cuda" else 1
 
 
 def train(task: TrainingTask, parameters: TrainingParameters, output_folder: str | Path, seed: int = 0,
@@ -146,7 +151,8 @@ class _Training:
         self.updater.set_rates(epoch if not self.parameters.iterations else step,
                                self.parameters.epochs if not self.parameters.iterations else self.total)
         torch.manual_seed(stream_seed(self.seed, "dropout", step, self.processes.index))
-        metrics, finite = self.updater.step(send_to_device(batch, self.processes.device, non_blocking=True), step, epoch)
+        gathered = self.task.gather(send_to_device(batch, self.processes.device, non_blocking=True))
+        metrics, finite = self.updater.step(gathered, step, epoch)
         stop = torch.full((), float(self._wants_to_stop()), device=self.processes.device)
         values = self.processes.average(torch.stack([finite.float(), stop, *metrics.values()]))
         self.unread.append(Unread(step, epoch, self.updater.learning_rate, list(metrics), values))
@@ -170,9 +176,10 @@ class _Training:
         return "go on"
 
     def _time_to_read(self) -> bool:
-        """At each step on a processor, which has nothing to wait for; on a GPU now and then, and before anything is made of the weights."""
-        used = self.state.step == self.total or any(map(self._due, (self.parameters.validation_interval, self.parameters.checkpoint_interval)))
-        return used or self.processes.device.type != "cuda" or self.state.step % READ_EVERY == 0
+        """Now and then, and always before something is made of the weights."""
+        p = self.parameters
+        used = self.state.step == self.total or self._due(p.validation_interval) or self._due(p.checkpoint_interval)
+        return used or self.state.step % reads_every(self.processes.device) == 0
 
     def _record(self, done: bool) -> None:
         if done:

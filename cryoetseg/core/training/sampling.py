@@ -74,13 +74,13 @@ class BatchPlaces(Sampler[list[Place]]):
 
 
 class TaskItems(Dataset[Mapping[str, Any]]):
-    """The task's items by place; each gets its own generator, whichever process or worker makes it."""
+    """What the task draws for its items, by place; each gets its own generator, whichever process or worker makes it."""
 
     def __init__(self, task: TrainingTask, seed: int) -> None:
         self._task, self._seed = task, seed
 
     def __getitem__(self, place: Place) -> Mapping[str, Any]:
-        return self._task.item(place.item, numpy_generator(self._seed, "item", place.epoch, place.position))
+        return self._task.place(place.item, numpy_generator(self._seed, "item", place.epoch, place.position))
 
 
 def batches(task: TrainingTask, seed: int, places: BatchPlaces, workers: int, pinned: bool = False) -> Iterator[Mapping[str, Any]]:

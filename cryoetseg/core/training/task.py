@@ -86,6 +86,14 @@ class TrainingTask(ABC):
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, Any]:
         """Tensors or arrays of item ``index``; ``generator`` is a fixed function of seed, epoch and place in the epoch."""
 
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, Any]:
+        """What is drawn for item ``index``, from which :meth:`gather` makes it on the device. Default: the item itself."""
+        return self.item(index, generator)
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """The batch of these places, stacked and on the device; reads nothing back. Default: as they are."""
+        return places
+
     @abstractmethod
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         """Loss of this turn (a scalar, the mean over the batch) and what to log beside it, from a batch of stacked items.

@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from .params import Geometry, NoiseKind, Reading
 
+AXES = (-3, -2, -1)  # z, y, x
 POISSON_COUNTS = 24  # counts beyond have a probability below 1e-9 for every rate up to 5
 
 
@@ -45,8 +46,8 @@ def high_frequencies(volumes: Tensor, passed: Tensor) -> Tensor:
 
     The corner cube holds k = -16 but not 16, so the inverse is complex: its real part is taken.
     """
-    spectrum = torch.fft.fftn(volumes.float(), dim=(-3, -2, -1))
-    return torch.fft.ifftn(spectrum * passed.to(volumes.device), dim=(-3, -2, -1)).real
+    spectrum = torch.fft.fftn(volumes.float(), dim=AXES)
+    return torch.fft.ifftn(spectrum * passed.to(volumes.device), dim=AXES).real
 
 
 def noise_deviation(volumes: Tensor, passed: Tensor, reading: Reading) -> Tensor:
@@ -73,16 +74,21 @@ def perturbed(volumes: Tensor, sigma: Tensor | float, kind: NoiseKind, normal: T
     return volumes + poisson(uniform, torch.as_tensor(sigma, dtype=volumes.dtype, device=volumes.device))
 
 
-def spectral_noise(volumes: Tensor, normal: Tensor) -> Tensor:
-    """Noise with the mean power spectrum of ``volumes`` (n, 1, z, y, x) and the phases of ``normal`` (batch, 1, z, y, x), variance 1.
-
-    Subtomograms are mostly noise, so this noise has the target's colour and missing wedge, which white noise lacks.
-    """
-    axes = (-3, -2, -1)
-    power = torch.fft.rfftn(volumes.float(), dim=axes).abs().square().mean(dim=0)
+def power_spectra(volumes: Tensor) -> Tensor:
+    """Half power spectra of ``volumes`` (n, 1, z, y, x), 0 at the zero frequency."""
+    power = torch.fft.rfftn(volumes.float(), dim=AXES).abs().square()
     power[..., 0, 0, 0] = 0
-    spectrum = torch.fft.rfftn(normal.float(), dim=axes) * power.sqrt().to(normal.device)
-    return standardised(torch.fft.irfftn(spectrum, s=normal.shape[-3:], dim=axes))
+    return power
+
+
+def coloured(power: Tensor, normal: Tensor) -> Tensor:
+    """Noise with the half power spectrum ``power`` (1, z, y, x) and the phases of ``normal`` (batch, 1, z, y, x), variance 1.
+
+    Subtomograms are mostly noise, so that noise with the mean spectrum of a few has the target's colour and missing wedge, which white
+    noise lacks.
+    """
+    spectrum = torch.fft.rfftn(normal.float(), dim=AXES) * power.sqrt()
+    return standardised(torch.fft.irfftn(spectrum, s=normal.shape[-3:], dim=AXES))
 
 
 def mixed(volumes: Tensor, noise: Tensor, share: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import torch
 from monai.losses import DiceCELoss
-from scipy.ndimage import gaussian_filter
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -25,11 +24,11 @@ from ..training.optimisers import adam
 from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Step, TrainingTask
 from . import noise
-from .bilateral import bilateral, degeneracy
 from .calibration import calibrate, null_test
 from .data import FEW, Subtomograms, cut_warnings, read_domains
 from .network import NETWORK, DomainDiscriminator, Taps, VoxResNet
 from .params import TrainVoxUdaParameters
+from .pools import Pools, denoised, filter_warning, same_wedge
 
 logger = logging.getLogger(__name__)
 MODEL = "model"
@@ -37,17 +36,16 @@ NORMALISATION = "each subtomogram or window to mean 0 and variance 1"
 # steps without one sure foreground voxel after which a warning is due: a quarter of the training, within these bounds
 BACKGROUND_ONLY_SHARE, BACKGROUND_ONLY_STEPS = 0.25, (10, 500)
 LARGEST_RATE_STEEPNESS = 10.0  # of the rise of the reversal's strength (Ganin et al. 2016)
+FOREGROUND = "kept_foreground"
 
 
 class VoxUdaTask(TrainingTask):
     """The adaptation as the training loop sees it. ``steps`` is the length of the training, for the rise of the reversal."""
 
     def __init__(self, source: Subtomograms, target: Subtomograms, parameters: TrainVoxUdaParameters, seed: int) -> None:
-        assert source.masks is not None
-        self._p, self._source, self._target, self._masks = parameters, source, target, source.masks
+        self._p, self._source, self._target = parameters, source, target
         self._weights = feature_weights(parameters.feature_weights)
-        self._pool = torch.from_numpy(target.volumes)[:, None]
-        self._passed = noise.high_pass(parameters.size, parameters.noise_share, parameters.noise_geometry)
+        self._pools: Pools | None = None
         self._steps = parameters.iterations or math.ceil(parameters.epochs * len(source) / parameters.batch_size)
         self._without_foreground = 0
         self._patience = int(np.clip(BACKGROUND_ONLY_SHARE * self._steps, *BACKGROUND_ONLY_STEPS))
@@ -64,11 +62,29 @@ class VoxUdaTask(TrainingTask):
         return len(self._source)
 
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        place = {name: torch.from_numpy(drawn)[None] for name, drawn in self.place(index, generator).items()}
+        return {name: volumes[0].numpy() for name, volumes in self.gather(place).items()}
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        """Which source and which target subtomogram, and how each is turned."""
         target = int(generator.integers(len(self._target)))
-        turns = generator.integers(4, size=2) if self._p.augment else (0, 0)
-        return {"source": same_wedge(self._source.volumes[index], turns[0])[None],
-                "mask": same_wedge(self._masks[index], turns[0])[None].astype(np.float32),
-                "target": same_wedge(self._target.volumes[target], turns[1])[None]}
+        turns = generator.integers(4, size=2) if self._p.augment else np.zeros(2, np.int64)
+        return {"subtomograms": np.array([index, target]), "turns": turns}
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        kept = self._on(places["turns"].device)
+        (source, target), turns = places["subtomograms"].unbind(1), places["turns"].unbind(1)
+        batch = {"source": same_wedge(kept.source[source], turns[0]), "mask": same_wedge(kept.masks[source], turns[0]).float(),
+                 "target": same_wedge(kept.target[target], turns[1])}
+        # the filters compare neighbours alone, so that a mirrored volume's result is the mirrored result
+        return {**batch, "denoised": same_wedge(kept.denoised[target], turns[1])} if self._p.pseudo_labels else batch
+
+    def _on(self, device: torch.device) -> Pools:
+        """The subtomograms on the device of the training."""
+        if self._pools is None or self._pools.source.device != device:
+            self._pools = Pools.of(self._source, self._target, self._p, device)
+            self._warn(filter_warning(self._pools.target, self._p), key="the bilateral filter")
+        return self._pools
 
     def averaged(self) -> tuple[str]:
         return ("student",)
@@ -98,7 +114,7 @@ class VoxUdaTask(TrainingTask):
             if self._p.adversarial:
                 losses["adversarial_loss"] = self._adversarial(networks["discriminator"], clean, adapted, step)
             if self._p.pseudo_labels:
-                losses["pseudo_loss"], metrics = self._pseudo(student.logits(adapted), batch["target"], step)
+                losses["pseudo_loss"], metrics = self._pseudo(student.logits(adapted), batch["denoised"], step)
         return sum(losses.values(), torch.zeros((), device=batch["source"].device)), {**losses, **metrics}
 
     @contextmanager
@@ -119,7 +135,7 @@ class VoxUdaTask(TrainingTask):
         """L_con between the taps of x_s and of x_s' = x_s + eps (Vox-UDA eq. 3 to 6)."""
         noised = self.noised(batch["source"], step)
         if self._p.denoise_source and self._p.pseudo_labels:
-            noised[::2] = self.denoised(noised[::2])
+            noised[::2] = denoised(noised[::2], self._p, self._on(noised.device).passed)
         taps = student.features(noised)
         losses = {}
         if self._p.consistency_weight > 0:
@@ -131,13 +147,14 @@ class VoxUdaTask(TrainingTask):
 
     def noised(self, source: Tensor, step: Step) -> Tensor:
         """Source volumes (batch, 1, z, y, x) with noise like that of N_s target subtomograms drawn at random."""
-        p, count = self._p, min(self._p.noise_samples, len(self._pool))
-        drawn = self._pool[torch.randperm(len(self._pool), generator=step.generator, device=step.generator.device)[:count].cpu()]
+        p, kept = self._p, self._on(source.device)
+        order = torch.randperm(len(kept.target), generator=step.generator, device=step.generator.device)
+        drawn = order[:p.noise_samples].to(source.device)
         normal = step.normal(source)
         if p.noise_kind == "target_spectrum":
             share = p.noise_share_max * step.uniform(source[:, 0, 0, 0, 0])
-            return noise.mixed(source, noise.spectral_noise(drawn, normal), share)
-        sigma = p.noise_scale * noise.noise_deviation(drawn, self._passed, p.noise_reading).to(source.device)
+            return noise.mixed(source, noise.coloured(kept.power[drawn].mean(dim=0), normal), share)
+        sigma = p.noise_scale * noise.noise_deviation(kept.target[drawn], kept.passed, p.noise_reading)
         return noise.perturbed(source, sigma, p.noise_kind, normal, step.uniform(source))
 
     def _adversarial(self, discriminator: nn.Module, clean: Taps, adapted: Taps, step: Step) -> Tensor:
@@ -146,40 +163,21 @@ class VoxUdaTask(TrainingTask):
         wanted = [torch.zeros_like(logits[0]), torch.ones_like(logits[1])]
         return self._p.adversarial_weight * F.binary_cross_entropy_with_logits(torch.cat(logits), torch.cat(wanted))
 
-    def _pseudo(self, logits: Tensor, target: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor | float]]:
+    def _pseudo(self, logits: Tensor, denoised: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor | float]]:
         """Where the teacher is sure of the denoised target, its answer is the student's label on the target as it is."""
-        probability = self._teach(step, target)
+        with torch.no_grad():
+            probability = step.averages["student"](denoised).float().sigmoid()
         label = (probability > 0.5).float()
         kept = (torch.maximum(probability, 1 - probability) >= self._p.pseudo_threshold).float()
         # over all voxels, not over the kept ones (FixMatch): few sure voxels count little
         loss = (kept * F.binary_cross_entropy_with_logits(logits.float(), label, reduction="none")).mean()
         foreground = (kept * label).mean()
-        self._watch(float(foreground))
         started = step.number >= self._p.pseudo_start * self._steps
-        return self._p.pseudo_weight * started * loss, {"kept": kept.mean(), "kept_foreground": foreground}
+        return self._p.pseudo_weight * started * loss, {"kept": kept.mean(), FOREGROUND: foreground}
 
-    @torch.no_grad()
-    def _teach(self, step: Step, target: Tensor) -> Tensor:
-        denoised = self.denoised(target)
-        return step.averages["student"](denoised).float().sigmoid()
-
-    def denoised(self, target: Tensor) -> Tensor:
-        """Target volumes (batch, 1, z, y, x) as the teacher sees them."""
-        result = self._filtered(target)
-        return noise.standardised(result) if self._p.restandardise else result
-
-    def _filtered(self, target: Tensor) -> Tensor:
-        p = self._p
-        if p.denoiser == "none":
-            return target
-        if p.denoiser == "noise_module":
-            return noise.without_high_frequencies(target, self._passed)
-        if p.denoiser == "gaussian":
-            return gaussian(target, p.gaussian_sigma)
-        feature = "intensity" if p.denoiser == "bilateral" else p.range_feature
-        filtered = bilateral(target, p.domain_sigma, p.range_sigma, feature, p.filter_scale)
-        self._warn(degeneracy(filtered.weight_sum), key="the bilateral filter")
-        return filtered.volumes
+    def noted(self, metrics: Mapping[str, float]) -> None:
+        if FOREGROUND in metrics:
+            self._watch(metrics[FOREGROUND])
 
     def _watch(self, foreground: float) -> None:
         self._without_foreground = self._without_foreground + 1 if foreground == 0 else 0
@@ -192,18 +190,6 @@ class VoxUdaTask(TrainingTask):
         if message and not any(told.startswith(key) for told in self.warnings):
             self.warnings.append(message)
             logger.warning(message)
-
-
-def gaussian(volumes: Tensor, sigma: float) -> Tensor:
-    """Gaussian filter of (batch, 1, z, y, x), edges repeated."""
-    filtered = gaussian_filter(volumes.cpu().numpy(), (0, 0, sigma, sigma, sigma), mode="nearest")
-    return torch.from_numpy(filtered).to(volumes)
-
-
-def same_wedge(volume: np.ndarray, turn: int) -> np.ndarray:
-    """One of the four pictures of a volume (z, y, x) that keep the missing wedge of tilts about y: mirrored along y, turned about it."""
-    mirrored = volume[:, ::-1] if turn & 1 else volume
-    return np.ascontiguousarray(mirrored[::-1, :, ::-1] if turn & 2 else mirrored)
 
 
 def feature_weights(text: str) -> list[float]:

@@ -38,7 +38,7 @@ def test_judges_that_are_always_right_stop_after_the_limit():
     watch.judge(GOOD)
     for validation in range(2):
         for _ in range(5):
-            watch.count({"tomogram_judge_accuracy": torch.tensor(1.0), "density_judge_accuracy": torch.tensor(0.7)})
+            watch.count({"tomogram_judge_accuracy": 1.0, "density_judge_accuracy": 0.7})
         if validation == 0:
             watch.judge(GOOD)
             assert "tomogram_judge_accuracy was right" in watch.warnings[0]
@@ -50,14 +50,28 @@ def test_judges_that_are_always_right_stop_after_the_limit():
 def test_gain_and_balance_reset_the_count():
     watch = TrainingWatch(1)
     for score in (0.1, 0.2, 0.3):
-        watch.count({"a_accuracy": torch.tensor(1.0)})
+        watch.count({"a_accuracy": 1.0})
         watch.judge({"contrast": 0.4, "score": score})
     assert len(watch.warnings) == 1  # told once, but as long as the score rises nothing is lost
-    watch.count({"a_accuracy": torch.tensor(0.6)})
+    watch.count({"a_accuracy": 0.6})
     watch.judge({"contrast": 0.4, "score": 0.0})
-    watch.count({"a_accuracy": torch.tensor(1.0)})
+    watch.count({"a_accuracy": 1.0})
     with pytest.raises(TrainingError, match="for 1 validations"):
         watch.judge({"contrast": 0.4, "score": 0.0})
+
+
+def test_the_counts_go_on_after_an_interruption():
+    watch, resumed = TrainingWatch(2), TrainingWatch(2)
+    watch.count({"a_accuracy": 1.0})
+    watch.judge(GOOD)
+    watch.count({"a_accuracy": 1.0, "loss": 3.0})
+    watch.judge(GOOD)  # stuck once
+    watch.count({"a_accuracy": 1.0})
+    resumed.restore(watch.state())
+    resumed.restore({})  # a checkpoint that knows nothing of it
+    assert resumed.state() == watch.state()
+    with pytest.raises(TrainingError, match="for 2 validations"):
+        resumed.judge(GOOD)
 
 
 def test_radial_power_of_white_noise_is_flat_and_of_doubled_noise_four_times_as_large():
@@ -79,6 +93,7 @@ def test_pool_keeps_fakes_and_shows_them_again():
     copy = ReplayPool(4)
     copy.restore({"pool": pool.state()["pool"].clone()})
     torch.testing.assert_close(copy.exchange(first, step(9)), pool.exchange(first, step(9)))
+    assert copy.exchange(first.to("meta"), step(10)).is_meta  # restored on a processor, the pool follows the fakes to their device
     assert ReplayPool(0).exchange(first, step(0)) is first
 
 

@@ -77,7 +77,7 @@ def test_spectral_noise_has_the_spectrum_and_wedge_of_the_target():
     transfer = ((kz.abs() <= kx.abs()) + 0.0) / (0.1 + (kz**2 + ky**2 + kx**2).sqrt())
     white = torch.randn(60, 1, 16, 16, 16, generator=generator)
     target = torch.fft.irfftn(torch.fft.rfftn(white, dim=(-3, -2, -1)) * transfer, s=(16, 16, 16), dim=(-3, -2, -1))
-    made = noise.spectral_noise(target, torch.randn(60, 1, 16, 16, 16, generator=generator))
+    made = noise.coloured(noise.power_spectra(target).mean(dim=0), torch.randn(60, 1, 16, 16, 16, generator=generator))
     assert made.mean(dim=(1, 2, 3, 4)).abs().max() < 1e-5
     torch.testing.assert_close(made.var(dim=(1, 2, 3, 4), correction=0), torch.ones(60))
     power = [torch.fft.rfftn(part, dim=(-3, -2, -1)).abs().square().mean(dim=(0, 1)) for part in (target, made)]

@@ -4,6 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
 from cryoetseg.core.models.card import load_model, read_card
 from cryoetseg.core.runtime.errors import ParameterError
@@ -14,7 +15,8 @@ from cryoetseg.core.volumes.normalisation import standardise
 from cryoetseg.core.voxuda import evaluate
 from cryoetseg.core.voxuda.network import VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
-from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit, run, same_wedge, stepping_by_epochs
+from cryoetseg.core.voxuda.pools import denoised, gaussian, same_wedge
+from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit, run, stepping_by_epochs
 
 SMALL = {"size": 16, "width": 4, "iterations": 2, "batch_size": 4, "precision": "float32", "noise_samples": 4,
          "adversarial": True, "pseudo_labels": True, "consistency_weight": 1.0}  # all parts of the method
@@ -123,10 +125,27 @@ def test_augmentation_keeps_the_wedge_of_tilts_about_y():
     kz, kx = np.fft.fftfreq(16)[:, None, None], np.fft.fftfreq(16)
     measured = (np.degrees(np.arctan2(kz, kx)) + 90) % 180 - 90 > -50  # lopsided, as -50 to +90
     volume = np.fft.ifftn(fftn(rng.normal(size=(16,) * 3)) * np.broadcast_to(measured, (16,) * 3)).real
-    power = [np.abs(fftn(same_wedge(volume, turn)))[1:, :, 1:] > 1e-3 for turn in range(4)]
+    pictures = same_wedge(torch.from_numpy(volume)[None, None].expand(4, -1, -1, -1, -1), torch.arange(4))[:, 0].numpy()
+    power = [np.abs(fftn(picture))[1:, :, 1:] > 1e-3 for picture in pictures]
     # rows of the highest frequency are their own mirror images and belong to both sides
     assert all((np.delete(np.delete(found, 7, 0), 7, 2) == np.delete(np.delete(power[0], 7, 0), 7, 2)).all() for found in power)
-    assert len({same_wedge(volume, turn).tobytes() for turn in range(4)}) == 4
+    assert len({picture.tobytes() for picture in pictures}) == 4
+
+
+@pytest.mark.parametrize("denoiser", ["improved_bilateral", "gaussian", "noise_module"])
+def test_the_target_is_denoised_once_and_turned_as_it_is_shown(source, target, denoiser):
+    p = parameters(denoiser=denoiser)
+    task = VoxUdaTask(source, target, p, 0)
+    batch = task.gather({"subtomograms": torch.tensor([[0, 3], [1, 3], [2, 5]]), "turns": torch.tensor([[0, 2], [1, 3], [3, 0]])})
+    expected = denoised(batch["target"], p, task._on(torch.device("cpu")).passed)
+    # the corner cube of the noise module holds the frequency -8 but not 8, and a mirrored volume differs by that
+    torch.testing.assert_close(batch["denoised"], expected, atol=0.3 if denoiser == "noise_module" else 1e-4, rtol=0)
+    assert not torch.equal(batch["denoised"][0], batch["denoised"][1])
+
+
+def test_the_gaussian_is_that_of_scipy(target):
+    expected = gaussian_filter(target.volumes, (0, 1.5, 1.5, 1.5), mode="nearest")
+    np.testing.assert_allclose(gaussian(torch.from_numpy(target.volumes)[:, None], 1.5)[:, 0].numpy(), expected, atol=1e-5)
 
 
 def test_same_seed_same_model_and_the_teacher_moves(source, target, tmp_path):
