@@ -11,7 +11,7 @@ __all__ = ["TileSettings", "free_cached_memory", "is_out_of_memory"]
 logger = logging.getLogger(__name__)
 
 Triple = tuple[int, int, int]
-SMALLEST_EDGE = 8  # voxels; below this a tile is nearly all border
+SMALLEST_CORE = 4  # voxels by which tiles step; below this nearly all work is done again and again
 
 
 def free_cached_memory() -> None:
@@ -35,23 +35,26 @@ class TileSettings:
         logger.warning("out of memory with %d tiles of %s voxels at once; going on with %d", self.batch, self.tile, smaller.batch)
         return smaller
 
-    def with_smaller_tile(self, multiple: int) -> TileSettings:
-        """Half the tile's edges, kept multiples of ``multiple``, the overlap at most half of them; batch 1.
+    def with_smaller_tile(self, multiple: int, align: int = 1) -> TileSettings:
+        """Tiles that step by half as much, at least by ``align``, edges kept multiples of ``multiple``; batch 1.
+
+        The overlap stays: it is what the network needs to see around a voxel, and with less of it results would depend on how much memory
+        was free.
 
         Raises :class:`MemoryLimitError` when no edge can shrink.
         """
-        z, y, x = (_halved(edge, multiple) for edge in self.tile)
+        z, y, x = (_halved(edge, overlap, multiple, max(SMALLEST_CORE, align)) for edge, overlap in zip(self.tile, self.overlap))
         if (z, y, x) == self.tile:
             raise MemoryLimitError(f"out of memory even with one tile of {self.tile} voxels", "more free memory",
                                    "close other programs, choose a smaller network, or run on a machine with more memory")
-        oz, oy, ox = (min(old, edge // 2) for old, edge in zip(self.overlap, (z, y, x)))
-        smaller = TileSettings((z, y, x), (oz, oy, ox), 1)
-        logger.warning("out of memory with one tile of %s voxels; starting again with tiles of %s, overlap %s",
+        smaller = TileSettings((z, y, x), self.overlap, 1)
+        logger.warning("out of memory with one tile of %s voxels; starting again with tiles of %s, the overlap %s as before",
                        self.tile, smaller.tile, smaller.overlap)
         return smaller
 
 
-def _halved(edge: int, multiple: int) -> int:
-    smallest = max(SMALLEST_EDGE, multiple)
-    half = -(-edge // (2 * multiple)) * multiple
-    return min(edge, max(smallest, half))
+def _halved(edge: int, overlap: int, multiple: int, least: int) -> int:
+    """The next smaller edge: its part beside the overlap is halved, as far as multiples allow; at least ``least`` voxels of it are left."""
+    smallest = -(-(overlap + least) // multiple) * multiple
+    half = -(-(overlap + (edge - overlap) // 2) // multiple) * multiple
+    return min(edge, max(smallest, min(half, edge - multiple)))

@@ -62,8 +62,9 @@ def apply_tiled(
     than a tile is padded by reflection (by zeros with ``zero``). Tiles start at multiples of ``align``. ``finish`` maps final
     (channels, z, y, x) blocks to what is stored.
 
-    When memory runs out, the batch is halved, then the tile (edges stay multiples of ``tile_multiple``), each step logged; then
-    :class:`MemoryLimitError`. Returns the settings that worked. Memory: one batch, plus for averaging one band of a tile's thickness.
+    When memory runs out, the batch is halved, then what a tile has beside its overlap (edges stay multiples of ``tile_multiple``), each
+    step logged; then :class:`MemoryLimitError`. Returns the settings that worked. Memory: one batch, plus for averaging one band of a
+    tile's thickness.
     """
     settings = TileSettings(_triple(tile), _triple(overlap), batch)
     _check(settings, source, target)
@@ -73,7 +74,7 @@ def apply_tiled(
         if worked is not None:
             return worked
         free_cached_memory()
-        settings = settings.with_smaller_tile(tile_multiple)
+        settings = settings.with_smaller_tile(tile_multiple, align)
 
 
 def _triple(value: int | Sequence[int]) -> Triple:

@@ -138,7 +138,8 @@ class _Training:
         while self.state.step < self.total:
             places = BatchPlaces(self.order, self.parameters.batch_size, self.state.step, self.total, self.processes.index,
                                  self.processes.count)
-            for batch in batches(self.task, self.seed, places, self.parameters.workers, pinned=self.processes.device.type == "cuda"):
+            workers = self.parameters.workers or self.processes.helpers()
+            for batch in batches(self.task, self.seed, places, workers, pinned=self.processes.device.type == "cuda"):
                 self._step(batch)
                 if self._read() == "restore":
                     self._go_back()

@@ -41,8 +41,9 @@ class TrainingParameters(Parameters):
         label="Validation every")
     log_interval: int = parameter(10, "Steps averaged in one line of the metrics table.", unit="steps", expert=True, ge=1,
         label="Log every")
-    workers: int = parameter(0, "Processes that prepare training items beside the one that trains.", expert=True, ge=0,
-        label="Processes for the data")
+    workers: int = parameter(
+        0, "Processes that prepare training items beside the one that trains; 0 takes none on a processor, and with a GPU up to 8 of the "
+        "cores that are left.", expert=True, ge=0, label="Processes for the data")
     max_skips: int = parameter(
         10, "Steps in a row with a non-finite loss or gradient that are skipped before the last checkpoint is restored with half the "
         "learning rate.", unit="steps", expert=True, ge=0, label="Steps skipped at most")

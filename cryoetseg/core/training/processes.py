@@ -22,6 +22,7 @@ from ..runtime.device import choose_device
 from ..runtime.errors import ParameterError
 
 logger = logging.getLogger(__name__)
+MOST_HELPERS = 8
 # what accelerate's launcher leaves behind when it was asked for several processes
 ASKED_FOR_SEVERAL = ("ACCELERATE_MIXED_PRECISION", "MASTER_PORT")
 
@@ -52,6 +53,12 @@ class Processes:
             raise ParameterError(f"batch size {batch_size} over {self.count} process(es) with items this small: the normalisation of the "
                                  "network would see a single value", f"at least {smallest * self.count}",
                                  "take a larger batch or larger crops")
+
+    def helpers(self) -> int:
+        """Further processes that prepare the data of this one: what a GPU would else wait for. A processor has its cores in use."""
+        if self.device.type != "cuda" or not hasattr(os, "sched_getaffinity"):
+            return 0
+        return max(0, min(MOST_HELPERS, len(os.sched_getaffinity(0)) // self.count - 1))
 
     def wait(self) -> None:
         """Wait until all processes are here."""

@@ -135,7 +135,7 @@ class VoxUdaTask(TrainingTask):
         """L_con between the taps of x_s and of x_s' = x_s + eps (Vox-UDA eq. 3 to 6)."""
         noised = self.noised(batch["source"], step)
         if self._p.denoise_source and self._p.pseudo_labels:
-            noised[::2] = denoised(noised[::2], self._p, self._on(noised.device).passed)
+            noised[::2] = self.denoised(noised[::2])
         taps = student.features(noised)
         losses = {}
         if self._p.consistency_weight > 0:
@@ -144,6 +144,10 @@ class VoxUdaTask(TrainingTask):
         if self._p.segmentation_on == "both":
             losses["noised_segmentation_loss"] = self._segmentation(student.logits(taps).float(), batch["mask"])
         return losses
+
+    def denoised(self, volumes: Tensor) -> Tensor:
+        """Volumes (batch, 1, z, y, x) as the teacher sees them."""
+        return denoised(volumes, self._p, self._on(volumes.device).passed)
 
     def noised(self, source: Tensor, step: Step) -> Tensor:
         """Source volumes (batch, 1, z, y, x) with noise like that of N_s target subtomograms drawn at random."""

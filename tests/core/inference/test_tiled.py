@@ -145,7 +145,8 @@ def test_out_of_memory_halves_batch_then_tile(error, room, batch, tile, blending
     used = apply_tiled(limited_to(room, error), volume, target, 16, 4, 4, blending)
     np.testing.assert_allclose(target, volume, rtol=1e-6)
     assert (used.batch, used.tile) == (batch, (tile,) * 3)
-    halvings = (4 // batch).bit_length() - 1 + (tile < 16)
+    assert used.overlap == (4, 4, 4)  # the network still sees as much around each voxel
+    halvings = (4 // batch).bit_length() - 1 + 2 * (tile < 16)  # 16 to 10 to 8: the part beside the overlap
     assert sum("out of memory" in record.message for record in caplog.records) == halvings
 
 
@@ -158,6 +159,21 @@ def test_smaller_tiles_keep_the_multiple_of_a_network():
     used = apply_tiled(limited_to(16 * 48 * 48, MemoryError()), np.ones((40, 96, 96)), np.zeros((40, 96, 96)), (32, 80, 80), 8,
                        tile_multiple=16)
     assert used.tile == (16, 48, 48)
+
+
+def test_results_do_not_depend_on_the_memory_that_is_free():
+    volume, results = random_volume((24, 40, 40)), []
+    for room in (10**6, 12**3):
+        limit, target = limited_to(room, MemoryError()), np.zeros((24, 40, 40), np.float32)
+        # sees three voxels to each side: exact where tiles share six
+        apply_tiled(lambda tiles: ndimage.uniform_filter(limit(tiles), (0, 7, 7, 7)), volume, target, 24, 6, 1, border="reflect")  # noqa: B023
+        results.append(target)
+    np.testing.assert_allclose(results[0][3:-3, 3:-3, 3:-3], results[1][3:-3, 3:-3, 3:-3], atol=1e-4)
+
+
+def test_aligned_tiles_shrink_no_further_than_their_step():
+    with pytest.raises(MemoryLimitError, match=r"one tile of \(24, 24, 24\) voxels"):
+        apply_tiled(limited_to(1, MemoryError()), np.ones((64, 64, 64)), np.zeros((64, 64, 64)), 48, 16, align=8, tile_multiple=8)
 
 
 def test_other_errors_are_not_swallowed():

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_training import PARAMETERS, DivergingTask, TinyTask, TwoTurnTask
+from tiny_training import PARAMETERS, DivergingTask, FoldedTask, TinyTask, TwoTurnTask
 
 from cryoetseg.core.runtime.errors import InputError, ParameterError, TrainingError, WeightsError
 from cryoetseg.core.training.checkpoint import previous, read_checkpoint
@@ -77,9 +77,9 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_launched_processes_give_the_loss_of_one(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
-               "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", str(PROGRAM), str(tmp_path), "-1", "0.0"]
+               "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", str(PROGRAM), str(tmp_path), "-1", "folded"]
     subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    one = train(TinyTask(0.0), PARAMETERS, tmp_path / "one", seed=3, device="cpu")
+    one = train(FoldedTask(), PARAMETERS, tmp_path / "one", seed=3, device="cpu")
     expected = [row["loss"] for row in one.rows if "loss" in row]
     for process in (0, 1):
         losses = np.array(json.loads((tmp_path / f"losses_{process}.json").read_text()))
@@ -87,6 +87,13 @@ def test_two_launched_processes_give_the_loss_of_one(tmp_path: Path) -> None:
     theirs = read_checkpoint(tmp_path / "last.safetensors").tensors
     for name, tensor in read_checkpoint(one.last).tensors.items():
         torch.testing.assert_close(theirs[name], tensor, rtol=1e-4, atol=1e-6)
+
+
+def test_a_kernel_of_another_order_of_memory_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    whole = train(FoldedTask(), PARAMETERS, tmp_path / "whole", seed=3, device="cpu")
+    for minutes in (1e-9, 0.0):
+        parts = train(FoldedTask(), changed(minutes=minutes), tmp_path / "parts", seed=3, device="cpu")
+    assert parts.last.read_bytes() == whole.last.read_bytes()
 
 
 def test_finished_training_is_not_repeated_and_can_be_made_longer(tmp_path: Path) -> None:

@@ -19,6 +19,16 @@ def test_one_process_is_the_main_one_and_changes_no_gradient() -> None:
     assert torch.equal(weight.grad, torch.arange(2.0))
 
 
+def test_a_gpu_is_helped_by_the_cores_that_are_left_and_a_processor_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    processes = Processes("cpu")
+    for cores, count, expected in ((16, 1, 8), (16, 4, 3), (1, 1, 0)):
+        monkeypatch.setattr("os.sched_getaffinity", lambda process, cores=cores: set(range(cores)))
+        processes.count, processes.device = count, torch.device("cuda")
+        assert processes.helpers() == expected
+        processes.device = torch.device("cpu")
+        assert processes.helpers() == 0
+
+
 def test_an_unknown_device_is_refused() -> None:
     with pytest.raises(ParameterError, match="no-such-device"):
         Processes("no-such-device")

@@ -6,6 +6,7 @@ import torch
 from tiny_training import PARAMETERS, TinyTask, TwoTurnTask
 from torch import nn
 
+from cryoetseg.core.training.optimisers import sgd, step_if
 from cryoetseg.core.training.params import TrainingParameters
 from cryoetseg.core.training.processes import Processes
 from cryoetseg.core.training.task import TrainingTask
@@ -100,3 +101,21 @@ def test_averages_are_at_hand_in_the_loss() -> None:
     updater(task).step(batch(), 0, 0)
     updater(task, ema_decay=0.0).step(batch(), 0, 0)
     assert seen == [{"line"}, set()]
+
+
+def test_a_first_step_that_is_skipped_leaves_a_momentum_of_nothing() -> None:
+    weight = nn.Parameter(torch.ones(300))
+    optimiser = sgd([weight], lr=1.0, momentum=0.5)
+    for finite, expected in ((False, 1.0), (True, 0.0), (True, -1.5)):
+        weight.grad = torch.ones(300)
+        step_if(torch.tensor(finite), optimiser)
+        assert torch.equal(weight.detach(), torch.full((300,), expected))
+
+
+def test_an_optimiser_that_cannot_skip_by_itself_is_not_asked_to() -> None:
+    weight = nn.Parameter(torch.ones(2))
+    optimiser = torch.optim.SGD([weight], lr=1.0)
+    for finite, expected in ((False, 1.0), (True, 0.0)):
+        weight.grad = torch.ones(2)
+        step_if(torch.tensor(finite), optimiser)
+        assert torch.equal(weight.detach(), torch.full((2,), expected))

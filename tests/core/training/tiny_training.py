@@ -47,6 +47,15 @@ class TinyTask(TrainingTask):
         return {"loss": float((networks["line"](x) - truth).square().mean())}
 
 
+class FoldedTask(TinyTask):
+    """The tiny task with a convolution whose kernel has another order of memory than its shape."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        layers = [nn.Linear(2, 16), nn.ReLU(), nn.Unflatten(1, (2, 2, 2, 2)), nn.Conv3d(2, 3, 2), nn.Flatten(), nn.Linear(3, 1)]
+        self.networks = {"line": nn.Sequential(*layers).to(memory_format=torch.channels_last_3d)}  # type: ignore[call-overload]
+
+
 class DivergingTask(TinyTask):
     """The tiny task with a loss that is not a number at the given steps, or for rates above a limit."""
 
@@ -82,7 +91,8 @@ class TwoTurnTask(TinyTask):
 
 
 if __name__ == "__main__":
-    folder, kill_at, dropout = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
-    outcome = train(TinyTask(dropout, kill_at), PARAMETERS, folder, seed=3, device="cpu")
+    folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
+    task = FoldedTask() if sys.argv[3] == "folded" else TinyTask(float(sys.argv[3]), kill_at)
+    outcome = train(task, PARAMETERS, folder, seed=3, device="cpu")
     losses = [row["loss"] for row in outcome.rows if "loss" in row]
     (folder / f"losses_{os.environ.get('RANK', '0')}.json").write_text(json.dumps(losses))

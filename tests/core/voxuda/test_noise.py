@@ -120,7 +120,8 @@ def test_spectral_noise_has_the_amplitude_of_the_target_and_not_its_power():
     transfer = 1 + 10 * axis[:, None, None] + 0 * axis[:, None] + 0 * torch.fft.rfftfreq(16)
     white = torch.randn(40, 1, 16, 16, 16, generator=generator)
     target = torch.fft.irfftn(torch.fft.rfftn(white, dim=(-3, -2, -1)) * transfer, s=(16, 16, 16), dim=(-3, -2, -1))
-    made = noise.spectral_noise(target, torch.randn(25, 1, 16, 16, 16, generator=generator))  # more or fewer than the targets
+    normal = torch.randn(25, 1, 16, 16, 16, generator=generator)  # more or fewer than the targets
+    made = noise.coloured(noise.power_spectra(target).mean(dim=0), normal)
     power = torch.fft.rfftn(made, dim=(-3, -2, -1)).abs().square().mean(dim=(0, 1, 3, 4))
     assert float(power[8] / power[1]) == pytest.approx(float((6 / 1.625) ** 2), rel=0.1)
 

@@ -14,7 +14,8 @@ from cryoetseg.core.training.task import Selection, Step
 from cryoetseg.core.voxuda import noise
 from cryoetseg.core.voxuda.network import Taps, VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
-from cryoetseg.core.voxuda.train import VoxUdaTask, fit, gaussian, same_wedge
+from cryoetseg.core.voxuda.pools import gaussian, same_wedge
+from cryoetseg.core.voxuda.train import VoxUdaTask, fit
 
 ALL = {"size": 16, "width": 4, "iterations": 100, "batch_size": 4, "noise_samples": 3, "adversarial": True, "pseudo_labels": True,
        "consistency_weight": 0.7, "adversarial_weight": 0.6, "pseudo_weight": 0.9, "pseudo_start": 0.0, "denoise_source": False,
@@ -65,7 +66,8 @@ class Teacher(nn.Module):
 @pytest.fixture
 def batch(source, target):
     volumes = [torch.from_numpy(part.volumes[:4])[:, None] for part in (source, target)]
-    return {"source": volumes[0], "target": volumes[1], "mask": torch.from_numpy(source.masks[:4])[:, None].float()}
+    return {"source": volumes[0], "target": volumes[1], "mask": torch.from_numpy(source.masks[:4])[:, None].float(),
+            "denoised": task_of(source, target).denoised(volumes[1])}
 
 
 def task_of(source, target, **changed):
@@ -198,6 +200,10 @@ def test_without_losses_on_the_target_its_pass_keeps_no_gradient(source, target,
     assert modes == [True, False, True]
 
 
+def picture(volume, turn):
+    return same_wedge(torch.from_numpy(volume)[None, None], torch.tensor([turn]))[0, 0].numpy()
+
+
 @pytest.mark.parametrize("augment", [True, False])
 def test_a_mask_turns_with_its_volume_and_a_target_by_itself(source, target, augment):
     marked = source.__class__(source.masks.astype(np.float32), source.masks, source.names, source.classes, 10.0)
@@ -208,9 +214,9 @@ def test_a_mask_turns_with_its_volume_and_a_target_by_itself(source, target, aug
         item = own.item(index, rng)
         np.testing.assert_array_equal(item["mask"], item["source"])
         assert item["mask"].dtype == np.float32
-        turns |= {turn for turn in range(4) if np.array_equal(item["source"][0], same_wedge(marked.volumes[index], turn))}
+        turns |= {turn for turn in range(4) if np.array_equal(item["source"][0], picture(marked.volumes[index], turn))}
         targets |= {(number, turn) for number, volume in enumerate(target.volumes) for turn in range(4)
-                    if np.array_equal(item["target"][0], same_wedge(volume, turn))}
+                    if np.array_equal(item["target"][0], picture(volume, turn))}
     assert turns == ({0, 1, 2, 3} if augment else {0})
     assert len({number for number, _ in targets}) > 4
     assert {turn for _, turn in targets} == ({0, 1, 2, 3} if augment else {0})
