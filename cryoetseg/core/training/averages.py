@@ -31,10 +31,11 @@ class RunningAverage:
     def update(self, network: nn.Module, moved: Tensor) -> None:
         """Move the average towards ``network``, or leave it where ``moved`` (a scalar of 0 or 1) says that the weights did not move."""
         share = moved * torch.where(self.updates == 0, 1.0, (9 / (10 + self.updates)).clamp_min(self._least))
-        averaged = list(self.module.parameters())
-        steps = torch._foreach_sub(list(network.parameters()), averaged)
+        averaged: list[Tensor] = list(self.module.parameters())
+        current: list[Tensor] = list(network.parameters())
+        steps = list(torch._foreach_sub(current, averaged))
         torch._foreach_mul_(steps, share)
         torch._foreach_add_(averaged, steps)
-        for kept, current in zip(self.module.buffers(), network.buffers()):
-            kept.copy_(current)
+        for kept, buffer in zip(self.module.buffers(), network.buffers()):
+            kept.copy_(buffer)
         self.updates += moved
