@@ -11,7 +11,7 @@ __all__ = ["TileSettings", "free_cached_memory", "is_out_of_memory"]
 logger = logging.getLogger(__name__)
 
 Triple = tuple[int, int, int]
-SMALLEST_CORE = 4  # voxels by which tiles step; below this nearly all work is done again and again
+SMALLEST_EDGE, SMALLEST_CORE = 8, 4  # voxels of a tile and those it steps by; below this nearly all work is done again and again
 
 
 def free_cached_memory() -> None:
@@ -55,6 +55,6 @@ class TileSettings:
 
 def _halved(edge: int, overlap: int, multiple: int, least: int) -> int:
     """The next smaller edge: its part beside the overlap is halved, as far as multiples allow; at least ``least`` voxels of it are left."""
-    smallest = -(-(overlap + least) // multiple) * multiple
+    smallest = -(-max(SMALLEST_EDGE, overlap + least) // multiple) * multiple
     half = -(-(overlap + (edge - overlap) // 2) // multiple) * multiple
     return min(edge, max(smallest, min(half, edge - multiple)))
