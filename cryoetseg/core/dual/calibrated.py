@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..runtime.seeds import numpy_generator
+from ..training.optimisers import adamw
 from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
 from .building import build_networks, noisy_from
@@ -53,7 +54,7 @@ class CalibratedTask(TrainingTask):
 
     def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
         p = self.parameters
-        return torch.optim.AdamW(weights, lr=p.denoiser_learning_rate, weight_decay=p.weight_decay)
+        return adamw(weights, lr=p.denoiser_learning_rate, weight_decay=p.weight_decay)
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         """L_v = log ||v_r - D(t_f)||^2 + log(1 - corr) (DUAL, L_v)."""
@@ -79,3 +80,9 @@ class CalibratedTask(TrainingTask):
                          found)
         self.watch.judge(metrics)
         return metrics
+
+    def state(self) -> Mapping[str, Tensor]:
+        return self.watch.state()
+
+    def restore(self, state: Mapping[str, Tensor]) -> None:
+        self.watch.restore(state)
