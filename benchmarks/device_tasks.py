@@ -86,7 +86,7 @@ def backbone(**settings: object) -> Made:
 
 def dual(**settings: object) -> Made:
     """The cycle of DUAL."""
-    p = TrainDualParameters(**settings)
+    p = TrainDualParameters(**{"taught_by": "dual", **settings})
     noisy, clean = (Domain([StandardisedView(volume_of(seed, noise)[0], "bright")], p.patch_px) for seed, noise in ((0, 1.0), (1, 0.0)))
     return DualTask(noisy, clean, p, 0), p
 
