@@ -91,10 +91,10 @@ def test_a_wedge_model_is_trained_from_tomograms_alone(tmp_path):
 @pytest.mark.parametrize("seed", range(4))
 def test_a_random_start_keeps_the_contrast(domains, quick, seed):
     task = DualTask(*domains, TrainDualParameters(**{**quick, "start": "random", "filter_radius": 0}), seed)
-    assert task.validate(task.networks, np.random.default_rng(0))["contrast"] > 0
-    clean = torch.from_numpy(np.stack([domains[1].cut(domains[1].grid_place(n)) for n in range(8)]))
-    with torch.no_grad():
-        assert float(correlation(clean, task.networks["generator"](clean)).mean()) > 0
+    for domain, network in zip(domains, ("denoiser", "generator")):
+        patches = torch.from_numpy(np.stack([domain.cut(domain.grid_place(n)) for n in range(8)]))
+        with torch.no_grad():
+            assert float(correlation(patches, task.networks[network](patches)).mean()) > 0, network
 
 
 def test_a_lost_training_still_gives_its_best_model(quick, tmp_path, monkeypatch):
