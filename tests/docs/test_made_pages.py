@@ -68,7 +68,8 @@ def test_every_field_of_every_form_is_told_with_when_it_is_shown(wanted):
         assert all(row.rstrip(" |").endswith("always") or "with *" in row or "without *" in row or "never" in row for row in rows)
     slabs = page.split("## segment slabs\n", 1)[1].split("\n## ")[0]
     assert "| Slabs in a row |  | with *Separation* slices and with *Rules for particles* scale aware |" in slabs.replace(" (slabs)", "")
-    assert "| Peaks |  | with *Model* |" in page.split("## pick particles\n", 1)[1].split("\n## ")[0]
+    picks = page.split("## pick particles\n", 1)[1].split("\n## ")[0]
+    assert "| Peaks |  | with *Model* and with a *Model* whose network is not centre-unet3d |" in picks
 
 
 def test_a_published_value_stands_in_its_column(wanted):
