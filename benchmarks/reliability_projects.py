@@ -67,7 +67,7 @@ def _copick(folder: Path, array: np.ndarray, table: ParticleTable) -> Path:
     write_particles(table, folder / "TS_01.star")
     roles = {"TS_01.mrc": "tomogram", "mask.mrc": "mask", "TS_01.star": "particles"}
     inputs = [InputFile(path=str(folder / name), role=role, tilt_series_id="TS_01") for name, role in roles.items()]
-    run_job(Job(method="export-copick", inputs=inputs, output_folder=str(folder / "exported")))
+    run_job(Job(method="export-copick", inputs=inputs, output_folder=str(folder / "exported")), overwrite=True)
     project = folder / "exported"
     for name in ("job.json", "result.json", ".made_by_cryoetseg"):  # of our run, no part of a project
         (project / name).unlink(missing_ok=True)

@@ -9,7 +9,7 @@ from cryoetseg.core.methods import METHODS
 
 # chains of other methods, projects of other programs, and what trains: its parameters are tested where its losses and selections are
 WITHOUT_CASES = {"pipeline", "transfer-dual", "voxuda-ablation", "simulate-voxuda-source", "evaluate-generation", "import-copick",
-                 "export-relion", "export-dual"}
+                 "export-relion", "export-dual", "paste-particles"}
 
 
 @pytest.fixture(scope="module")

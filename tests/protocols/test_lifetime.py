@@ -44,7 +44,8 @@ def test_a_copy_has_the_same_values_and_input_and_nothing_else(project, picked):
     assert values_of(copy) == values_of(picked)
     assert copy.inTomos.get().getObjId() == picked.inTomos.get().getObjId()
     assert not hasattr(copy, "coordinates")
-    assert copy.summary() == ["Output is not ready yet."]
+    assert len(copy.summary()) == 1
+    assert copy.summary()[0].startswith("Output is not ready yet.")  # what earlier runs say of its time may follow
     assert copy.validate() == []
 
 
