@@ -44,8 +44,9 @@ def test_a_copy_has_the_same_values_and_input_and_nothing_else(project, picked):
     assert values_of(copy) == values_of(picked)
     assert copy.inTomos.get().getObjId() == picked.inTomos.get().getObjId()
     assert not hasattr(copy, "coordinates")
-    assert len(copy.summary()) == 1
-    assert copy.summary()[0].startswith("Output is not ready yet.")  # what earlier runs say of its time may follow
+    first, *estimate = copy.summary()
+    assert first == "Output is not ready yet."
+    assert all(line.startswith("About") for line in estimate)  # as earlier runs of the tests tell
     assert copy.validate() == []
 
 
