@@ -283,9 +283,9 @@ def export_copick(scene: Scene) -> Case:
                 tried={"user": ["someone"], "session": ["2"], "tomogram_type": ["wbp"]}, unseen={"project": "one that exists"})
 
 
-WITH_NETWORKS = {"segment-slabs", "segment-membranes", "segment-filaments", "pick-deepet", "segment-classes", "cluster-particles",
-                 "denoise-dual", "simulate-dual", "convert-dual", "fill-wedge", "compare-denoisers", "generate-particles",
-                 "segment-subtomograms"}  # minutes of processor time together
+LONG = {"simulate", "segment-slabs", "segment-membranes", "segment-filaments", "pick-deepet", "segment-classes", "cluster-particles",
+        "membrane-points", "denoise-dual", "simulate-dual", "convert-dual", "fill-wedge", "compare-denoisers", "generate-particles",
+        "segment-subtomograms"}  # minutes of processor time together
 CASES = {case.__name__.replace("_", "-"): case for case in (
     simulate, simulate_subtomograms, segment_slabs, segment_membranes, threshold_membranes, segment_filaments, pick_deepet,
     segment_classes, measure_membranes, membrane_points, membrane_distance, pick_dog, cluster_particles, select_particles,

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 from acting import Acting
-from method_cases import CASES, WITH_NETWORKS, Scene
+from method_cases import CASES, LONG, Scene
 
 from cryoetseg.core.methods import METHODS
 
@@ -17,7 +17,7 @@ def scene(tmp_path_factory) -> Scene:
     return Scene(tmp_path_factory.mktemp("scene"))
 
 
-@pytest.mark.parametrize("method", [pytest.param(name, marks=[pytest.mark.thorough] * (name in WITH_NETWORKS)) for name in CASES])
+@pytest.mark.parametrize("method", [pytest.param(name, marks=[pytest.mark.thorough] * (name in LONG)) for name in CASES])
 def test_every_parameter_changes_what_is_found_or_says_why_not(method, scene, tmp_path):
     case = CASES[method](scene)
     acting = Acting(case, tmp_path)
