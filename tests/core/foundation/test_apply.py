@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy import ndimage
 
+from cryoetseg.core.foundation.eigenimages import WHITE
 from cryoetseg.core.foundation.tiny import build_network, fold
 from cryoetseg.core.foundation.train import save_backbone
 from cryoetseg.core.methods import run_job
@@ -222,6 +223,7 @@ def test_a_border_changes_nothing_of_what_is_found_inside_it(tomogram, segmented
     assert len(match_points(points, expected + np.array([0, 14, 6]), 2.0).distance) == len(expected) == len(points)
     shown = np.load(tmp_path / "out" / "TS_01_eigenimages.npz")
     assert shown["canvases"].shape[1:] == wide.shape[1:]
+    assert (shown["canvases"][:, :14] == WHITE).all()  # nothing dense is shown where there is no sample
 
 
 def test_nothing_found_is_said(tomogram, backbone, tmp_path):

@@ -2,12 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from cryoetseg.core.models.membrane_unet3d import FILAMENT_OUTPUT, MEMBRANE_OUTPUT
 from cryoetseg.core.recipes.general.run import run
 from cryoetseg.core.runtime.job import Job
 from cryoetseg.core.students.centres.model import load_centres
-from cryoetseg.core.students.membranes.network import load_membrane_model
+from cryoetseg.core.students.membranes.network import build_volume_network, load_membrane_model
+from cryoetseg.core.training.checkpoint import load_weights
+from cryoetseg.core.training.engine import BEST
 
 
 @pytest.mark.slow
@@ -22,5 +26,11 @@ def test_the_recipe_writes_two_models_with_cards(tmp_path):
     assert "--scene-seed 3" in membranes.card.made_by
     assert membranes.card.made_by.endswith("--seed 1")
     assert particles.finest < particles.coarsest
+    trained = build_volume_network()
+    load_weights(next((tmp_path / "training_membranes").rglob(BEST)), {"unet": trained})
+    moved = membranes.network.head.bias - trained.head.bias
+    border = membranes.card.training["border"]
+    assert moved[trained.voxels_of(MEMBRANE_OUTPUT)].detach() == pytest.approx(-np.log(border / (1 - border)), abs=1e-3)
+    assert not moved[trained.voxels_of(FILAMENT_OUTPUT)].any()
     held_out = json.loads((tmp_path / "held_out.json").read_text())
     assert set(held_out) == {"membranes", "particles"}
