@@ -25,7 +25,7 @@ from .invalid import (
     outlying,
     widened,
 )
-from .normalisation import mean_and_deviation
+from .normalisation import RunningMoments, mean_and_deviation
 from .streaming import release_pages
 
 CLIPPED_DEVIATIONS = 5.0
@@ -83,30 +83,6 @@ class _Centre(NamedTuple):
     deviation: float
     flat_side: int
     is_smooth: bool
-
-
-class _Count:
-    """Number, mean and squared deviations of values that come in parts (Chan, Golub and LeVeque 1979)."""
-
-    def __init__(self) -> None:
-        self.count, self.mean, self.squares = 0, 0.0, 0.0
-
-    def add(self, values: np.ndarray) -> None:
-        """Float32 values of one slice, not far from 0: single precision holds the sums of so few."""
-        if values.size:
-            mean = float(values.sum()) / values.size
-            self.join(values.size, mean, float(np.vdot(values, values)) - values.size * mean**2)
-
-    def join(self, count: int, mean: float, squares: float) -> None:
-        total = self.count + count
-        if count:
-            self.squares += max(squares, 0.0) + (mean - self.mean) ** 2 * self.count * count / total
-            self.mean += (mean - self.mean) * count / total
-            self.count = total
-
-    @property
-    def deviation(self) -> float:
-        return float(np.sqrt(self.squares / self.count)) if self.count else 0.0
 
 
 def examine(array: Any, description: str = "grey values") -> GreyValues:
@@ -201,7 +177,7 @@ class _Examination:
         self._grey = GreyValues(tuple(array.shape), centre.median, centre.deviation, 0.0, 1.0)
         self._filled, self._gold = PackedMask(array.shape), PackedMask(array.shape)
         self._fills: dict[float, None] = {}
-        self._plain, self._golden = _Count(), _Count()  # of the sample without, and of what might be gold
+        self._plain, self._golden = RunningMoments(), RunningMoments()  # of the sample without, and of what might be gold
         self._coarse = CoarseVolume.empty(array.shape)
         self._gold_counts = True
         self._gold_limit = SMOOTH_GOLD_DEVIATIONS if centre.is_smooth else GOLD_DEVIATIONS

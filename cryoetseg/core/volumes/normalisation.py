@@ -14,21 +14,41 @@ from ..runtime.errors import ParameterError
 from .streaming import read_slabs
 
 
-def mean_and_deviation(array: Any) -> tuple[float, float]:
-    """Mean and population standard deviation in double precision, streamed.
+class RunningMoments:
+    """Number, mean and squared deviations of values that come in parts, joined by the pairwise update of Chan, Golub and LeVeque (1979)."""
 
-    Slabs are joined by the pairwise update of Chan, Golub and LeVeque (1979), which keeps its accuracy far from zero.
-    """
-    count, mean, squares = 0, 0.0, 0.0
+    def __init__(self) -> None:
+        self.count, self.mean, self.squares = 0, 0.0, 0.0
+
+    def add(self, values: np.ndarray) -> None:
+        """Float32 values of one slice, not far from 0: single precision holds the sums of so few."""
+        if values.size:
+            mean = float(values.sum()) / values.size
+            self.join(values.size, mean, float(np.vdot(values, values)) - values.size * mean**2)
+
+    def join(self, count: int, mean: float, squares: float) -> None:
+        """Take in ``count`` values by their mean and the sum of their squared deviations from it."""
+        total = self.count + count
+        if count:
+            self.squares += max(squares, 0.0) + (mean - self.mean) ** 2 * self.count * count / total
+            self.mean += (mean - self.mean) * count / total
+            self.count = total
+
+    @property
+    def deviation(self) -> float:
+        """Population standard deviation; 0 of no values."""
+        return float(np.sqrt(self.squares / self.count)) if self.count else 0.0
+
+
+def mean_and_deviation(array: Any) -> tuple[float, float]:
+    """Mean and population standard deviation in double precision, streamed; accurate far from zero too."""
+    found = RunningMoments()
     for slab in read_slabs(array):
         values = slab.astype(np.float64)
-        slab_mean = float(values.mean())
-        values -= slab_mean
-        shift, total = slab_mean - mean, count + values.size
-        squares += float(np.vdot(values, values)) + shift**2 * count * values.size / total
-        mean += shift * values.size / total
-        count = total
-    return mean, float(np.sqrt(squares / count))
+        mean = float(values.mean())
+        values -= mean
+        found.join(values.size, mean, float(np.vdot(values, values)))
+    return found.mean, found.deviation
 
 
 def quantiles(array: Any, fractions: Sequence[float]) -> list[float]:

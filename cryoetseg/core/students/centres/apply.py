@@ -10,6 +10,7 @@ import torch
 from ...inference.network import network_function
 from ...models.centre_unet3d import DIVISOR
 from ...runtime.progress import track
+from ...volumes.normalisation import RunningMoments
 from ...volumes.streaming import release_pages, temporary_volume
 from ...volumes.tiles import plan_tiles, read_tile
 from ..volumes import StudentVolume
@@ -82,14 +83,11 @@ def _binned(volume: StudentVolume, binning: int) -> np.ndarray:
 
 def _grey_values(volume: StudentVolume, binned: np.ndarray, binning: int) -> tuple[float, float]:
     """Mean and deviation of the binned tomogram where it shows sample; what shows none is 0 and would narrow them."""
-    count, total, squares = 0, 0.0, 0.0
+    found = RunningMoments()
     places = [np.minimum(np.arange(side) * binning + binning // 2, whole - 1) for side, whole in zip(binned.shape, volume.data.shape)]
     for z, plane in zip(places[0], binned):
-        valid = volume.valid_plane(int(z))[np.ix_(*places[1:])]
-        values = plane[valid].astype(np.float64)
-        count, total, squares = count + values.size, total + values.sum(), squares + np.vdot(values, values)
-    mean = total / max(count, 1)
-    return mean, float(np.sqrt(max(squares / max(count, 1) - mean**2, 0.0)))
+        found.add(plane[volume.valid_plane(int(z))[np.ix_(*places[1:])]])
+    return found.mean, found.deviation
 
 
 def _nothing() -> Centres:
