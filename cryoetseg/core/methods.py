@@ -70,7 +70,7 @@ METHODS = {
     "denoise-dual": Method("dual.params:DenoiseParameters", "dual.apply:run_denoise", each="tomogram"),
     "simulate-dual": Method("dual.params:SimulateDualParameters", "dual.apply:run_simulate", each="grand_model", reseeded=True),
     "convert-dual": Method("dual.params:ConvertParameters", "dual.apply:run_convert", each="tomogram", reseeded=True),
-    "fill-wedge": Method("dual.params:WedgeParameters", "dual.wedge:run", each="tomogram"),
+    "fill-wedge": Method("dual.params:WedgeParameters", "dual.wedge:run", each="tomogram", reseeded=True),
     "transfer-dual": Method("recipes.dual_chain.params:TransferParameters", "recipes.dual_chain.transfer:run"),
     "compare-denoisers": Method("recipes.dual_chain.params:CompareDenoisersParameters", "recipes.dual_chain.compare:run"),
     "evaluate-segmentation": Method("metrics.params:EvaluateSegmentationParameters", "metrics.apply:run"),

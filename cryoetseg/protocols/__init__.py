@@ -12,9 +12,11 @@ from .protocol_dual import (
 from .protocol_evaluate_picking import ProtCryoEtSegEvaluatePicking
 from .protocol_evaluate_segmentation import ProtCryoEtSegEvaluateSegmentation
 from .protocol_export_coordinates import ProtCryoEtSegExportCoordinates
+from .protocol_export_dual import ProtCryoEtSegExportDual
 from .protocol_generate_particles import ProtCryoEtSegGenerateParticles
 from .protocol_measure_membranes import ProtCryoEtSegMeasureMembranes
 from .protocol_models import ProtCryoEtSegExportModel, ProtCryoEtSegImportModel
+from .protocol_paste_particles import ProtCryoEtSegPasteParticles
 from .protocol_pick_dog import ProtCryoEtSegPickDog
 from .protocol_pick_particles import ProtCryoEtSegPickParticles
 from .protocol_segment_classes import ProtCryoEtSegSegmentClasses
@@ -45,12 +47,14 @@ __all__ = [
     "ProtCryoEtSegEvaluateSegmentation",
     "ProtCryoEtSegExportCoordinates",
     "ProtCryoEtSegExportCopick",
+    "ProtCryoEtSegExportDual",
     "ProtCryoEtSegExportModel",
     "ProtCryoEtSegFillWedge",
     "ProtCryoEtSegGenerateParticles",
     "ProtCryoEtSegImportCopick",
     "ProtCryoEtSegImportModel",
     "ProtCryoEtSegMeasureMembranes",
+    "ProtCryoEtSegPasteParticles",
     "ProtCryoEtSegPickDog",
     "ProtCryoEtSegPickParticles",
     "ProtCryoEtSegSegmentClasses",

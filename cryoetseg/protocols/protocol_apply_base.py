@@ -7,6 +7,7 @@ from pyworkflow.utils import Message
 
 from cryoetseg.core.models.shelf import shipped_folder, shipped_names
 from cryoetseg.core.runtime.job import InputFile
+from cryoetseg.core.runtime.seeds import stream_seed
 from cryoetseg.model_folder import modelErrors, readCard
 
 from .protocol_streamed_base import ProtCryoEtSegStreamedBase
@@ -15,6 +16,7 @@ from .protocol_tomograms_base import counted, listed
 GENERAL = "general"  # name of the shipped models that know all tomograms
 GENERAL_HELP = "Leave it empty for the general model that comes with the plugin, which needs no training and takes any voxel size. Or: "
 GENERAL_TEXT = "all tomograms, the general model of the plugin (simulated scenes taught it)"
+SEEDS = 2**31
 ALIKE_VOXEL_SIZE = 0.05  # larger differences make the core resample the tomogram to the model's voxel size
 
 
@@ -22,6 +24,8 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegStreamedBase):
     """Base of the protocols with inputs ``inTomos`` and ``inModel``: one job a tomogram."""
 
     _modelMethod = ""  # what the card of a fitting model says
+    _modelHelp = ("A trained model, or one imported with *import model*, best trained on tomograms like these. Tomograms of another voxel "
+                  "size are resampled to the model's and the results brought back.")
 
     @classmethod
     def isBase(cls) -> bool:
@@ -33,9 +37,7 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegStreamedBase):
         self._addTomograms(form)
         general = self._hasGeneralModel()
         form.addParam("inModel", PointerParam, pointerClass="CryoEtSegModel", important=True, label="Model", allowsNull=general,
-                      help=(GENERAL_HELP if general else "") +
-                      "A trained model, or one imported with *import model*, best trained on tomograms like these. Tomograms of another "
-                      "voxel size are resampled to the model's and the results brought back.")
+                      help=(GENERAL_HELP if general else "") + self._modelHelp)
         self._addParameters(form)
         self._addOwnParams(form)
         self._addGpu(form)
@@ -99,3 +101,8 @@ class ProtCryoEtSegApplyBase(ProtCryoEtSegStreamedBase):
         names = self._getFinishedIds()
         tomograms = counted(len(names), "tomogram", "")
         return f"{found} in {tomograms} ({listed(names)}) by a network trained for {self._modelText()}"
+
+
+def seedOf(seed: int, tsId: str) -> int:
+    """A tomogram's own seed, whichever tomograms are there beside it: with one seed for all, all would have the same noise."""
+    return stream_seed(seed, tsId) % SEEDS

@@ -11,7 +11,7 @@ from cryoetseg.model_folder import modelErrors
 
 from .form_builder import parametersOf
 from .methods_text import otherThanPublished
-from .protocol_apply_base import ProtCryoEtSegApplyBase
+from .protocol_apply_base import ProtCryoEtSegApplyBase, seedOf
 from .protocol_tomograms_base import counted, listed, tellingWarnings
 
 TOMOGRAMS = "tomograms"
@@ -28,6 +28,9 @@ class ProtCryoEtSegDualBase(ProtCryoEtSegApplyBase):
     def isBase(cls) -> bool:
         """Keeps the base class out of Scipion's menu."""
         return cls is ProtCryoEtSegDualBase
+
+    def _getSeed(self, tsId: str) -> int:
+        return seedOf(super()._getSeed(tsId), tsId)
 
     def _registerResult(self, tsId: str, result: Result) -> None:
         made = tomogramLike(self._tomograms()[tsId], self._getOutputFile(tsId, result, "tomogram"))

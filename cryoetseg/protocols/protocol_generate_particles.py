@@ -1,6 +1,6 @@
 """New subtomograms from a trained generator."""
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from pyworkflow.object import Float, Integer, String
 from pyworkflow.protocol import Form, PointerParam
@@ -12,6 +12,7 @@ from cryoetseg.core.generation.params import SampleParameters
 from cryoetseg.core.runtime.files import read_json
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.model_folder import modelErrors
+from cryoetseg.objects import CryoEtSegModel
 
 from .form_builder import addGroups
 from .protocol_base import ProtCryoEtSegBase
@@ -96,10 +97,7 @@ class ProtCryoEtSegGenerateParticles(ProtCryoEtSegBase):
         errors = modelErrors(model.getPath(), GENERATOR, "*train particle generator*")
         if errors:
             return errors
-        known = list(model.getClasses().values())
-        wanted = [name.strip() for name in (self.classes.get() or "all").split(",")]
-        unknown = [name for name in wanted if name != "all" and name not in known]
-        return [f"*Classes*: unknown class '{unknown[0]}'. Allowed: all, {', '.join(known)}."] if unknown else []
+        return classErrors(model, self.classes.get())
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         counts = ", ".join(f"{count} {name}" for name, count in results[ITEM].metrics["classes"].items())
@@ -114,3 +112,11 @@ class ProtCryoEtSegGenerateParticles(ProtCryoEtSegBase):
 
     def _citations(self) -> List[str]:
         return ["Passi2025", "Ho2020"]
+
+
+def classErrors(model: CryoEtSegModel, classes: Optional[str]) -> List[str]:
+    """What speaks against the names ``classes`` (with commas, or all) of a generator's classes."""
+    known = list(model.getClasses().values())
+    wanted = [name.strip() for name in (classes or "all").split(",")]
+    unknown = [name for name in wanted if name != "all" and name not in known]
+    return [f"*Classes*: unknown class '{unknown[0]}'. Allowed: all, {', '.join(known)}."] if unknown else []

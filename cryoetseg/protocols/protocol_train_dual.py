@@ -1,4 +1,6 @@
 """Trainings of DUAL: between noisy tomograms and clean density, and between tomograms and their own quarter turn."""
+import glob
+import os
 from typing import List
 
 from pyworkflow.object import Pointer
@@ -12,7 +14,7 @@ from cryoetseg.core.runtime.job import InputFile
 from .form_builder import byHand
 from .input_checks import Writers, checkTomograms
 from .protocol_base import CONTRASTS
-from .protocol_train_base import ProtCryoEtSegTrainBase
+from .protocol_train_base import TRAINING, ProtCryoEtSegTrainBase
 
 
 class ProtCryoEtSegTrainWedge(ProtCryoEtSegTrainBase):
@@ -41,6 +43,14 @@ class ProtCryoEtSegTrainWedge(ProtCryoEtSegTrainBase):
 
     def _writeInputs(self, tsId: str) -> None:
         """All inputs are files already."""
+
+    def getTrainingFolder(self) -> str:
+        """Folder of the job with all that the training writes; relative to the project's folder."""
+        return self._getItemFile(TRAINING)
+
+    def hasWeights(self) -> bool:
+        """Whether the training has written weights, of which a model can be made before it ends."""
+        return bool(glob.glob(os.path.join(self.getTrainingFolder(), TRAINING, "*.safetensors")))
 
     def _wantedLists(self, tsId: str) -> Writers:
         return {}

@@ -8,6 +8,7 @@ from tomo.objects import SetOfCoordinates3D, SetOfTomoMasks
 from cryoetseg.convert import tsIdsOf
 from cryoetseg.protocols import (
     ProtCryoEtSegCurateCoordinates,
+    ProtCryoEtSegPasteParticles,
     ProtCryoEtSegPickDog,
     ProtCryoEtSegPickParticles,
     ProtCryoEtSegSegmentClasses,
@@ -32,7 +33,7 @@ class CryoEtSegPicksViewer(ProtocolViewer):
 
     _label = "Picks"
     _targets = [ProtCryoEtSegPickDog, ProtCryoEtSegPickParticles, ProtCryoEtSegSelectByScore, ProtCryoEtSegSegmentClasses,
-                ProtCryoEtSegSegmentFilaments, ProtCryoEtSegCurateCoordinates]
+                ProtCryoEtSegSegmentFilaments, ProtCryoEtSegCurateCoordinates, ProtCryoEtSegPasteParticles]
     _environments = [DESKTOP_TKINTER]
 
     def _defineParams(self, form: Any) -> None:

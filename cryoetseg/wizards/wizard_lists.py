@@ -11,6 +11,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegCompareVoxUda,
     ProtCryoEtSegEvaluatePicking,
     ProtCryoEtSegGenerateParticles,
+    ProtCryoEtSegPasteParticles,
     ProtCryoEtSegSelectByCluster,
 )
 
@@ -42,10 +43,11 @@ CHOICES: Dict[type, Callable[[Any], Choices]] = {
     ProtCryoEtSegSelectByCluster: lambda protocol: groupsOf(protocol.inCoordinates.get()),
     ProtCryoEtSegEvaluatePicking: lambda protocol: groupsOf(protocol.truth.get()),
     ProtCryoEtSegGenerateParticles: lambda protocol: classesOf(protocol.inModel.get()),
+    ProtCryoEtSegPasteParticles: lambda protocol: classesOf(protocol.inModel.get()),
     ProtCryoEtSegCompareVoxUda: rowsOf,
 }
 FIELDS = {ProtCryoEtSegSelectByCluster: "clusters", ProtCryoEtSegEvaluatePicking: "truthGroups", ProtCryoEtSegGenerateParticles: "classes",
-          ProtCryoEtSegCompareVoxUda: "rows"}
+          ProtCryoEtSegPasteParticles: "classes", ProtCryoEtSegCompareVoxUda: "rows"}
 
 
 class CryoEtSegListWizard(Wizard):

@@ -2,11 +2,12 @@
 import mrcfile
 import numpy as np
 import pytest
-from scipion_environment import log_of, new_run, run_here
+from scipion_environment import launch_here, log_of, new_run, run_here
 
 from cryoetseg.protocols import (
     ProtCryoEtSegConvertDual,
     ProtCryoEtSegDenoiseDual,
+    ProtCryoEtSegExportDual,
     ProtCryoEtSegFillWedge,
     ProtCryoEtSegSimulateDual,
     ProtCryoEtSegTrainDual,
@@ -58,6 +59,21 @@ def test_tomograms_come_out_in_the_frame_of_what_went_in(project, simulated, dua
     assert f"2 tomograms (sim_001, sim_002) were {protocol._done} after [Zeng2024] by a network" in run._methods()[0]
     first, second = run.getBeforeAndAfter()["sim_001"]
     assert not np.array_equal(mrcfile.read(first), mrcfile.read(second))
+    assert len({run._makeJob(name).seed for name in before}) == 2  # one noise for all tomograms would look like structure
+
+
+def test_a_model_is_taken_out_of_a_training_that_has_no_output(project, simulated, wedge, monkeypatch):
+    empty = new_run(project, ProtCryoEtSegTrainWedge, inTomos=(simulated, "tomograms"))
+    project.saveProtocol(empty)
+    early = project.newProtocol(ProtCryoEtSegExportDual, inTraining=empty)
+    assert "no weights yet" in " ".join(early.validate())
+    run = new_run(project, ProtCryoEtSegExportDual, inTraining=wedge, useGpu=False)
+    launch_here(project, run)
+    assert run.isFinished(), log_of(run)
+    assert run.model.getMethod() == "dual-wedge"
+    assert run.model.getPath() != wedge.model.getPath()
+    assert "dual-wedge" in run.summary()[0]
+    assert run._citations() == ["Zeng2024"]
 
 
 @pytest.mark.slow

@@ -1,9 +1,12 @@
 """Training a particle generator and generating with it in Scipion, from coordinates with groups to subtomograms with classes."""
+import mrcfile
 import numpy as np
 import pytest
 from scipion_environment import log_of, new_run, run_here
+from tomo.constants import BOTTOM_LEFT_CORNER
 
-from cryoetseg.protocols import ProtCryoEtSegGenerateParticles, ProtCryoEtSegTrainGenerator
+from cryoetseg.convert import groupName
+from cryoetseg.protocols import ProtCryoEtSegGenerateParticles, ProtCryoEtSegPasteParticles, ProtCryoEtSegTrainGenerator
 from cryoetseg.viewers import CryoEtSegGenerationViewer
 
 SHORT = {"iterations": 2, "batchSize": 2, "boxPx": 16, "channels": 8, "validationItems": 2, "noiseSteps": 20, "checkpointInterval": 2,
@@ -73,3 +76,40 @@ def test_what_cannot_be_sampled_is_said_before_the_run(project, trained):
     messages = " ".join(run.validate())
     assert "unknown class 'tric'. Allowed: all, class1, class2" in messages
     assert "guidance" in messages
+
+
+def test_made_particles_become_labels_beside_the_known_ones(project, simulated, coordinates, trained):
+    run = run_here(project, ProtCryoEtSegPasteParticles, inTomos=(simulated, "tomograms"), inCoordinates=(coordinates, "twoGroups"),
+                   inModel=(trained, "model"), classes="class2", count=1, spacing=60.0, steps=2, useGpu=False)
+    assert run.isFinished(), log_of(run)
+    found = {name: [item.clone() for item in run.coordinates.iterItems() if item.getTomoId() == name] for name in ("sim_001", "sim_002")}
+    known = [item.clone() for item in simulated.twoGroups.iterItems()]
+    assert sum(map(len, found.values())) == len(known) + 2
+    assert {groupName(item) for items in found.values() for item in items} == {"class1", "class2"}
+    made, real = ({item.getTsId(): mrcfile.read(item.getFileName()) for item in source.tomograms.iterItems()}
+                  for source in (run, simulated))
+    for name, items in found.items():
+        places = np.array([item.getPosition(BOTTOM_LEFT_CORNER) for item in items]).round().astype(int)
+        changed = np.abs(made[name] - real[name]) > 1e-3
+        new = [place for place in places.tolist() if place not in places_of(known, name)]
+        assert len(new) == 1
+        x, y, z = new[0]
+        assert changed[z, y, x]
+        changed[z - 8:z + 8, y - 8:y + 8, x - 8:x + 8] = False
+        assert not changed.any()  # nothing but the made particle
+    assert run.coordinates.getBoxSize() == 16
+    assert run.coordinates.getPrecedents().getFirstItem().getFileName() == run.tomograms.getFirstItem().getFileName()
+    assert f"*2* particles set into *2* tomograms, which held *{len(known)}* known ones" in run.summary()[0]
+
+
+def places_of(known, name):
+    """Voxels (x, y, z) of the known particles of a tomogram."""
+    return [np.array(item.getPosition(BOTTOM_LEFT_CORNER)).round().astype(int).tolist() for item in known if item.getTomoId() == name]
+
+
+def test_a_tomogram_of_other_voxels_is_refused_before_a_particle_is_made(project, simulated, trained):
+    run = new_run(project, ProtCryoEtSegPasteParticles, inTomos=(simulated, "tomograms"), inModel=(trained, "model"), classes="tric")
+    trained.model.setSamplingRate(10.0)
+    assert any("Allowed: 10 Å, those of the model" in line for line in run.validate())
+    assert any("unknown class 'tric'" in line for line in run.validate())
+    trained.model.setSamplingRate(13.0)

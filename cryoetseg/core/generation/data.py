@@ -15,9 +15,9 @@ from ..runtime.names import distinct, meant, name_of
 from ..runtime.seeds import numpy_generator
 from ..volumes.cleaned import CleanedView, checked_header, open_cleaned
 from ..volumes.contrast import particles_bright
+from .params import VOXEL_SIZE_TOLERANCE
 
 LEAST_OF_CLASS = 8
-VOXEL_SIZE_TOLERANCE = 0.02
 TINY = 1e-8  # the authors' guard against constant patches
 Padding = Literal["mean", "zero"]
 

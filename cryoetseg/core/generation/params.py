@@ -9,6 +9,8 @@ from pydantic import field_validator
 from ..runtime.params import Parameters, checked_file_name, parameter
 from ..training.params import TrainingParameters
 
+VOXEL_SIZE_TOLERANCE = 0.02  # relative difference of tomograms whose particles belong together
+
 
 class TrainGeneratorParameters(TrainingParameters):
     """A conditional diffusion model of particles. Defaults suit boxes of 32 voxels on a processor; see :meth:`published`."""

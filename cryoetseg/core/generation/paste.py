@@ -21,10 +21,9 @@ from ..runtime.seeds import numpy_generator
 from ..volumes.cleaned import CleanedView, checked_header, open_cleaned
 from ..volumes.io import create_volume
 from ..volumes.streaming import release_pages
-from .data import VOXEL_SIZE_TOLERANCE
 from .known import known_particles
 from .model import Generator, load_generator
-from .params import PasteParameters
+from .params import VOXEL_SIZE_TOLERANCE, PasteParameters
 from .sample import generate_particles
 
 TRIES = 200  # places drawn for each particle before the tomogram counts as full
@@ -76,7 +75,7 @@ def run(job: Job) -> MethodOutcome:
     p = parameters_from(PasteParameters, job.parameters)
     generator = load_generator(job.input_of("model").path)
     kinds = generator.class_numbers(p.classes)
-    outcome = MethodOutcome(metrics={"pasted": 0, "known": 0})
+    outcome = MethodOutcome(metrics={"pasted": 0, "known": 0, "box_px": generator.box})
     for number, item in enumerate(distinct(job.inputs_of("tomogram"))):
         _paste_into(item, job, p, generator, kinds, job.seed + number, outcome)
     if not job.inputs_of("particles"):

@@ -89,7 +89,7 @@ def test_a_job_writes_tomograms_whose_lists_say_what_is_where(model, tmp_path, m
         assert np.sign(made[tuple(centre)] - 100) == (sign if bright else -sign)
     away = np.min([np.linalg.norm(np.indices(made.shape).transpose(1, 2, 3, 0) - centre, axis=3) for centre in table.zyx], axis=0) > 9
     np.testing.assert_allclose(made[away], background[away], atol=1e-3)
-    assert outcome.metrics == {"pasted": 6, "known": 0}
+    assert outcome.metrics == {"pasted": 6, "known": 0, "box_px": SIDE}
     assert "takes those for background" in outcome.warnings[0]
     assert [output.kind for output in outcome.outputs] == ["tomogram", "particles"]
 
@@ -101,7 +101,7 @@ def test_known_particles_stay_where_they_are_and_are_listed(scene, model, tmp_pa
               inputs=[model, tomogram, *lists], output_folder=str(tmp_path / "out"), device="cpu")
     outcome = run(job)
     table = read_particles(tmp_path / "out" / "tomo0_pasted.star")
-    assert outcome.metrics == {"pasted": 1, "known": 16}
+    assert outcome.metrics == {"pasted": 1, "known": 16, "box_px": SIDE}
     assert outcome.warnings == []
     assert len(table) == 17
     kinds = [table.class_names[int(number)] for number in table.class_id]
