@@ -15,7 +15,8 @@ base = ["numpy", "mrcfile", "pydantic>=2"]
 scipion = ["scipion-pyworkflow", "scipion-em", "scipion-em-tomo>=3.11"]
 core = ["torch>=2.1", "diffusers", "transformers", "accelerate", "safetensors", "monai", "scipy", "scikit-image", "scikit-learn",
         "emfile", "starfile", "pandas", "tifffile", "zarr>=3", "typer", "rich", "tqdm", "psutil", "matplotlib", "jinja2", "trimesh"]
-dev = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "scipion-em-reliontomo", "scipion-app", "scipion-em-imod", "submitit"]
+dev = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "scipion-em-reliontomo", "scipion-app", "scipion-em-imod", "submitit",
+       "dynamotable", "eulerangles"]
 
 setup(
     name="cryoetseg",

@@ -28,7 +28,9 @@ from cryoetseg.core.recipes.embedding.boxes import densities, draw_conditions, d
 from cryoetseg.core.recipes.embedding.run import HELD_OUT_SEED
 from cryoetseg.core.recipes.general.draw import HELD_OUT_MOLECULES
 from cryoetseg.core.runtime.seeds import numpy_generator
+from cryoetseg.core.simulation.apply import simulate
 from cryoetseg.core.simulation.molecules import built_in_molecules
+from cryoetseg.core.simulation.params import SimulationParameters
 from cryoetseg.core.simulation.random_molecules import random_molecule
 from cryoetseg.core.students.centres.apply import find_centres
 from cryoetseg.core.students.centres.model import load_centres
@@ -39,6 +41,7 @@ from cryoetseg.core.volumes.io import read_volume
 VOXEL, RADIUS_PX = 10.0, 5.0
 CPU = torch.device("cpu")
 EACH = 30  # boxes of a molecule
+JUNK_SEEDS = (931, 932, 933)
 Embed = Callable[[np.ndarray], np.ndarray]
 
 
@@ -81,6 +84,38 @@ def mixtures(embed: Embed) -> None:
             report(f"{count} molecules, contrast {contrast:g}", boxes, views["kind"].numpy(), embed)
 
 
+def junk(embed: Embed) -> None:
+    """What is no particle, among molecules that taught nothing: pieces of membrane, ice crystals, gold, places at the faces of a tomogram.
+
+    Of each sort the share in clusters in which it, or junk of any sort, is the majority; particles the other way round.
+    """
+    p = SimulationParameters(voxel_size=VOXEL, size_z=64, size_y=320, size_x=320, snr=0.3, particles="groel, rubisco, fatty_acid_synthase",
+                             occupancy=0.08, contamination_count=6, gold_count=12, vesicle_count=6, actin_count=0, unresolved_density=0.0)
+    sums = np.zeros((5, 3))
+    for seed in JUNK_SEEDS:
+        made, rng = simulate(p, seed), numpy_generator(seed, "junk")
+        number_of = {name: number for number, name in made.class_names.items()}
+        sorts = [made.particles.zyx[rng.permutation(len(made.particles))[:5 * EACH]]]
+        for mask in (made.membrane_mask > 0, made.class_mask == number_of["contamination"], made.class_mask == number_of["gold"]):
+            places = np.argwhere(mask)
+            sorts.append(places[rng.permutation(len(places))[:EACH]].astype(float))
+        faces = rng.uniform(0, np.array(made.reconstruction.shape) - 1, (EACH, 3))
+        faces[:, 0] = np.where(rng.random(EACH) < 0.5, 1.0, len(made.reconstruction) - 2.0)
+        sorts.append(faces)
+        volume = volume_from_array("junk", made.reconstruction, VOXEL, contrast="bright").data
+        zyx, kind = np.concatenate(sorts), np.repeat(np.arange(5), [len(part) for part in sorts])
+        found = clusters_of(embed(boxes_at(volume, zyx, VOXEL, box_scale(volume, zyx, VOXEL))), ClusterParticlesParameters(confidence=0),
+                            numpy_generator(seed, "clusters")).label
+        table = contingency_matrix(kind, found)
+        of_junk = table[1:].sum(axis=0) > table[0]
+        for row in range(5):
+            largest = table[row] == table.max(axis=0)
+            sums[row] += [len(sorts[row]), table[row, largest].sum(), table[row, of_junk if row else ~of_junk].sum()]
+    print("| places | number | in clusters of their own sort | in clusters of junk; particles: of particles |\n| --- | --- | --- | --- |")
+    for name, (number, own, right) in zip(("particles", "membrane", "ice", "gold", "faces of the tomogram"), sums):
+        print(f"| {name} | {number:.0f} | {own / number:.2f} | {right / number:.2f} |", flush=True)
+
+
 def sim_deepfinder(data: Path, embed: Embed) -> None:
     """The nine classes, all six tomograms together."""
     picker = load_centres(model_folder("general", "picker"))
@@ -115,6 +150,7 @@ def main() -> None:
     print("| adjusted Rand index / purity (clusters) | mixture | hdbscan | size alone | chance | embedding with classes |\n"
           "| --- | --- | --- | --- | --- | --- |", flush=True)
     mixtures(embed)
+    junk(embed)
     if arguments.data.is_dir():
         sim_deepfinder(arguments.data, embed)
 

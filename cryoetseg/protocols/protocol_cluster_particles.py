@@ -27,7 +27,8 @@ class ProtCryoEtSegClusterParticles(ProtCryoEtSegBase):
     Clusters of them are found, and how many there are. Junk, such as gold or pieces of membranes, makes clusters of its own.
 
     Output: the coordinates with the cluster as group and the confidence as score; group 0 is unsure. The folder of the run holds
-    gallery.png (averages and members), map.png, clusters.csv and the averages. *select coordinates by cluster* keeps the ones you want.
+    gallery.png (averages and members), map.png, clusters.csv and the averages. *Analyze Results* shows map and averages; the clusters
+    that you choose there become a set, as *select coordinates by cluster* makes it.
     """
 
     _label = "cluster particles"

@@ -14,7 +14,7 @@ from .selection import SELECTED, defineSelection
 class ProtCryoEtSegSelectByCluster(EMProtocol):
     """Keep the coordinates of some groups, such as the kinds that *cluster particles* found.
 
-    Look at gallery.png of its run, then give the numbers of what you want to keep.
+    *Analyze Results* of *cluster particles* makes this run; or give the numbers of what you want to keep by hand.
     """
 
     _label = "select coordinates by cluster"

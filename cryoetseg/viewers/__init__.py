@@ -1,4 +1,5 @@
 """Scipion finds the viewers that are imported here."""
+from .viewer_cluster_particles import CryoEtSegClustersViewer
 from .viewer_coordinates import CryoEtSegCurationViewer, CryoEtSegPicksViewer, CryoEtSegScatterViewer, CryoEtSegScoresViewer
 from .viewer_dual import CryoEtSegDualViewer
 from .viewer_evaluation import CryoEtSegEvaluationViewer
@@ -11,6 +12,7 @@ from .viewer_training import CryoEtSegTrainingViewer
 from .viewer_voxuda import CryoEtSegComparisonViewer, CryoEtSegMontageViewer
 
 __all__ = [
+    "CryoEtSegClustersViewer",
     "CryoEtSegComparisonViewer",
     "CryoEtSegCurationViewer",
     "CryoEtSegDualViewer",

@@ -13,6 +13,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegPickParticles,
     ProtCryoEtSegSegmentClasses,
     ProtCryoEtSegSegmentFilaments,
+    ProtCryoEtSegSelectByCluster,
     ProtCryoEtSegSelectByScore,
 )
 from cryoetseg.protocols.protocol_curate_coordinates import Added
@@ -33,7 +34,8 @@ class CryoEtSegPicksViewer(ProtocolViewer):
 
     _label = "Picks"
     _targets = [ProtCryoEtSegPickDog, ProtCryoEtSegPickParticles, ProtCryoEtSegSelectByScore, ProtCryoEtSegSegmentClasses,
-                ProtCryoEtSegSegmentFilaments, ProtCryoEtSegCurateCoordinates, ProtCryoEtSegPasteParticles]
+                ProtCryoEtSegSegmentFilaments, ProtCryoEtSegCurateCoordinates, ProtCryoEtSegPasteParticles,
+                ProtCryoEtSegSelectByCluster]
     _environments = [DESKTOP_TKINTER]
 
     def _defineParams(self, form: Any) -> None:

@@ -1,9 +1,15 @@
 """Kinds of coordinates, some of them, and membranes as objects, in a project."""
+import numpy as np
 import pandas as pd
 import pytest
-from scipion_environment import log_of, new_run, run_here
+from matplotlib.backend_bases import MouseEvent
+from scipion_environment import in_process, log_of, new_run, run_here
 
+from cryoetseg.convert import fileOf
 from cryoetseg.protocols import ProtCryoEtSegClusterParticles, ProtCryoEtSegMeasureMembranes, ProtCryoEtSegSelectByCluster
+from cryoetseg.viewers import CryoEtSegClustersViewer
+from cryoetseg.viewers.cluster_map import ClusterMap, Member, slicesAbout
+from cryoetseg.viewers.slice_stack import openArray
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +38,66 @@ def test_some_clusters_are_kept(project, clustered):
     assert run.isFinished(), log_of(run)
     assert run.selected.getSize() == groups.count(wanted)
     assert new_run(project, ProtCryoEtSegSelectByCluster, inCoordinates=(clustered, "coordinates"), clusters="ribosomes").validate()
+
+
+def press(window, axes, place):
+    """A press of the left mouse button at a place of axes, as matplotlib gets it from the screen."""
+    x, y = axes.transData.transform(place)
+    window.figure.canvas.callbacks.process("button_press_event", MouseEvent("button_press_event", window.figure.canvas, x, y, 1))
+
+
+@pytest.fixture
+def window(project, clustered):
+    viewer = CryoEtSegClustersViewer(project=project)
+    viewer.setProtocol(clustered)
+    (window,) = viewer._getVisualizeDict()["showMap"]("showMap")
+    yield window
+    window.close()
+
+
+def test_a_point_of_the_map_opens_its_slices(clustered, window):
+    member, place = window.found.members[3], window.found.places[3]
+    press(window, window.map, place)
+    assert np.allclose(np.ravel(window.mark.get_data()), place)
+    tomogram = clustered.coordinates.getPrecedents().getFirstItem()
+    volume, z = openArray(fileOf(tomogram)), int(np.rint(member.zyx[0]))
+    shown = window.slices[0].images[0].get_array()
+    assert f"{member.tsId}, cluster {member.cluster}" in window.slices[0].get_title() or member.cluster == 0
+    assert f"z = {z}" in window.slices[0].get_title()
+    found = np.argwhere(np.isclose(volume[z], shown[0, 0]))
+    assert any(np.array_equal(volume[z, row:row + shown.shape[0], column:column + shown.shape[1]], shown) for row, column in found)
+    press(window, window.map, window.found.places.max(axis=0) + 1e4)  # beside all points
+    assert np.allclose(np.ravel(window.mark.get_data()), place)
+
+
+def test_the_circle_of_a_slice_is_where_the_particle_is():
+    volume = np.zeros((40, 60, 60), np.float32)
+    volume[20, 5, 50] = 1
+    for number, (_, image, place) in enumerate(slicesAbout(volume, Member(1, "TS_1", (20, 5, 50), 10.0, 200.0))):
+        assert image[tuple(np.rint(place).astype(int))] == 1, "zyx"[number]
+
+
+def test_chosen_averages_become_a_set(project, clustered, window):
+    groups = [item.getGroupId() for item in clustered.coordinates.iterItems()]
+    wanted = max(groups)
+    window.write()  # nothing is chosen: nothing is written
+    assert window.told.get_text() == ""
+    for number in (wanted, min(groups), min(groups)):  # the second one is chosen and left out again
+        press(window, window.averages[number], (1, 1))
+    assert window.chosen == {wanted}
+    assert window.button.label.get_text() == f"Write a set of {groups.count(wanted)}"
+    with in_process(project):
+        window.write()
+    run = [item for item in project.getRuns() if isinstance(item, ProtCryoEtSegSelectByCluster)][-1]
+    assert run.isFinished(), log_of(run)
+    assert run.selected.getSize() == groups.count(wanted)
+    assert window.told.get_text() == f"launched: clusters {wanted}"
+
+
+def test_the_map_counts_all_particles(clustered):
+    found = ClusterMap(clustered._getItemFile("clusters"))
+    assert sum(found.counts.values()) == clustered.coordinates.getSize() == len(found.members)
+    assert set(found.averages) == set(found.clusters)
 
 
 def test_membranes_are_measured(project, simulated):

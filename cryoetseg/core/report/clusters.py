@@ -14,14 +14,18 @@ PLANES = ("xy", "xz", "yz")
 PANEL_INCHES = 1.15
 
 
+def colour_of(number: int) -> str:
+    """The colour of a cluster; grey for 0, the unsure ones."""
+    return SERIES[(number - 1) % len(SERIES)] if number else GREY
+
+
 def draw_map(axes: Any, places: np.ndarray, clusters: np.ndarray, title: str = "") -> None:
     """Draw particles at ``places`` (n, 2), each with colour and marker of its cluster (n,), 0 in grey."""
     for number in sorted(set(clusters.tolist()), key=lambda value: (value == 0, value)):
         own = clusters == number
-        colour = SERIES[(number - 1) % len(SERIES)] if number else GREY
         marker = MARKERS[(number - 1) // len(SERIES) % len(MARKERS)] if number else "x"
         label = f"cluster {number} ({int(own.sum())})" if number else f"unsure ({int(own.sum())})"
-        axes.scatter(places[own, 0], places[own, 1], s=14, c=colour, marker=marker, linewidths=0 if number else 0.8, label=label)
+        axes.scatter(places[own, 0], places[own, 1], s=14, c=colour_of(number), marker=marker, linewidths=0 if number else 0.8, label=label)
         if number:
             axes.annotate(str(number), np.median(places[own], axis=0), fontsize="medium", weight="bold",
                           bbox={"facecolor": "white", "alpha": 0.7, "pad": 1, "linewidth": 0})

@@ -1,7 +1,9 @@
 """Points on membranes: spacing, normals, angles, and files as other programs read them."""
+import dynamotable
 import numpy as np
 import pytest
 import starfile
+from eulerangles import convert_eulers
 from scipy.spatial import cKDTree
 
 from cryoetseg.core.particles.angles import along_directions, to_matrices
@@ -77,6 +79,21 @@ def test_files_as_other_programs_read_them(sphere, tmp_path):
     for name in ("points.star", "points.tbl", "motl.star"):
         again = read_particles(tmp_path / name)
         assert np.allclose(to_matrices(again.angles), to_matrices(points.angles), atol=1e-4)
+
+
+def test_points_go_through_a_library_of_dynamo_tables_and_back(sphere, tmp_path):
+    table = point_table([on(sphere)], [3], "7", VOXEL_SIZE)
+    write_particles(table, tmp_path / "points.tbl")
+    rows = dynamotable.read(tmp_path / "points.tbl")
+    assert np.allclose(rows[["z", "y", "x"]] - 1, table.zyx, atol=1e-3)
+    assert (rows[["tomo", "class", "apix"]] == (7, 3, VOXEL_SIZE)).all(axis=None)
+    as_relion = convert_eulers(rows[["tdrot", "tilt", "narot"]].to_numpy(), source_meta="dynamo", target_meta="relion")
+    assert np.allclose(to_matrices(as_relion), to_matrices(table.angles), atol=1e-4)
+    dynamotable.write(rows, tmp_path / "theirs.tbl")
+    again = read_particles(tmp_path / "theirs.tbl")
+    assert np.allclose(again.zyx, table.zyx, atol=1e-3)
+    assert np.allclose(to_matrices(again.angles), to_matrices(table.angles), atol=1e-4)
+    assert (again.voxel_size, set(again.tilt_series_id), set(again.class_id)) == (VOXEL_SIZE, {"7"}, {3})
 
 
 def test_distance_and_side(sphere, middle, space):
