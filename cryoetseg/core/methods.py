@@ -18,7 +18,8 @@ class Method(NamedTuple):
     """Where the parameters and the entry point of a method live, as ``module:name`` below ``cryoetseg.core``.
 
     ``each`` is the role whose inputs are worked on independently of each other, so that each may be a job of its own; ``reseeded``
-    says that input number i of them takes the seed of the job plus i. ``parts`` is the module that takes a chain apart.
+    says that input number i of them takes the seed of the job plus i. ``parts`` is the module that takes a chain apart. ``reads`` lists
+    the files and folders of a job that neither its inputs nor its parameters name.
     """
 
     parameters: str
@@ -26,6 +27,7 @@ class Method(NamedTuple):
     each: str = ""
     reseeded: bool = False
     parts: str = ""
+    reads: str = ""
 
 
 METHODS = {
@@ -54,7 +56,8 @@ METHODS = {
     "export-chimerax": Method("interchange.params:ExportChimeraxParameters", "interchange.chimerax:run"),
     "export-ome-zarr": Method("interchange.params:ExportOmeZarrParameters", "interchange.ome_zarr:run"),
     "export-copick": Method("interchange.params:ExportCopickParameters", "interchange.copick_export:run"),
-    "import-copick": Method("interchange.params:ImportCopickParameters", "interchange.copick_import:run"),
+    "import-copick": Method("interchange.params:ImportCopickParameters", "interchange.copick_import:run",
+                            reads="interchange.copick_import:files_read"),
     "export-relion": Method("interchange.params:ExportRelionParameters", "interchange.relion_export:run"),
     "train-generator": Method("generation.params:TrainGeneratorParameters", "generation.train:run"),
     "generate-particles": Method("generation.params:SampleParameters", "generation.sample:run"),
@@ -96,6 +99,8 @@ def run_job(job: Job, finish: Finish | None = None, *, overwrite: bool = False, 
     """Run a job, or return its stored result when it is already done; the options are those of :func:`recorded_run`."""
     _take_room_for_algebra()
     files = named_files(parameters_model(job.method), job.parameters)
+    if method(job.method).reads:
+        files += _load(method(job.method).reads)(job)  # type: ignore[operator]
     entry_point: Entry = _load(method(job.method).entry_point)  # type: ignore[assignment]
     return recorded_run(job, entry_point, finish, overwrite=overwrite, files=files, published=published)
 

@@ -1,4 +1,4 @@
-"""``cryoetseg info``: what a file is, whether it is sound, how its values are distributed."""
+"""``cryoetseg info``: what a file is, whether it is sound, how its values are distributed, what a project holds."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ PERCENTILES = (0.0, 0.5, 5.0, 25.0, 50.0, 75.0, 95.0, 99.5, 100.0)
 @app.command(cls=SectionedCommand)
 @with_settings()
 def info(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="Volume, particle list, job.json or result.json.", show_default=False)],
+    file: Annotated[Path, typer.Argument(
+        metavar="FILE", help="Volume, particle list, list of tomograms, copick project, job.json or result.json.", show_default=False)],
     voxel_size: VoxelSizeOption = None,
     tomogram: SizeOption = None,
     figure: Annotated[
@@ -35,7 +36,7 @@ def info(
     *,
     settings: Settings,
 ) -> None:
-    """Show header, checks, warnings and value distribution of a volume, or what a particle list or a record holds."""
+    """Show header, checks, warnings and value distribution of a volume, or what a particle list, a project or a record holds."""
     if figure is not None:
         check_picture(figure, bool(settings.overwrite))
     content = describe_file(file, voxel_size, tomogram, figure)
@@ -69,6 +70,7 @@ def describe_file(
 
 
 def _described(file: Path, voxel_size: Optional[float], tomogram: Optional[Path], figure: Optional[Path]) -> dict[str, Any]:
+    from ..interchange.describe import describe
     from ..volumes.io import FORMATS
     from ..volumes.names import volume_suffix
 
@@ -80,6 +82,9 @@ def _described(file: Path, voxel_size: Optional[float], tomogram: Optional[Path]
         return _describe_em(file, voxel_size, figure)
     if volume_suffix(file) in FORMATS:
         return _describe_volume(file, voxel_size, figure)
+    project = describe(file)
+    if project is not None:
+        return {"file": str(file), **project}
     return _describe_particles(file, voxel_size, tomogram)
 
 
@@ -182,5 +187,7 @@ def _lines(name: str, value: Any) -> list[str]:
 
 def _short(value: Any) -> str:
     if isinstance(value, list):
-        return " x ".join(_short(item) for item in value) or "none"
+        return (", " if any(isinstance(item, str) for item in value) else " x ").join(_short(item) for item in value) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{key.replace('_', ' ')} {_short(item)}" for key, item in value.items())
     return f"{value:.6g}" if isinstance(value, float) else str(value)

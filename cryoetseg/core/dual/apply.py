@@ -20,10 +20,10 @@ from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.names import file_stem, name_of, named_inputs
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
-from ..volumes.io import Volume, create_volume, open_volume
+from ..volumes.io import Volume, create_volume
 from ..volumes.resampling import resample_into, resampled_shape
 from ..volumes.streaming import temporary_volume
-from .data import StandardisedView, cleaning_of, coarseness_warnings, is_alike
+from .data import StandardisedView, cleaning_of, coarseness_warnings, is_alike, open_checked
 from .model import DualNetworks, load_dual
 from .networks import FilteredUNet
 from .noise import NoisyDensity
@@ -148,14 +148,6 @@ def resampled_view(volume: Volume, item: InputFile, voxel_size: float) -> Standa
     source = temporary_volume(resampled_shape(tuple(volume.header.shape), own, voxel_size), np.float32)
     resample_into(volume.data, own, voxel_size, source)
     return StandardisedView(source, item.contrast, cleaning_of(item))
-
-
-def open_checked(item: InputFile) -> Volume:
-    """A volume whose voxel size is known."""
-    volume = open_volume(item.path, item.voxel_size)
-    if not volume.header.voxel_size_is_known:
-        raise InputError(f"{item.path}: the voxel size is unknown", "a volume with a voxel size", "give it with --voxel-size")
-    return volume
 
 
 def check_large_enough(item: InputFile, shape: tuple[int, ...]) -> None:

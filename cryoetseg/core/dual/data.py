@@ -22,7 +22,8 @@ from ..runtime.names import file_stem, name_of
 from ..volumes.checks import expanded
 from ..volumes.cleaned import CleanedView, Cleaning
 from ..volumes.cleaning import examine, unexamined
-from ..volumes.io import open_volume, read_header, write_volume
+from ..volumes.io import Volume, open_volume, read_header, write_volume
+from ..volumes.labels import refuse_labels
 from ..volumes.resampling import resample
 
 logger = logging.getLogger(__name__)
@@ -158,12 +159,20 @@ def coarseness_warnings(files: Sequence[InputFile], voxel_size: float) -> list[s
             f"nothing finer than {2 * own:.4g} A is in them, where the model looks" for item, own in owns if own > COARSE * voxel_size]
 
 
+def open_checked(item: InputFile) -> Volume:
+    """A volume whose voxel size is known; raises :class:`InputError` for another, and for a mask in place of a tomogram."""
+    volume = open_volume(item.path, item.voxel_size)
+    if not volume.header.voxel_size_is_known:
+        raise InputError(f"{item.path}: the voxel size is unknown", "a volume with a voxel size", "give it with --voxel-size")
+    if cleaning_of(item) == "auto":
+        refuse_labels(item.path, volume.data)
+    return volume
+
+
 def _at_voxel_size(item: InputFile, number: int, voxel_size: float, folder: Path) -> Any:
     """The volume at ``voxel_size``; ``number`` in its set tells inputs of one name from each other."""
-    volume = open_volume(item.path, item.voxel_size)
+    volume = open_checked(item)
     own = volume.header.voxel_size
-    if not volume.header.voxel_size_is_known:
-        raise InputError(f"{item.path}: the voxel size is unknown", "volumes with a voxel size", "give it with --voxel-size")
     if is_alike(own, voxel_size):
         return volume.data
     logger.info("%s: resampled from %.4g to %.4g A", item.path, own, voxel_size)

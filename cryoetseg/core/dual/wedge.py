@@ -28,8 +28,8 @@ from ..volumes.io import Volume, create_volume
 from ..volumes.resampling import resample_into, resampled_shape
 from ..volumes.streaming import release_pages, temporary_volume
 from ..volumes.wedge import check_tilt_range, measured_plane, missing_energy
-from .apply import check_large_enough, open_checked, resampled_view, translate
-from .data import StandardisedView, cleaning_of, coarseness_warnings, is_alike
+from .apply import check_large_enough, resampled_view, translate
+from .data import StandardisedView, cleaning_of, coarseness_warnings, is_alike, open_checked
 from .model import METHOD as DUAL
 from .model import DualNetworks, load_dual
 from .networks import FilteredUNet

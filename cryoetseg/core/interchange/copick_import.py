@@ -28,20 +28,37 @@ def run(job: Job) -> MethodOutcome:
     for entry in tomograms:
         assert entry.voxel_size is not None
         outcome.outputs.append(_volume(entry, folder / f"{entry.run}.mrc", "tomogram"))
-        picks = project.picks(parse_pattern(parameters.picks), entry.run) if parameters.picks else []
+        picks = _picks_of(project, parameters, entry.run)
         if picks:
             table = read_run_picks(picks, entry.voxel_size, numbers)
             write_particles(table, folder / f"{entry.run}_particles.star")
             outcome.outputs.append(Output(kind="particles", path=f"{entry.run}_particles.star", voxel_size=entry.voxel_size,
                                           tilt_series_id=entry.run))
             outcome.metrics[entry.run] = {"particles": len(table)}
-        masks = project.segmentations(parse_pattern(parameters.segmentations), entry.run) if parameters.segmentations else []
+        masks = _masks_of(project, parameters, entry.run)
         fitting = {_mask_file(mask): mask for mask in masks if mask.voxel_size == entry.voxel_size}
         _refuse_one_file_for_two(masks, fitting)
         outcome.outputs += [_volume(mask, folder / name, "mask") for name, mask in fitting.items()]
         outcome.warnings += [f"{mask.uri} of {entry.run} is left out: its voxels are not those of the tomogram" for mask in masks
                              if mask.voxel_size != entry.voxel_size]
     return outcome
+
+
+def files_read(job: Job) -> list[str]:
+    """The volumes and lists that the import takes from the project: with another content they make another import."""
+    parameters = parameters_from(ImportCopickParameters, job.parameters)
+    project = read_project(Path(job.input_of("copick").path))
+    entries = [[tomogram, *_picks_of(project, parameters, tomogram.run), *_masks_of(project, parameters, tomogram.run)]
+               for tomogram in one_of_each_run(project, parameters)]
+    return [str(entry.path) for of_run in entries for entry in of_run]
+
+
+def _picks_of(project: Project, parameters: ImportCopickParameters, run: str) -> list[Entry]:
+    return project.picks(parse_pattern(parameters.picks), run) if parameters.picks else []
+
+
+def _masks_of(project: Project, parameters: ImportCopickParameters, run: str) -> list[Entry]:
+    return project.segmentations(parse_pattern(parameters.segmentations), run) if parameters.segmentations else []
 
 
 def _mask_file(mask: Entry) -> str:

@@ -15,8 +15,10 @@ from ..runtime.errors import InputError
 from ..runtime.progress import track
 from ..volumes.normalisation import mean_and_deviation
 from ..volumes.streaming import read_slabs, release_pages, temporary_volume, z_slabs
+from ..volumes.tiles import plan_tiles
 
 SSIM_WINDOW = 7
+SSIM_BLOCK = (38, 70)  # voxels along z and y that are worked on at once, with all along x
 PAPER_RANGE = 2.0
 
 
@@ -87,20 +89,20 @@ def psnr(restored: Any, truth: Any, data_range: float | None = None) -> float:
 def ssim(restored: Any, truth: Any, data_range: float | None = None) -> float:
     """Mean structural similarity (Wang et al. 2004) over windows of 7^3; the range is that of the truth unless given.
 
-    Worked through in slabs along z, because scikit-image needs some ten times the memory of its volumes; the mean is the same.
+    Worked through in blocks, because scikit-image needs some ten times the memory of its volumes; the mean is the same.
     """
     if min(truth.shape) < SSIM_WINDOW:
         raise InputError(f"volumes of shape {truth.shape}", f"at least {SSIM_WINDOW} voxels along each axis")
     span = _range(truth) if data_range is None else data_range
     border = SSIM_WINDOW // 2  # as scikit-image, the mean leaves out windows that reach over the volume
-    inside = (truth.shape[0] - 2 * border, *truth.shape[1:])
     total = 0.0
-    for window in track(z_slabs(inside), "structural similarity"):
-        slab = slice(window.start, window.stop + 2 * border)
-        _, local = structural_similarity(restored[slab], truth[slab], win_size=SSIM_WINDOW, data_range=span, full=True)
+    for tile in track(plan_tiles(truth.shape, (*SSIM_BLOCK, truth.shape[2]), (2 * border,) * 3), "structural similarity"):
+        _, local = structural_similarity(restored[tile.source], truth[tile.source], win_size=SSIM_WINDOW, data_range=span, full=True)
         release_pages(restored)
         release_pages(truth)
-        total += float(local[border:-border, border:-border, border:-border].sum(dtype=np.float64))
+        own = [slice(max(core.start, border) - source.start, min(core.stop, size - border) - source.start)
+               for core, source, size in zip(tile.core, tile.source, truth.shape)]
+        total += float(local[tuple(own)].sum(dtype=np.float64))
     return total / float(np.prod([size - 2 * border for size in truth.shape], dtype=np.float64))
 
 

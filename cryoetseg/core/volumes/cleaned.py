@@ -13,6 +13,7 @@ from .checks import expanded
 from .cleaning import GreyValues, examine, standardisation, unexamined
 from .header import VolumeHeader
 from .io import PathLike, open_labels, open_volume, read_header
+from .labels import refuse_labels
 from .streaming import release_pages, z_slabs
 
 Cleaning = Literal["auto", "off"]
@@ -141,6 +142,7 @@ def open_cleaned(
         raise InputError(f"{path}: data: {grey.invalid_share:.1%} of the voxels are constant or no numbers, the others have the value "
                          f"{grey.median:g} +- {grey.deviation:.3g}", "a volume with contrast",
                          "the reconstruction failed or the file was only allocated: make it again")
+    refuse_labels(str(path), volume.data)
     if contrast in SIGNS:
         check_contrast(str(path), grey, contrast)
     return CleanedView(volume.data, contrast, grey), volume.header

@@ -112,11 +112,8 @@ def standardisation(grey: GreyValues) -> tuple[float, float]:
 def _first_pass(array: Any) -> _Centre | None:
     """None for a volume that is free of noise, whose constant squares mean nothing."""
     values, steps, enclosed, hull, shown, total = [], [], 0, 0, 0, 0
-    depth = array.shape[0]
-    side = _flat_side(np.asarray(array[depth // 2]))
-    for z in np.unique(np.linspace(0, depth - 1, min(depth, SAMPLED_SLICES)).round().astype(int)):
-        plane = np.asarray(array[int(z)])
-        release_pages(array)
+    side = _flat_side(np.asarray(array[array.shape[0] // 2]))
+    for plane in spread_slices(array):
         filled, _ = filled_voxels(plane, side)
         valid = np.ones(plane.shape, bool) if filled is None else ~filled
         around = _enclosed(valid)
@@ -128,6 +125,14 @@ def _first_pass(array: Any) -> _Centre | None:
     if enclosed > MOST_ENCLOSED * hull or shown < LEAST_SHOWN * total:
         return None
     return _centre(np.concatenate(values), np.concatenate(steps), side)
+
+
+def spread_slices(array: Any) -> Iterator[np.ndarray]:
+    """At most 32 slices (y, x) of a volume (z, y, x), from the first to the last."""
+    depth = array.shape[0]
+    for z in np.unique(np.linspace(0, depth - 1, min(depth, SAMPLED_SLICES)).round().astype(int)):
+        yield np.asarray(array[int(z)])
+        release_pages(array)
 
 
 def _flat_side(plane: np.ndarray) -> int:

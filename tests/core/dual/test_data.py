@@ -97,6 +97,19 @@ def test_bad_volumes_are_told(tmp_path):
         StandardisedView(np.ones((4, 4, 4)), "dark")
 
 
+def test_a_mask_is_no_tomogram_but_may_be_a_density(tmp_path):
+    mask = np.zeros((16, 16, 16), np.int8)
+    mask[:, 6:10] = 1
+    write_volume(tmp_path / "mask.mrc", mask, 10.0)
+    for role in ("noisy", "clean"):
+        files = [InputFile(path=str(tmp_path / "mask.mrc"), role=role)]
+        if role == "clean":
+            assert len(open_domain(files, 16, 10.0, tmp_path).views) == 1
+            continue
+        with pytest.raises(InputError, match="as in a mask"):
+            open_domain(files, 16, 10.0, tmp_path)
+
+
 def test_wrongly_told_contrast_is_noticed(domains):
     noisy, clean = domains
     assert contrast_warnings(clean, ["a", "b"]) == []

@@ -213,6 +213,25 @@ def test_import_as_files(copick_config, tmp_path):
     assert {item.tilt_series_id for item in result.outputs} == {"TS_02"}
 
 
+@pytest.mark.parametrize("change", ["picks", "tomogram", "a further list"])
+def test_a_project_that_changed_is_imported_again(copick_config, tmp_path, change):
+    job = Job(method="import-copick", inputs=[InputFile(path=str(copick_config), role="copick")], output_folder=str(tmp_path / "out"),
+              parameters={"tomogram": "wbp@10", "run_names": "TS_02"})
+    first = run_job(job)
+    assert run_job(job).seconds == first.seconds  # the same project: the stored result
+    run = tmp_path / "static" / "ExperimentRuns" / "TS_02"
+    picks = run / "Picks" / "alice_1_ribosome.json"
+    if change == "picks":
+        picks.write_text(picks.read_text().replace('"x": 30.0', '"x": 40.0'))
+    elif change == "tomogram":
+        zarr.open_group(str(run / "VoxelSpacing10.000" / "wbp.zarr"), mode="r+")["0"][0, 0, 1] = 7
+    else:
+        (picks.parent / "dora_1_ribosome.json").write_bytes(picks.read_bytes())
+    assert run_job(job).sha256 != first.sha256
+    table, volume = read_particles(tmp_path / "out" / "TS_02_particles.star"), read_volume(tmp_path / "out" / "TS_02.mrc")[0]
+    assert (table.zyx[:, 2].max(), volume[0, 0, 1], len(table)) == {"picks": (4, 11, 2), "tomogram": (3, 7, 2)}.get(change, (3, 11, 3))
+
+
 def export(folder, array, out="out", name="TS_01", **parameters):
     """A tomogram of these values, and what lies beside it, into a project in ``out`` or that of the parameter."""
     write_volume(folder / "t.mrc", array, 10.0)

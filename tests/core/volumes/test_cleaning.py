@@ -160,3 +160,31 @@ def test_files_of_little_sample_are_told_and_constant_ones_refused(tmp_path):
     write_volume(tmp_path / "constant.mrc", np.full(SHAPE, 3, np.float32), 10.0)
     with pytest.raises(InputError, match="constant"):
         open_cleaned(tmp_path / "constant.mrc", "dark")
+
+
+def labels(kind):
+    """A label volume: sheets, balls of classes or instances, one voxel thin surfaces, whole numbers stored as floats."""
+    z, y, x = np.mgrid[:SHAPE[0], :SHAPE[1], :SHAPE[2]]
+    sheet = abs(y - 30 - 0.3 * (x - 32)) < 2
+    balls = sum((((z - 5 - 4 * (n % 3)) ** 2 + (y - 8 - 9 * (n % 6)) ** 2 + (x - 7 - 10 * (n % 5)) ** 2) < 9) * (n + 1) for n in range(30))
+    shell = abs(np.sqrt((z - 10) ** 2 + (y - 30) ** 2 + (x - 32) ** 2) - 15) < 0.6
+    return {"sheet": sheet.astype(np.int8), "classes": (balls % 5).astype(np.int8), "instances": balls.astype(np.int16),
+            "thin": shell.astype(np.uint8), "float": (sheet + 2 * shell).astype(np.float32)}[kind]
+
+
+@pytest.mark.parametrize("kind", ["sheet", "classes", "instances", "thin", "float"])
+def test_a_mask_is_no_tomogram(tmp_path, kind):
+    write_volume(tmp_path / "mask.mrc", labels(kind), 10.0)
+    with pytest.raises(InputError, match="as in a mask"):
+        open_cleaned(tmp_path / "mask.mrc", "dark")
+
+
+@pytest.mark.parametrize("levels", [0.6, 2.5, 27.5])  # a deviation, in steps of one
+@pytest.mark.parametrize("where", [None, border, corners, padding])
+def test_a_tomogram_of_few_grey_levels_is_no_mask(tmp_path, levels, where):
+    volume, mask = np.rint(tomogram() * levels), np.zeros(SHAPE, bool)
+    if where is not None:
+        where(mask)
+    volume[mask] = 0
+    write_volume(tmp_path / "tomogram.mrc", np.clip(volume, -128, 127).astype(np.int8), 10.0)
+    open_cleaned(tmp_path / "tomogram.mrc", "bright")

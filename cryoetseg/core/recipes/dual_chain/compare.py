@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...dual.apply import open_checked, run_denoise
+from ...dual.apply import run_denoise
+from ...dual.data import open_checked
 from ...dual.baselines import best_baselines
 from ...metrics.picking import precision_recall_f1
 from ...metrics.restoration import restoration_scores
