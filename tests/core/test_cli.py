@@ -244,6 +244,20 @@ def test_pick_and_evaluate(call, tmp_path, tomogram):
     assert json.loads(shown)["metrics"]["f1"] == 1.0
 
 
+@pytest.mark.parametrize("suffix", [".tbl", ".em"])
+def test_a_list_that_knows_tomograms_by_number_has_their_names_beside_it(call, tmp_path, tomogram, suffix):
+    words = ["pick", "dog", tomogram, "--out", tmp_path / f"picks{suffix}", "--particle-diameter", "100", "--count", "3"]
+    code, _, err = call(*words)
+    assert code == 0, err
+    assert read_particles(tmp_path / f"picks{suffix}").tilt_series_ids() == ["balls"]
+    numbers = tmp_path / "picks_tomograms.csv"
+    numbers.unlink()
+    assert call(*words)[0] == 0  # what is done is completed
+    numbers.write_text("mine")
+    code, _, err = call(*words[:-1], "2")
+    assert (code, numbers.read_text()) == (4, "mine"), err
+
+
 def test_evaluate_segmentation_of_the_truth_is_perfect(call, tmp_path):
     mask = np.zeros((8, 16, 16), np.int8)
     mask[:, 4:9] = 1

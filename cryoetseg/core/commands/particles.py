@@ -9,8 +9,8 @@ import typer
 
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, TiltSeriesIdOption, TomogramsArgument, VoxelSizeOption, with_settings
-from .pick import _convert, _list_formats
-from .running import Published, build_job, destination, input_file, input_files, run_and_show
+from .pick import _list_formats, published_list
+from .running import build_job, destination, input_file, input_files, run_and_show
 
 app = command_group("Particle lists: clusters of alike particles, likeness to examples, selections.")
 
@@ -61,4 +61,4 @@ def select(
     """Keep the particles of some classes, for example of clusters 2 and 5: --clusters 2,5."""
     folder, file = destination(out, _list_formats())
     job = build_job("select-particles", [input_file(path, "particles") for path in lists], folder, settings)
-    run_and_show(job, settings, None if file is None else Published(file, "particles", _convert))
+    run_and_show(job, settings, None if file is None else published_list(file))

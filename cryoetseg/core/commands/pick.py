@@ -43,7 +43,7 @@ def dog(
     """Pick particles with a difference of Gaussians: fast, no training, all sizes near one diameter."""
     folder, file = destination(out, _list_formats())
     job = build_job("pick-dog", input_files([tomogram], voxel_size=voxel_size, contrast=contrast, ids=tilt_series_id), folder, settings)
-    run_and_show(job, settings, None if file is None else Published(file, "particles", _convert))
+    run_and_show(job, settings, None if file is None else published_list(file))
 
 
 @app.command(cls=SectionedCommand)
@@ -71,7 +71,10 @@ def _list_formats() -> Container[str]:
     return SUFFIXES
 
 
-def _convert(source: Path, target: Path) -> None:
-    from ..particles.formats import read_particles, write_particles
+def published_list(file: Path) -> Published:
+    """The particles as a list under the user's name, with the numbers of tomograms beside it where its format knows no names."""
+    from ..particles.formats import NUMBERED, SUFFIXES, read_particles, write_particles
+    from ..particles.numbers_file import beside
 
-    write_particles(read_particles(source), target)
+    numbers = beside(file) if SUFFIXES[file.suffix.lower()] in NUMBERED else None
+    return Published(file, "particles", lambda source, target: write_particles(read_particles(source), target), numbers)

@@ -87,20 +87,27 @@ def planning() -> Iterator[None]:
 
 
 class Published(NamedTuple):
-    """A result under a name that the user gave: the first output of ``kind``, written to ``target`` by ``write(source, target)``."""
+    """A result under a name that the user gave: the first output of ``kind``, written to ``target`` by ``write(source, target)``, which
+    may write the file ``beside`` too."""
 
     target: Path
     kind: str
     write: Callable[[Path, Path], None]
+    beside: Optional[Path] = None
+
+    def paths(self) -> list[Path]:
+        """All that may be written."""
+        return [self.target] if self.beside is None else [self.target, self.beside]
 
     def added_to(self, result: Result) -> Result:
-        """Write the file unless it is there already, and note it in the result."""
+        """Write the files unless they are there already, and note them in the result."""
         folder = Path(result.job["output_folder"])
-        name = os.path.relpath(self.target.absolute(), folder)
         known = [output.path for output in result.outputs_of(PUBLISHED)]
-        if name not in known or not self.target.exists():
+        names = {path: os.path.relpath(path.absolute(), folder) for path in self.paths()}
+        if names[self.target] not in known or not all(path.exists() for path, name in names.items() if name in known):
             self.write(folder / result.outputs_of(self.kind)[0].path, self.target)
-        return result if name in known else result.model_copy(update={"outputs": [*result.outputs, Output(kind=PUBLISHED, path=name)]})
+        made = [Output(kind=PUBLISHED, path=name) for path, name in names.items() if name not in known and path.exists()]
+        return result.model_copy(update={"outputs": [*result.outputs, *made]}) if made else result
 
 
 def run_and_show(job: Job, settings: Settings, published: Optional[Published] = None) -> Result:
@@ -120,7 +127,7 @@ def run_illustrated(job: Job, overwrite: bool = False, published: Optional[Publi
         illustrated = illustrate(result)
         return illustrated if published is None else published.added_to(illustrated)
 
-    return run_job(job, finish, overwrite=overwrite, published=[] if published is None else [published.target])
+    return run_job(job, finish, overwrite=overwrite, published=[] if published is None else published.paths())
 
 
 def show(result: Result, as_json: bool) -> None:
