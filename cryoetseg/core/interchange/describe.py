@@ -17,7 +17,8 @@ def describe(path: Path) -> dict[str, Any] | None:
     if suffix == ".star" and relion_project.is_tomogram_list(path):
         return {"kind": "tomograms", "tomograms": [_of_relion(item) for item in relion_project.read_tomograms(path).tomograms.values()]}
     if suffix == ".csv" and aretomo.is_tomogram_list(path):
-        return {"kind": "tomograms", "tomograms": [{"name": name, "file": str(file)} for name, file in aretomo.read_tomograms(path).items()]}
+        listed = aretomo.read_tomograms(path)
+        return {"kind": "tomograms", "tomograms": [{"name": name, "file": str(file)} for name, file in listed.items()]}
     if suffix == ".json" and _is_copick_project(path):
         return _of_copick(path)
     return None

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from ...dual.apply import run_denoise
-from ...dual.data import open_checked
 from ...dual.baselines import best_baselines
+from ...dual.data import open_checked
 from ...metrics.picking import precision_recall_f1
 from ...metrics.restoration import restoration_scores
 from ...particles.formats import read_particles
