@@ -8,7 +8,7 @@ from typing import Any, Dict, Iterable, Iterator, List, NamedTuple, Optional, Se
 
 import numpy as np
 from pwem.objects import AtomStruct, Image, SetOfVolumes, Volume
-from pyworkflow.object import Pointer, String
+from pyworkflow.object import Float, Pointer, String
 from scipy.spatial.transform import Rotation
 from tomo.constants import BOTTOM_LEFT_CORNER, TR_RELION
 from tomo.objects import Coordinate3D, SetOfCoordinates3D, TomoAcquisition, Tomogram, TomoMask
@@ -18,13 +18,18 @@ from cryoetseg.star_rows import quoted, rowsOf, writeRows
 
 TOMO_NAME, PIXEL_SIZE = "rlnTomoName", "rlnPixelSize"
 SCORE, CLASS, CLASS_NAME = "rlnAutopickFigureOfMerit", "rlnClassNumber", "rlnParticleName"
+DIAMETER = "rlnParticleDiameter"
 POSITION = ("rlnCoordinateX", "rlnCoordinateY", "rlnCoordinateZ")
 ANGLES = ("rlnAngleRot", "rlnAngleTilt", "rlnAnglePsi")
-GROUP_NAME = "_groupName"  # attribute of our coordinates, "2 ribosome": Scipion's own know numbers alone; other plugins copy or ignore it
+# attributes of our coordinates, which other plugins copy or ignore: "2 ribosome", where Scipion's own know numbers alone; Angstrom
+GROUP_NAME, PARTICLE_DIAMETER = "_groupName", "_particleDiameter"
 
 
 class Particle(NamedTuple):
-    """One row of a particle list: position in voxels, RELION's angles in degrees, what and how sure."""
+    """One row of a particle list: position in voxels, RELION's angles in degrees, what, how sure, and its diameter in Angstrom.
+
+    A diameter of 0 is unknown.
+    """
 
     x: float
     y: float
@@ -35,6 +40,7 @@ class Particle(NamedTuple):
     score: float = 0.0
     classId: int = 0
     className: str = ""
+    diameter: float = 0.0
 
     @property
     def isOriented(self) -> bool:
@@ -125,16 +131,25 @@ def particlesByTsId(path: str) -> Dict[str, List[Particle]]:
 def _particle(row: Dict[str, str]) -> Particle:
     x, y, z = (float(row[name]) for name in POSITION)
     rot, tilt, psi = (float(row.get(name, 0.0)) for name in ANGLES)
-    return Particle(x, y, z, rot, tilt, psi, float(row.get(SCORE, 0.0)), int(float(row.get(CLASS, 0))), row.get(CLASS_NAME, ""))
+    return Particle(x, y, z, rot, tilt, psi, float(row.get(SCORE, 0.0)), int(float(row.get(CLASS, 0))), row.get(CLASS_NAME, ""),
+                    _known(row.get(DIAMETER)))
+
+
+def _known(text: Optional[str]) -> float:
+    """A diameter as it is written, 0 where it is unknown."""
+    value = float(text or 0.0)
+    return value if math.isfinite(value) else 0.0
 
 
 def writeParticles(path: str, tsId: str, samplingRate: float, particles: Iterable[Particle]) -> None:
     """Write particles of one tomogram, in voxels of ``samplingRate`` (Angstrom), as a RELION STAR file, atomically."""
     particles = list(particles)
-    named = any(item.className for item in particles)
+    named, sized = any(item.className for item in particles), all(item.diameter > 0 for item in particles)
     rows = [[*(repr(float(value)) for value in item[:7]), str(item.classId), repr(float(samplingRate)), quoted(tsId),
-             *([quoted(item.className or f"class{item.classId}")] if named else [])] for item in particles]
-    writeRows(path, [*POSITION, *ANGLES, SCORE, CLASS, PIXEL_SIZE, TOMO_NAME, *([CLASS_NAME] if named else [])], rows)
+             *([quoted(item.className or f"class{item.classId}")] if named else []), *([f"{item.diameter:g}"] if sized else [])]
+            for item in particles]
+    further = [*([CLASS_NAME] if named else []), *([DIAMETER] if sized else [])]
+    writeRows(path, [*POSITION, *ANGLES, SCORE, CLASS, PIXEL_SIZE, TOMO_NAME, *further], rows)
 
 
 def coordinatesOf(particles: Iterable[Particle], tomogram: Tomogram) -> Iterator[Coordinate3D]:
@@ -147,6 +162,7 @@ def coordinatesOf(particles: Iterable[Particle], tomogram: Tomogram) -> Iterator
         coordinate.setTomoId(tomogram.getTsId())
         coordinate.setGroupId(item.classId)
         setattr(coordinate, GROUP_NAME, String(f"{item.classId} {item.className}" if item.className else ""))
+        setattr(coordinate, PARTICLE_DIAMETER, Float(item.diameter))
         coordinate.setScore(item.score)
         if item.isOriented:
             coordinate.setMatrix(matrixOf(item.rot, item.tilt, item.psi), convention=TR_RELION)
@@ -164,8 +180,14 @@ def particlesOf(coordinates: SetOfCoordinates3D, tomogram: Tomogram, samplingRat
         x, y, z = coordinate.getPosition(BOTTOM_LEFT_CORNER)
         angles = anglesOf(coordinate.getMatrix(convention=TR_RELION))
         found.append(Particle(x * scale, y * scale, z * scale, *angles, float(coordinate.getScore() or 0), coordinate.getGroupId() or 0,
-                              groupName(coordinate)))
+                              groupName(coordinate), diameterOf(coordinate)))
     return found
+
+
+def diameterOf(coordinate: Coordinate3D) -> float:
+    """The diameter of a particle in Angstrom; 0 where it is unknown."""
+    stored = getattr(coordinate, PARTICLE_DIAMETER, None)
+    return float((stored.get() if stored is not None else 0.0) or 0.0)
 
 
 def groupName(coordinate: Coordinate3D) -> str:

@@ -124,6 +124,24 @@ def threshold_membranes(scene: Scene) -> Case:
                 tried={"smallest_component": [1e5], "threshold": [0.7]})
 
 
+def curate_membranes(scene: Scene) -> Case:
+    def mask(path: Path) -> None:
+        values = np.zeros((8, 24, 24), np.int8)
+        values[1, 2:8], values[5, 2:8] = 1, 1
+        write_volume(path, values, 10.0)
+
+    def probability(path: Path) -> None:
+        values = np.full((8, 24, 24), 0.05, np.float32)
+        values[1, 14:20], values[5, 14:20] = 0.3, 0.6
+        values[1, 20:22] = 0.1
+        write_volume(path, values, 10.0)
+
+    inputs = [InputFile(path=str(scene.made(f"curated_{made.__name__}.mrc", made)), role=made.__name__, tilt_series_id="p")
+              for made in (mask, probability)]
+    return Case("curate-membranes", inputs, {"removed": '[["p", 4, 4, 1]]', "added": '[["p", 4, 16, 1]]'},
+                tried={"removed": ['[["p", 4, 4, 5]]'], "added": ['[["p", 4, 16, 5]]'], "candidates_from": [0.08]})
+
+
 def segment_filaments(scene: Scene) -> Case:
     def write(path: Path) -> None:
         settings = {"name": "tubes", "voxel_size": 12.0, "size_z": 24, "size_y": 96, "size_x": 96, "snr": 4.0, "particles": "none",

@@ -43,6 +43,7 @@ METHODS = {
     "segment-membranes": Method("students.membranes.params:SegmentMembranesParameters", "students.membranes.apply:run", each="tomogram"),
     "threshold-membranes": Method("students.membranes.params:ThresholdMembranesParameters", "students.membranes.rethreshold:run",
                                   each="probability"),
+    "curate-membranes": Method("students.membranes.curate_params:CurateMembranesParameters", "students.membranes.curate:run", each="mask"),
     "segment-filaments": Method("students.filaments.params:SegmentFilamentsParameters", "students.filaments.apply:run", each="tomogram"),
     "train-segmenter": Method("students.segmenter.params:TrainSegmenterParameters", "students.segmenter.train:run"),
     "segment-classes": Method("students.segmenter.params:SegmentClassesParameters", "students.segmenter.apply:run", each="tomogram"),

@@ -3,6 +3,7 @@ from .protocol_cluster_particles import ProtCryoEtSegClusterParticles
 from .protocol_compare_voxuda import ProtCryoEtSegCompareVoxUda
 from .protocol_copick import ProtCryoEtSegExportCopick, ProtCryoEtSegImportCopick
 from .protocol_curate_coordinates import ProtCryoEtSegCurateCoordinates
+from .protocol_curate_membranes import ProtCryoEtSegCurateMembranes
 from .protocol_dual import (
     ProtCryoEtSegConvertDual,
     ProtCryoEtSegDenoiseDual,
@@ -42,6 +43,7 @@ __all__ = [
     "ProtCryoEtSegCompareVoxUda",
     "ProtCryoEtSegConvertDual",
     "ProtCryoEtSegCurateCoordinates",
+    "ProtCryoEtSegCurateMembranes",
     "ProtCryoEtSegDenoiseDual",
     "ProtCryoEtSegEvaluatePicking",
     "ProtCryoEtSegEvaluateSegmentation",

@@ -55,6 +55,10 @@ class ProtCryoEtSegMeasureMembranes(ProtCryoEtSegBase):
         masks.copyInfo(self.inMasks.get())
         return masks
 
+    def getTables(self) -> List[str]:
+        """The table of each finished tomogram, relative to the project's folder."""
+        return [self._getOutputFile(tsId, self._readResult(tsId), "table") for tsId in self._getFinishedIds()]
+
     def _validateInputs(self) -> List[str]:
         return checkIds(self.inMasks, "Membrane masks")
 

@@ -4,8 +4,8 @@ from .viewer_coordinates import CryoEtSegCurationViewer, CryoEtSegPicksViewer, C
 from .viewer_dual import CryoEtSegDualViewer
 from .viewer_evaluation import CryoEtSegEvaluationViewer
 from .viewer_generation import CryoEtSegGenerationViewer
+from .viewer_membranes import CryoEtSegMembraneCurationViewer, CryoEtSegMembranesViewer
 from .viewer_overlay import CryoEtSegOverlayViewer
-from .viewer_segment_membranes import CryoEtSegSegmentMembranesViewer
 from .viewer_segment_slabs import CryoEtSegSegmentSlabsViewer
 from .viewer_simulate_tomograms import CryoEtSegSimulationViewer
 from .viewer_training import CryoEtSegTrainingViewer
@@ -18,12 +18,13 @@ __all__ = [
     "CryoEtSegDualViewer",
     "CryoEtSegEvaluationViewer",
     "CryoEtSegGenerationViewer",
+    "CryoEtSegMembraneCurationViewer",
+    "CryoEtSegMembranesViewer",
     "CryoEtSegMontageViewer",
     "CryoEtSegOverlayViewer",
     "CryoEtSegPicksViewer",
     "CryoEtSegScatterViewer",
     "CryoEtSegScoresViewer",
-    "CryoEtSegSegmentMembranesViewer",
     "CryoEtSegSegmentSlabsViewer",
     "CryoEtSegSimulationViewer",
     "CryoEtSegTrainingViewer",

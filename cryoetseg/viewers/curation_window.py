@@ -1,6 +1,6 @@
 """A window in which clicks take particles away and add others; a button writes the corrected set."""
 import json
-from typing import Any, Callable, Dict, List, Set
+from typing import Any, Callable, Dict, List, Optional, Set
 
 import numpy as np
 from matplotlib.widgets import Button
@@ -49,7 +49,9 @@ class CurationWindow(SliceBrowser):
     def click(self, row: float, column: float) -> None:
         """What a click at a place (in voxels) of the shown slice does."""
         place = self._placeOf(row, column)
-        own, mine = self._nearest(self.stack.points, place), self._nearest(self._addedHere(), place)
+        added = self._addedHere()
+        own = _nearest(self.stack.points, self.stack.diameters, place)
+        mine = _nearest(added, np.full(len(added), self.stack.diameterPx), place)
         tsId = self.entries[self.number][0]
         if mine is not None:
             self.added.remove([one for one in self.added if one.tsId == tsId][mine])
@@ -66,14 +68,6 @@ class CurationWindow(SliceBrowser):
         place[list(PLANES[self.axis])] = row, column
         return place
 
-    def _nearest(self, points: np.ndarray, place: np.ndarray) -> Any:
-        """The number of the point nearest to a place, None where none is within a radius."""
-        if not len(points):
-            return None
-        distances = np.linalg.norm(points - place, axis=1)
-        nearest = int(np.argmin(distances))
-        return nearest if distances[nearest] <= self.stack.diameterPx / 2 else None
-
     def _addedHere(self) -> np.ndarray:
         tsId = self.entries[self.number][0]
         return np.array([(one.z, one.y, one.x) for one in self.added if one.tsId == tsId]).reshape(-1, 3)
@@ -82,12 +76,21 @@ class CurationWindow(SliceBrowser):
         """Draw the slice; what is taken away in red crosses, what is added in green circles."""
         super().draw()
         gone = [number for number, one in enumerate(self._ids[self.entries[self.number][0]]) if one in self.removed]
-        for points, marker, colour in ((self.stack.points[gone], "x", VERMILION), (self._addedHere(), "o", GREEN)):
-            shown = points[np.abs(points[:, "zyx".index(self.axis)] - self.slider.val) <= self.stack.diameterPx / 2]
+        added = self._addedHere()
+        for points, diameters, marker, colour in ((self.stack.points[gone], self.stack.diameters[gone], "x", VERMILION),
+                                                  (added, self.stack.diameterPx, "o", GREEN)):
+            shown = points[np.abs(points[:, "zyx".index(self.axis)] - self.slider.val) <= diameters / 2]
             rows, columns = PLANES[self.axis]
             self.axes.plot(shown[:, columns], shown[:, rows], linestyle="", marker=marker, markersize=12, markerfacecolor="none",
                            color=colour, scalex=False, scaley=False)
         self.figure.canvas.draw_idle()
+
+
+def _nearest(points: np.ndarray, diameters: np.ndarray, place: np.ndarray) -> Optional[int]:
+    """The number of the nearest of the points (n, 3) that a place lies in, by their diameters (n,); None where it lies in none."""
+    distances = np.linalg.norm(points - place, axis=1)
+    distances[distances > diameters / 2] = np.inf
+    return int(np.argmin(distances)) if np.isfinite(distances).any() else None
 
 
 def _idsOf(coordinates: SetOfCoordinates3D) -> Dict[str, List[int]]:

@@ -37,11 +37,12 @@ class ScatterBrowser(FigureView):
         tsId, tomogram = list(self.tomograms.items())[self.number]
         samplingRate = tomogram.getSamplingRate()
         particles = particlesOf(self.coordinates, tomogram, samplingRate)
-        diameter = (self.coordinates.getBoxSize() or 12) * self.coordinates.getSamplingRate() / BOX_PER_DIAMETER
+        usual = (self.coordinates.getBoxSize() or 12) * self.coordinates.getSamplingRate() / BOX_PER_DIAMETER
         self.axes.clear()
         draw_scatter(self.axes, np.array([(item.z, item.y, item.x) for item in particles]), tomogram.getDim()[::-1],
                      classes=np.array([item.classId for item in particles]), membranes_zyx=self._membranes(tsId, tomogram),
-                     voxel_size=samplingRate, diameter=diameter, title=f"{tsId}  ({self.number + 1} of {len(self.tomograms)})")
+                     voxel_size=samplingRate, diameter=np.array([item.diameter or usual for item in particles]),
+                     title=f"{tsId}  ({self.number + 1} of {len(self.tomograms)})")
         self.figure.canvas.draw_idle()
 
     def _membranes(self, tsId: str, tomogram: Any) -> Any:

@@ -1,14 +1,16 @@
 """A window that walks through tomograms: sliders for slice and contrast, switch of the axis, mask and particles on or off."""
-from typing import Any, Callable, List, NamedTuple, Optional
+from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
+import numpy as np
 from matplotlib.widgets import Button, CheckButtons, RadioButtons, Slider
 from pwem.viewers import EmPlotter
 
-from cryoetseg.core.report.figures import GREY_RANGE, draw_slice
+from cryoetseg.core.report.figures import GREY_RANGE, MASK_COLOUR, POINT_COLOURS, draw_slice
 
 from .slice_stack import AXES, Entry, Plane, SliceStack
 
 MASK, PARTICLES = "mask", "particles"
+LABEL_COLOURS = (MASK_COLOUR, *POINT_COLOURS)  # of masks with several labels, one after the other
 MOST_CUT = 20.0  # percent of the grey values that the contrast may cut at either end
 
 
@@ -93,13 +95,17 @@ class SliceBrowser(FigureView):
     def open(self, number: int) -> None:
         """Show the tomogram number ``number``, counted round."""
         self.number = number % len(self.entries)
-        name, opener = self.entries[self.number]
-        self.stack: SliceStack = opener()
+        name = self.entries[self.number][0]
+        self.stack: SliceStack = self._opened(self.entries[self.number])
         # what a tomogram does not have is not offered
         self.checks[MASK].ax.set_visible(self.stack.mask is not None)
         self.checks[PARTICLES].ax.set_visible(len(self.stack.points) > 0)
         self.label.set_text(f"{name}  ({self.number + 1} of {len(self.entries)})")
         self.turn(self.axis)
+
+    def _opened(self, entry: Entry) -> SliceStack:
+        """The tomogram of an entry."""
+        return entry[1]()
 
     def turn(self, axis: str) -> None:
         """Look along another axis."""
@@ -123,11 +129,15 @@ class SliceBrowser(FigureView):
         plane = self.stack.plane(self.axis, int(self.slider.val))
         cut = float(self.contrast.val)
         self.axes.clear()
-        mask = plane.mask if self.shown[MASK] else None
+        mask, colours = self._pictured(plane)
         points = plane.points if self.shown[PARTICLES] else None
-        draw_slice(self.axes, plane.image, mask, points, title=self._titleOf(plane), classes=plane.classes,
-                   voxel_size=self.stack.voxelSize, diameter_px=self.stack.diameterPx, percentiles=(cut, 100.0 - cut))
+        draw_slice(self.axes, plane.image, mask, points, title=self._titleOf(plane), mask_colours=colours, classes=plane.classes,
+                   voxel_size=self.stack.voxelSize, diameter_px=plane.diameters, percentiles=(cut, 100.0 - cut))
         self.figure.canvas.draw_idle()
+
+    def _pictured(self, plane: Plane) -> Tuple[Optional[np.ndarray], Sequence[str]]:
+        """The labels (rows, columns) to draw over the slice, and the colours of label 1, 2, ..."""
+        return (plane.mask if self.shown[MASK] else None), LABEL_COLOURS
 
     def _titleOf(self, plane: Plane) -> str:
         """What the slice is; of particles only where the tomogram has a list of them."""

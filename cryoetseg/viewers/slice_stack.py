@@ -16,26 +16,33 @@ MRC_SUFFIXES = (".mrc", ".rec", ".map", ".mrcs", ".st", ".ali")
 
 
 class Plane(NamedTuple):
-    """One slice (rows, columns) with its mask, and positions (n, 2) and classes (n,), from 0, of the particles that cross it."""
+    """One slice (rows, columns) with its mask, and of the particles that cross it positions (n, 2), classes (n,) from 0, diameters (n,)."""
 
     image: np.ndarray
     mask: Optional[np.ndarray]
     points: np.ndarray
     classes: np.ndarray
+    diameters: np.ndarray
     title: str
 
 
 class SliceStack:
-    """Slices of a volume (z, y, x) along any axis, with a mask of the same shape and points (n, 3) in voxels (z, y, x)."""
+    """Slices of a volume (z, y, x) along any axis, with a mask of the same shape and points (n, 3) in voxels (z, y, x).
+
+    ``diameters`` (n,) of the points in voxels; 0 where it is unknown, and there ``diameterPx`` counts.
+    """
 
     def __init__(self, name: str, volume: np.ndarray, voxelSize: float, mask: Optional[np.ndarray] = None,
                  points: Optional[np.ndarray] = None, diameterPx: float = 8.0, cut: float = PROBABILITY_CUT,
-                 scores: Optional[np.ndarray] = None, classes: Optional[np.ndarray] = None) -> None:
+                 scores: Optional[np.ndarray] = None, classes: Optional[np.ndarray] = None,
+                 diameters: Optional[np.ndarray] = None) -> None:
         if mask is not None and mask.shape != volume.shape:
             raise InputError(f"the mask of {name} has {mask.shape} voxels (z, y, x)", f"those of its tomogram, {volume.shape}")
         self.name, self.volume, self.mask, self.voxelSize, self.diameterPx = name, volume, mask, voxelSize, diameterPx
         self.cut, self.least = cut, -np.inf  # of probabilities and of scores, which a window may move
         self.points = np.zeros((0, 3)) if points is None else np.asarray(points, dtype=float).reshape(-1, 3)
+        own = np.zeros(len(self.points)) if diameters is None else np.asarray(diameters, dtype=float)
+        self.diameters = np.where(own > 0, own, diameterPx)
         self.scores = np.zeros(len(self.points)) if scores is None else np.asarray(scores, dtype=float)
         self.classes = np.zeros(len(self.points), int) if classes is None else np.unique(classes, return_inverse=True)[1]
 
@@ -56,15 +63,15 @@ class SliceStack:
         return self.length(axis) // 2
 
     def plane(self, axis: str, index: int) -> Plane:
-        """The slice number ``index`` along ``axis``; points count when they are within a radius of it."""
+        """The slice number ``index`` along ``axis``; points count when they are within their radius of it."""
         number, (rows, columns) = AXES.index(axis), PLANES[axis]
         index = int(np.clip(index, 0, self.length(axis) - 1))
         cut = tuple(index if other == number else slice(None) for other in range(3))
-        near = (np.abs(self.points[:, number] - index) <= self.diameterPx / 2) & (self.scores >= self.least)
+        near = (np.abs(self.points[:, number] - index) <= self.diameters / 2) & (self.scores >= self.least)
         mask = None if self.mask is None else self._covered(np.asarray(self.mask[cut]))
         title = f"{self.name}   {axis} = {index} of {self.length(axis)}"
         return Plane(np.asarray(self.volume[cut], dtype=np.float32), mask, self.points[near][:, [rows, columns]], self.classes[near],
-                     title)
+                     self.diameters[near], title)
 
     def _covered(self, mask: np.ndarray) -> np.ndarray:
         """Labels as they are; of probabilities the voxels that reach the cut."""
@@ -98,14 +105,16 @@ def stackOf(tomogram: Tomogram, maskFile: str = "", coordinates: Optional[SetOfC
             threshold: Optional[float] = None, cut: float = PROBABILITY_CUT) -> SliceStack:
     """A tomogram with a mask file (probabilities from ``cut`` on) and the coordinates that reach the threshold, all optional."""
     samplingRate = tomogram.getSamplingRate()
-    points, scores, classes, diameter = None, None, None, 8.0
+    points, scores, classes, diameters, diameter = None, None, None, None, 8.0
     if coordinates is not None:
         particles = particlesOf(coordinates, tomogram, samplingRate)
         points = np.array([(item.z, item.y, item.x) for item in particles])
         scores, classes = np.array([item.score for item in particles]), np.array([item.classId for item in particles])
+        diameters = np.array([item.diameter for item in particles]) / samplingRate
         diameter = (coordinates.getBoxSize() or 12) * coordinates.getSamplingRate() / samplingRate / 1.5
     mask = openArray(maskFile) if maskFile else None
-    stack = SliceStack(tomogram.getTsId(), openArray(fileOf(tomogram)), samplingRate, mask, points, diameter, cut, scores, classes)
+    stack = SliceStack(tomogram.getTsId(), openArray(fileOf(tomogram)), samplingRate, mask, points, diameter, cut, scores, classes,
+                       diameters)
     if threshold is not None:
         stack.least = threshold
     return stack

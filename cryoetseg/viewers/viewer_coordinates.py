@@ -1,5 +1,6 @@
 """Picks of any picker: on the slices, their scores with a threshold that writes a new set, and in three dimensions with membranes."""
-from typing import Any, Callable, Dict, List, Set, Tuple
+from types import MappingProxyType
+from typing import Any, Callable, Dict, List, Mapping, Set, Tuple
 
 from pyworkflow.protocol.params import EnumParam, LabelParam
 from pyworkflow.viewer import DESKTOP_TKINTER, ProtocolViewer, View, Viewer
@@ -172,12 +173,14 @@ def curationWindow(project: Any, run: Any, coordinates: Any) -> CurationWindow:
     return CurationWindow(coordinates, write)
 
 
-def launched(project: Any, protocolClass: Any, label: str, run: Any, output: Any, inputName: str = "inCoordinates", **values: Any) -> str:
-    """Launch a protocol on an output of a run; says so."""
-    name = next(name for name, item in run.iterOutputAttributes(type(output)) if item.getObjId() == output.getObjId())
+def launched(project: Any, protocolClass: Any, label: str, run: Any, output: Any, inputName: str = "inCoordinates",
+             further: Mapping[str, Tuple[Any, Any]] = MappingProxyType({}), **values: Any) -> str:
+    """Launch a protocol on an output of a run, and on ``further`` ones (a run and its output) by the name of the input; says so."""
     made = project.newProtocol(protocolClass, **values)
     made.setObjLabel(label)
-    getattr(made, inputName).set(run)
-    getattr(made, inputName).setExtended(name)
+    for input_, (source, item) in {inputName: (run, output), **further}.items():
+        name = next(name for name, made_by in source.iterOutputAttributes(type(item)) if made_by.getObjId() == item.getObjId())
+        getattr(made, input_).set(source)
+        getattr(made, input_).setExtended(name)
     project.launchProtocol(made, wait=False)
     return f"launched: {label}"

@@ -12,6 +12,7 @@ from .eigenimage_browser import EigenimageBrowser
 from .slice_browser import SliceBrowser
 from .slice_stack import Entry, entriesOf
 from .viewer_coordinates import NOTHING, CryoEtSegPicksViewer, scoreLevel
+from .viewer_membranes import membraneWindow
 
 
 class CryoEtSegSegmentSlabsViewer(CryoEtSegPicksViewer):
@@ -28,9 +29,13 @@ class CryoEtSegSegmentSlabsViewer(CryoEtSegPicksViewer):
                       help="Of a few slabs: diversity, contours and similarity of each eigenimage, and the canvas they gave.")
         form.addSection(label="Candidates")
         self._addPicks(form)
+        form.addSection(label="Membranes")
+        form.addParam("showMembranes", LabelParam, label="Correct membranes by clicks",
+                      help="A click on a membrane takes it out; the button writes the corrected set.")
 
     def _getVisualizeDict(self) -> Dict[str, Callable[..., List[View]]]:
-        return {**super()._getVisualizeDict(), "showResults": self._results, "showEigenimages": self._eigenimages}
+        return {**super()._getVisualizeDict(), "showResults": self._results, "showEigenimages": self._eigenimages,
+                "showMembranes": self._membranes}
 
     def entries(self) -> List[Entry]:
         """The finished tomograms with their masks and coordinates."""
@@ -54,6 +59,12 @@ class CryoEtSegSegmentSlabsViewer(CryoEtSegPicksViewer):
             return [self.infoMessage("Not yet: no tomogram is finished.", NOTHING)]
         level = scoreLevel(self.getProject(), self.protocol, coordinates) if coordinates else None
         return [SliceBrowser(entries, "Segmented slabs", level)]
+
+    def _membranes(self, paramName: str = "") -> List[View]:
+        masks = getattr(self.protocol, "membraneMasks", None)
+        if masks is None:
+            return [self.infoMessage("Not yet: no tomogram is finished.", NOTHING)]
+        return [membraneWindow(self.getProject(), self.protocol, masks)]
 
     def _eigenimages(self, paramName: str = "") -> List[View]:
         files = self.eigenimageFiles()

@@ -33,6 +33,9 @@ from cryoetseg.protocols.input_checks import checkIds
 PARTICLES = [Particle(3.25, 4.5, 5.75, 10.0, 20.0, 30.0, 0.5, 2), Particle(11.0, 12.0, 13.5, 0.0, 0.0, 0.0, 0.25, 1)]
 
 
+SIZED = [Particle(3.0, 4.0, 5.0, diameter=120.0), Particle(11.0, 12.0, 13.0, diameter=310.5)]
+
+
 @pytest.fixture
 def tomogram(tmp_path):
     path = tmp_path / "TS_1.mrc"
@@ -204,3 +207,27 @@ def test_disabled_items_are_left_out_and_items_of_one_id_are_told(tmp_path):
     (message,) = checkIds(Pointer(value=joined), "Tomograms")
     assert "several items have the tilt-series id a" in message
     assert checkIds(Pointer(value=setOf(tmp_path, ["c", "b", "d", "e"])), "Tomograms") == []
+
+
+def test_diameters_go_into_coordinates_and_back(tmp_path, tomogram):
+    path = str(tmp_path / "sized.star")
+    writeParticles(path, "TS_1", 10.0, SIZED)
+    assert read_particles(path).diameters.tolist() == [120.0, 310.5]
+    tomograms = SetOfTomograms.create(str(tmp_path))
+    tomograms.setSamplingRate(10.0)
+    tomograms.append(tomogram)
+    coordinates = SetOfCoordinates3D.create(str(tmp_path))
+    coordinates.setSamplingRate(10.0)
+    coordinates.setPrecedents(tomograms)
+    for item in coordinatesOf([*readParticles(path), Particle(1.0, 1.0, 1.0)], tomogram):
+        coordinates.append(item)
+    coordinates.write()
+    assert [item.diameter for item in particlesOf(coordinates, tomogram, 10.0)] == [120.0, 310.5, 0.0]
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "0"])
+def test_an_unknown_diameter_is_none(tmp_path, text):
+    path = tmp_path / "list.star"
+    writeParticles(str(path), "TS_1", 10.0, SIZED)
+    path.write_text(path.read_text().replace("310.5", text))
+    assert [item.diameter for item in readParticles(str(path))] == [120.0, 0.0]

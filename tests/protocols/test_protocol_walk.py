@@ -14,7 +14,7 @@ KEYS = set(re.findall(r"@\w+\{(\w+),", bibtex.__doc__))
 # The last two cite what their model does, once there is one
 WITHOUT_PAPERS = {f"ProtCryoEtSeg{name}" for name in (
     "SelectByScore", "SelectByCluster", "ExportCoordinates", "EvaluatePicking", "EvaluateSegmentation", "ImportModel", "ExportModel",
-    "CurateCoordinates", "ExportCopick", "ImportCopick", "ExportDual",
+    "CurateCoordinates", "CurateMembranes", "ExportCopick", "ImportCopick", "ExportDual",
     "ThresholdMembranes", "MeasureMembranes", "PickParticles",  # the last: the general picker has none
 )}
 pytestmark = pytest.mark.parametrize("protocolClass", CLASSES, ids=lambda made: made.__name__[len("ProtCryoEtSeg"):])

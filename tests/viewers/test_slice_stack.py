@@ -126,3 +126,16 @@ def test_classes_stay_with_the_particles_that_a_slice_shows():
     stack = SliceStack("TS_1", np.zeros((12, 16, 16), np.float32), 10.0, points=points, diameterPx=4.0, classes=np.array([7, 2, 2]))
     assert stack.plane("z", 2).classes.tolist() == [1, 0]
     assert stack.plane("z", 9).classes.tolist() == [0]
+
+
+def test_each_particle_is_as_large_as_its_diameter():
+    """A large one is in slices that a small one at the same height is not in, and is drawn as large as it is."""
+    points = np.array([[6.0, 4.0, 4.0], [6.0, 8.0, 8.0], [6.0, 12.0, 12.0]])
+    stack = SliceStack("TS_1", np.zeros((12, 16, 16), np.float32), 10.0, points=points, diameterPx=4.0, diameters=np.array([2.0, 10, 0]))
+    assert [stack.plane("z", z).diameters.tolist() for z in (6, 8, 10)] == [[2.0, 10.0, 4.0], [10.0, 4.0], [10.0]]
+    window = SliceBrowser([("TS_1", lambda: stack)])
+    window.slider.set_val(6)
+    (line,) = window.axes.lines
+    widths = [np.ptp(line.get_xdata()[first:first + 25]) for first in (0, 26, 52)]
+    np.testing.assert_allclose(widths, [2.0, 10.0, 4.0], rtol=0.01)
+    window.close()

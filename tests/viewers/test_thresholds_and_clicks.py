@@ -1,10 +1,10 @@
 """Thresholds that move and clicks that correct, in windows, and the sets that their buttons write."""
 import numpy as np
 import pytest
-from matplotlib.backend_bases import MouseEvent
 from pyworkflow.object import Pointer
-from scipion_environment import in_process, log_of
+from scipion_environment import in_process
 from tomo.constants import BOTTOM_LEFT_CORNER
+from windows import clicked, latest, run_with
 
 from cryoetseg.convert import fileOf, maskLike
 from cryoetseg.core.volumes.io import write_volume
@@ -16,28 +16,10 @@ from cryoetseg.protocols import (
     ProtCryoEtSegSimulateTomograms,
     ProtCryoEtSegThresholdMembranes,
 )
-from cryoetseg.viewers import CryoEtSegPicksViewer, CryoEtSegSegmentMembranesViewer
+from cryoetseg.viewers import CryoEtSegMembranesViewer, CryoEtSegPicksViewer
 from cryoetseg.viewers.curation_window import CurationWindow, textOf
 from cryoetseg.viewers.slice_browser import Level, SliceBrowser
 from cryoetseg.viewers.slice_stack import SliceStack, openArray
-
-
-def run_with(project, protocol_class, **outputs):
-    """A finished run of a protocol with ready outputs, stored in the project."""
-    run = project.newProtocol(protocol_class)
-    project.saveProtocol(run)
-    for name, output in outputs.items():
-        run._defineOutputs(**{name: output})
-    run.setFinished()
-    run._store()
-    project.mapper.commit()
-    return run
-
-
-def latest(project, protocol_class):
-    run = [item for item in project.getRuns() if isinstance(item, protocol_class)][-1]
-    assert run.isFinished(), log_of(run)
-    return run
 
 
 @pytest.fixture
@@ -86,7 +68,7 @@ def test_a_level_moves_the_mask_and_hands_over_its_value():
 def test_a_threshold_of_probabilities_writes_masks_without_the_network(project, sets, copies):
     run = run_with(project, ProtCryoEtSegSegmentMembranes, probabilities=copies[1])
     run.inTomos.set(sets.tomograms)
-    viewer = CryoEtSegSegmentMembranesViewer(project=project)
+    viewer = CryoEtSegMembranesViewer(project=project)
     viewer.setProtocol(run)
     (window,) = viewer._getVisualizeDict()["showProbabilities"]()
     run.smallestComponent.set(0.0)
@@ -125,12 +107,6 @@ def test_a_threshold_of_scores_writes_a_selection(project, picked):
         window.write()
     assert latest(project, ProtCryoEtSegSelectByScore).selected.getSize() == 2
     window.close()
-
-
-def clicked(window, row, column):
-    """A press of the left mouse button at a voxel of the shown slice, as matplotlib gets it from the screen."""
-    x, y = window.axes.transData.transform((column, row))
-    window.figure.canvas.callbacks.process("button_press_event", MouseEvent("button_press_event", window.figure.canvas, x, y, 1))
 
 
 def test_clicks_take_away_and_add_and_the_result_is_a_new_set(project, picked):

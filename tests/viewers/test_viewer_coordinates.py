@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 from pyworkflow.object import Pointer
 
-from cryoetseg.convert import maskLike
+from cryoetseg.convert import Particle, coordinatesOf, maskLike
 from cryoetseg.core.volumes.io import write_volume
 from cryoetseg.protocols import ProtCryoEtSegPickDog, ProtCryoEtSegSegmentMembranes
-from cryoetseg.viewers import CryoEtSegPicksViewer, CryoEtSegScatterViewer, CryoEtSegSegmentMembranesViewer
+from cryoetseg.viewers import CryoEtSegMembranesViewer, CryoEtSegPicksViewer, CryoEtSegScatterViewer
+from cryoetseg.viewers.curation_window import CurationWindow
 from cryoetseg.viewers.scatter_browser import ScatterBrowser
 from cryoetseg.viewers.score_window import ScoreWindow
 from cryoetseg.viewers.slice_stack import stackOf
@@ -92,9 +93,32 @@ def test_probabilities_are_cut_and_masks_are_not(project, sets, tmp_path):
     probabilities.write()
     run = ProtCryoEtSegSegmentMembranes()
     run.inTomos, run.membraneMasks, run.probabilities = Pointer(sets.tomograms), sets.masks, probabilities
-    made = CryoEtSegSegmentMembranesViewer(project=project)
+    made = CryoEtSegMembranesViewer(project=project)
     made.setProtocol(run)
     for name, tomograms in (("showMasks", 2), ("showProbabilities", 1)):
         (browser,) = made._getVisualizeDict()[name](name)
         assert len(browser.entries) == tomograms
         browser.close()
+
+
+def test_particles_are_as_large_as_their_diameters_in_both_pictures(project, sets, tmp_path):
+    """Twice the diameter is four times the marker; in slices the circle is the diameter."""
+    sized = type(sets.coordinates).create(str(tmp_path))
+    sized.copyInfo(sets.coordinates)
+    sized.setPrecedents(sets.tomograms)
+    tomogram = sets.tomograms.getFirstItem().clone()
+    for item in coordinatesOf([Particle(6.0, 8.0, 5.0, diameter=10.0), Particle(20.0, 12.0, 5.0, diameter=20.0)], tomogram):
+        sized.append(item)
+    sized.write()
+    window = ScatterBrowser(sized)
+    small, large = window.axes.collections[0].get_sizes()
+    assert large == pytest.approx(4 * small)
+    window.close()
+    stack = stackOf(tomogram, coordinates=sized)
+    assert stack.plane("z", 5).diameters.tolist() == [1.0, 2.0]
+    clicks = CurationWindow(sized, lambda removed, added: "")
+    clicks.slider.set_val(5)
+    clicks.click(12, 20.9)  # within the large one
+    clicks.click(8, 6.9)  # beside the small one
+    assert (len(clicks.removed), len(clicks.added)) == (1, 1)
+    clicks.close()

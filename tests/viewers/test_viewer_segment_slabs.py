@@ -78,7 +78,8 @@ def test_every_plot_opens(viewer):
 
 
 def test_slabs_have_what_picks_have(viewer):
-    assert {"showSlices", "showCuration", "showScores", "showScatter", "showResults", "showEigenimages"} == set(viewer._getVisualizeDict())
+    of_picks = {"showSlices", "showCuration", "showScores", "showScatter"}
+    assert of_picks | {"showResults", "showEigenimages", "showMembranes"} == set(viewer._getVisualizeDict())
 
 
 def test_the_threshold_that_moves_leaves_candidates_out(viewer):

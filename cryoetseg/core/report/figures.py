@@ -7,7 +7,7 @@ readers and in grey print.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Dict, Mapping, Optional, Sequence, Tuple
+from typing import Any, Dict, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -51,14 +51,15 @@ def draw_slice(
     *,
     title: str = "",
     voxel_size: Optional[float] = None,
-    diameter_px: float = 8.0,
+    diameter_px: Union[float, np.ndarray] = 8.0,
     percentiles: Tuple[float, float] = GREY_RANGE,
     mask_colours: Sequence[str] = (MASK_COLOUR,),
     classes: Optional[np.ndarray] = None,
 ) -> None:
     """Draw a slice (y, x) in grey with a mask (y, x) over it and circles around points (n, 2) in voxels.
 
-    ``voxel_size`` (Angstrom) adds a scale bar in nanometres; ``diameter_px`` is the diameter of the circles in voxels. Label n of the
+    ``voxel_size`` (Angstrom) adds a scale bar in nanometres; ``diameter_px`` is the diameter of the circles in voxels, one
+    or one (n,) for each. Label n of the
     mask has the n-th of ``mask_colours``, which start again after the last one; so do ``classes`` (n,) of the points, from 0 on, with
     the colours of points. Without classes all points have the first.
     """
@@ -72,19 +73,21 @@ def draw_slice(
                     origin="lower", interpolation="nearest")  # fmt: skip
     if points_yx is not None and len(points_yx):
         kinds = np.zeros(len(points_yx), np.int64) if classes is None else np.asarray(classes, np.int64) % len(POINT_COLOURS)
+        sizes = np.broadcast_to(np.asarray(diameter_px, dtype=np.float64), len(points_yx))
         for kind in np.unique(kinds):
-            _draw_circles(axes, np.asarray(points_yx, dtype=np.float64)[kinds == kind], diameter_px, POINT_COLOURS[kind])
+            chosen = kinds == kind
+            _draw_circles(axes, np.asarray(points_yx, dtype=np.float64)[chosen], sizes[chosen], POINT_COLOURS[kind])
     if voxel_size:
         _draw_scale_bar(axes, (image.shape[0], image.shape[1]), voxel_size)
     axes.set_title(title, fontsize="small")
     axes.set_axis_off()
 
 
-def _draw_circles(axes: Axes, points_yx: np.ndarray, diameter_px: float, colour: str) -> None:
+def _draw_circles(axes: Axes, points_yx: np.ndarray, diameters_px: np.ndarray, colour: str) -> None:
     angles = np.linspace(0, 2 * np.pi, 25)
     # one line broken by NaN is drawn in a fraction of the time of hundreds of patches
-    y = points_yx[:, :1] + diameter_px / 2 * np.append(np.sin(angles), np.nan)
-    x = points_yx[:, 1:] + diameter_px / 2 * np.append(np.cos(angles), np.nan)
+    y = points_yx[:, :1] + diameters_px[:, None] / 2 * np.append(np.sin(angles), np.nan)
+    x = points_yx[:, 1:] + diameters_px[:, None] / 2 * np.append(np.cos(angles), np.nan)
     limits = axes.get_xlim(), axes.get_ylim()
     axes.plot(x.ravel(), y.ravel(), color=colour, linewidth=1.0)
     axes.set_xlim(*limits[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Sequence
+from typing import Any, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
@@ -40,13 +40,13 @@ def draw_scatter(
     names: Optional[Mapping[int, str]] = None,
     membranes_zyx: Optional[np.ndarray] = None,
     voxel_size: float = 1.0,
-    diameter: float = 250.0,
+    diameter: Union[float, np.ndarray] = 250.0,
     title: str = "",
 ) -> None:
     """Draw particles (n, 3) in voxels (z, y, x) on 3D axes, coloured by class, with membranes as small points.
 
     ``voxel_size`` in Angstrom: the axes count nanometres and keep the proportions of the volume of ``shape`` (z, y, x).
-    ``diameter`` of the particles in Angstrom sets the size of their markers roughly.
+    ``diameter`` of the particles in Angstrom, one or one (n,) for each, sets the size of their markers roughly.
     """
     to_nm = voxel_size / 10
     points = np.asarray(points_zyx, dtype=np.float64).reshape(-1, 3) * to_nm
@@ -55,11 +55,12 @@ def draw_scatter(
     if membranes_zyx is not None and len(membranes_zyx):
         z, y, x = (np.asarray(membranes_zyx, dtype=np.float64) * to_nm).T
         axes.scatter(x, y, z, s=5, color=MASK_COLOUR, alpha=0.5, linewidths=0, label="membranes", depthshade=False)
-    marker = float(np.clip(2e4 * (diameter / 10 / extent.max()) ** 2 * min(1.0, CROWD / max(1, len(points))), 4, 200))
+    sizes = np.broadcast_to(np.asarray(diameter, dtype=np.float64), len(points))
+    markers = np.clip(2e4 * (sizes / 10 / extent.max()) ** 2 * min(1.0, CROWD / max(1, len(points))), 4, 200)
     for place, number in enumerate(np.unique(numbers)):
         z, y, x = points[numbers == number].T
         name = (names or {}).get(int(number), f"class {number}" if classes is not None and number else "particles")
-        axes.scatter(x, y, z, s=marker, color=SERIES[place % len(SERIES)], label=f"{name} ({len(x)})")
+        axes.scatter(x, y, z, s=markers[numbers == number], color=SERIES[place % len(SERIES)], label=f"{name} ({len(x)})")
     axes.set(xlabel="x (nm)", ylabel="y (nm)", zlabel="z (nm)", xlim=(0, extent[0]), ylim=(0, extent[1]), zlim=(0, extent[2]))
     axes.set_box_aspect(extent)
     axes.set_title(title, fontsize="small")

@@ -21,6 +21,7 @@ from ..runtime.names import file_stem, name_of, named_inputs, series_key
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
 from ..runtime.seeds import numpy_generator
+from ..volumes.checks import whole_numbers
 from ..volumes.io import open_labels, write_volume
 from ..volumes.streaming import release_pages, z_slabs
 from .instances import membrane_instances
@@ -129,18 +130,16 @@ def _as_mask(data: Any, path: str) -> np.ndarray:
     """Bool (z, y, x); raises :class:`InputError` for a probability map."""
     mask = np.empty(data.shape, dtype=np.bool_)
     for window in z_slabs(mask.shape):
-        slab = np.asarray(data[window])
-        if slab.dtype.kind == "f" and not np.array_equal(slab, np.rint(slab)):
-            raise InputError(f"{path}: not all values are whole numbers", "a mask or label volume",
-                             "give the mask, not the probability map")
-        mask[window] = slab > 0
+        mask[window] = whole_numbers(np.asarray(data[window]), path) > 0
         release_pages(data)
     return mask
 
 
 def _write(found: Measured, p: MeasureMembranesParameters, folder: Path, outcome: MethodOutcome) -> None:
     stem, series = file_stem(found.name), series_key(found.name)
-    write_volume(folder / f"{stem}_instances.mrc", found.labels, found.voxel_size)
+    # whole numbers, as other programs want labels; MRC has none of four bytes
+    labels = found.labels.astype(np.int16) if len(found.membranes) <= np.iinfo(np.int16).max else found.labels
+    write_volume(folder / f"{stem}_instances.mrc", labels, found.voxel_size)
     write_text(folder / f"{stem}_measures.csv", pd.DataFrame(found.membranes).to_csv(index=False, float_format="%.6g"))
     outcome.outputs += [
         Output(kind="membrane_instances", path=f"{stem}_instances.mrc", voxel_size=found.voxel_size, tilt_series_id=series),

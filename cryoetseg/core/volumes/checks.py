@@ -236,3 +236,11 @@ def fill_invalid(volume: np.ndarray, radius: int, fallback: float) -> None:
         empty = np.isnan(around).all(axis=1)
         around[empty] = fallback
         volume[tuple(corners.T)] = np.nanmedian(around, axis=1)
+
+
+def whole_numbers(slab: np.ndarray, path: Any) -> np.ndarray:
+    """The ``slab`` of the volume in ``path`` as it is; raises :class:`InputError` when a value is not a whole number."""
+    if slab.dtype.kind == "f" and not np.array_equal(slab, np.rint(slab)):
+        raise InputError(f"{path}: data: not all values are whole numbers", "a mask or label volume",
+                         "give the label volume, not a tomogram or probability map")
+    return slab

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime.errors import InputError, MemoryLimitError, OutputError, is_out_of_memory
-from .checks import SUPPORTED_TYPES, check_values
+from .checks import SUPPORTED_TYPES, check_values, whole_numbers
 from .header import Shape, Triple, VolumeHeader
 from .names import volume_suffix
 from .streaming import read_slabs, release_pages, z_slabs
@@ -87,10 +87,7 @@ def read_labels(path: PathLike, voxel_size: float | None = None) -> tuple[np.nda
     dtype = volume.header.dtype if volume.header.dtype.kind in "iu" else np.dtype(np.int32)
     labels = np.empty(volume.header.shape, dtype=dtype)
     for window, slab in zip(z_slabs(labels.shape, max(4, volume.data.dtype.itemsize)), read_slabs(volume.data)):
-        if slab.dtype.kind == "f" and not np.array_equal(slab, np.rint(slab)):
-            raise InputError(f"{path}: data: not all values are whole numbers", "a mask or label volume",
-                             "give the label volume, not a tomogram or probability map")
-        labels[window] = slab
+        labels[window] = whole_numbers(slab, path)
     return labels, volume.header
 
 

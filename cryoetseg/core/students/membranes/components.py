@@ -49,23 +49,27 @@ def _large(values: Any, threshold: float, minimum_voxels: int) -> np.ndarray:
     for _, labels, components in _labelled(values, threshold, "measuring components"):
         sizes.append(np.bincount(labels.ravel(), minlength=components + 1)[1:])
         if above is not None:
-            pairs.append(_contacts(above, _numbered(labels[0], first)))
-        above = _numbered(labels[-1], first)
+            pairs.append(contacts(above, numbered(labels[0], first)))
+        above = numbered(labels[-1], first)
         first += components
     if first == 0:
         return np.zeros(0, dtype=bool)
-    joined, own = np.concatenate(pairs), np.concatenate(sizes)
-    graph = coo_array((np.ones(len(joined), dtype=bool), (joined[:, 0], joined[:, 1])), shape=(first, first))
-    number, whole = connected_components(graph, directed=False)
-    return (np.bincount(whole, own, minlength=number) >= minimum_voxels)[whole]
+    whole = joined(np.concatenate(pairs), first)
+    return (np.bincount(whole, np.concatenate(sizes)) >= minimum_voxels)[whole]
 
 
-def _numbered(plane: np.ndarray, first: int) -> np.ndarray:
+def joined(pairs: np.ndarray, count: int) -> np.ndarray:
+    """The number, from 0 on, of what each of ``count`` components of slabs belongs to, when ``pairs`` (n, 2) of them touch."""
+    graph = coo_array((np.ones(len(pairs), dtype=bool), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    return connected_components(graph, directed=False)[1]
+
+
+def numbered(plane: np.ndarray, first: int) -> np.ndarray:
     """Labels of a plane counted through all slabs from 0 on; -1 where there is none."""
     return np.where(plane > 0, plane.astype(np.int64) + (first - 1), -1)
 
 
-def _contacts(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def contacts(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     """Pairs (n, 2) of components that touch across two planes, corners included."""
     height, width = above.shape
     padded = np.pad(below, 1, constant_values=-1)
