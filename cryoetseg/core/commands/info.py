@@ -82,7 +82,7 @@ def _described(file: Path, voxel_size: Optional[float], tomogram: Optional[Path]
         return _describe_em(file, voxel_size, figure)
     if volume_suffix(file) in FORMATS:
         return _describe_volume(file, voxel_size, figure)
-    project = describe(file)
+    project = describe(file) if tomogram is None else None
     if project is not None:
         return {"file": str(file), **project}
     return _describe_particles(file, voxel_size, tomogram)

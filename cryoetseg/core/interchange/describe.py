@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ..particles.star import read_blocks
 from ..runtime.errors import InputError
 from ..runtime.files import read_json
 from . import aretomo, relion_project
@@ -15,13 +16,20 @@ def describe(path: Path) -> dict[str, Any] | None:
     files. Raises :class:`InputError` for one of these that is damaged."""
     suffix = path.suffix.lower()
     if suffix == ".star" and relion_project.is_tomogram_list(path):
-        return {"kind": "tomograms", "tomograms": [_of_relion(item) for item in relion_project.read_tomograms(path).tomograms.values()]}
+        return {"kind": "tomograms", **_particles_of(path),
+                "tomograms": [_of_relion(item) for item in relion_project.read_tomograms(path).tomograms.values()]}
     if suffix == ".csv" and aretomo.is_tomogram_list(path):
         listed = aretomo.read_tomograms(path)
         return {"kind": "tomograms", "tomograms": [{"name": name, "file": str(file)} for name, file in listed.items()]}
     if suffix == ".json" and _is_copick_project(path):
         return _of_copick(path)
     return None
+
+
+def _particles_of(path: Path) -> dict[str, Any]:
+    """The particle list that an optimisation set names beside its tomograms."""
+    named = [str(block["rlnTomoParticlesFile"].iloc[0]) for block in read_blocks(path).values() if "rlnTomoParticlesFile" in block.columns]
+    return {"particles": str(relion_project.find_in_project(path, named[0])[0])} if named else {}
 
 
 def _of_relion(item: relion_project.RelionTomogram) -> dict[str, Any]:

@@ -18,6 +18,7 @@ POSITIONS = [("x", "y", "z"), ("axis-2", "axis-1", "axis-0"), ("pos_x", "pos_y",
 POSITIONS_ANGSTROM = [("x_angstrom", "y_angstrom", "z_angstrom"), ("x_a", "y_a", "z_a")]
 TOMOGRAMS = ["tilt_series_id", "tomogram", "tomo_name", "tomo_id", "experiment", "run_name", "tsid"]
 CLASSES = ["class_id", "class", "class_label", "label", "class_name", "particle_type"]
+DIAMETER = "diameter_angstrom"
 SCORES = ["score", "confidence", "probability", "lccmax"]
 
 
@@ -43,6 +44,7 @@ def read(path: Path, options: ReadOptions) -> ParticleTable:
         xyz[:, ::-1], voxel_size=voxel_size, class_id=class_id, class_names=class_names,
         tilt_series_id=options.tilt_series_id if tomograms is None else tomograms.to_numpy(dtype=object),
         score=UNKNOWN if score is None else as_floats(score), scales_about="centre" if in_angstrom else "face",
+        diameters=as_floats(frame[DIAMETER]) if DIAMETER in frame.columns else UNKNOWN,
         angles=np.stack([_angle(frame, name, path) for name in ("rot", "tilt", "psi")], axis=1))
 
 
@@ -108,7 +110,9 @@ def write(table: ParticleTable, path: Path) -> None:
         "tilt_series_id": table.tilt_series_id, "x": table.zyx[:, 2], "y": table.zyx[:, 1], "z": table.zyx[:, 0],
         "voxel_size": table.voxel_size, "class_id": table.class_id,
         "class_name": [table.class_names.get(int(number), "") for number in table.class_id], "score": table.score,
-        "rot": table.angles[:, 0], "tilt": table.angles[:, 1], "psi": table.angles[:, 2]})
+        DIAMETER: table.diameters, "rot": table.angles[:, 0], "tilt": table.angles[:, 1], "psi": table.angles[:, 2]})
+    if np.isnan(table.diameters).all():
+        frame = frame.drop(columns=DIAMETER)
     if not table.voxel_size_is_known:
         frame = frame.drop(columns="voxel_size")
     # by hand, because pandas quotes neither # nor spaces at the ends of names

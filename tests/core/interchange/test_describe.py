@@ -13,6 +13,12 @@ def test_a_list_of_tomograms_is_told(relion_project, capsys):
     assert (first["voxel_size_angstrom"], first["tilt_series_pixel_size_angstrom"], first["tilt_range_degrees"]) == (10, 2.5, [-51.5, 57.5])
     assert exit_code_of(app, ["info", str(project)], "cryoetseg") == 0
     assert "name TS_01; file" in capsys.readouterr().out
+    (relion_project / "picks.star").write_text("data_\n")
+    (relion_project / "set.star").write_text(
+        f"data_\n_rlnTomoTomogramsFile {project.relative_to(relion_project)}\n_rlnTomoParticlesFile picks.star\n")
+    assert exit_code_of(app, ["info", str(relion_project / "set.star"), "--json"], "cryoetseg") == 0
+    whole = json.loads(capsys.readouterr().out)
+    assert (whole["tomograms"], whole["particles"]) == (told["tomograms"], str(relion_project / "picks.star"))
 
 
 def test_a_copick_project_is_told(copick_config, capsys):

@@ -2,6 +2,8 @@
 import json
 import re
 import struct
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -142,7 +144,7 @@ def motive_list(path):
 
 
 def model(path):
-    """Objects and contours by the byte places of IMOD's manual."""
+    """Objects and contours by the byte places of IMOD's manual, and by imodmodel where it is installed."""
     data, points, classes, at, objects = path.read_bytes(), [], [], 240, 0
     while data[at:at + 4] != b"IEOF":
         if data[at:at + 4] == b"OBJT":
@@ -152,6 +154,10 @@ def model(path):
             (count,) = struct.unpack_from(">i", data, at + 4)
             points += np.frombuffer(data, ">f4", 3 * count, at + 20).reshape(-1, 3).tolist()
             classes, at = classes + [objects] * count, at + 20 + 12 * count
+    if find_spec("imodmodel"):
+        others = import_module("imodmodel").read(path)
+        np.testing.assert_allclose(others[["x", "y", "z"]], points)
+        assert (others["object_id"] + 1).tolist() == classes
     return np.array(points) - [0.5, 0.5, 0], classes, None
 
 

@@ -82,6 +82,14 @@ def test_csv_and_relion_keep_names_classes_and_unknown_scores(tmp_path):
         assert again.class_names == table.class_names
         assert again.voxel_size == 10.0
         assert not again.has_scores
+        assert np.isnan(again.diameters).all()
+
+
+@pytest.mark.parametrize("suffix", [".star", ".csv", ".tsv"])
+def test_lists_keep_the_diameters_that_a_picker_is_trained_with(tmp_path, suffix):
+    table = ParticleTable.from_points(OFF_CENTRE, voxel_size=10.0, diameters=[120.0, 250.5, 80.0])
+    write_particles(table, tmp_path / f"list{suffix}")
+    assert read_particles(tmp_path / f"list{suffix}").diameters.tolist() == [120.0, 250.5, 80.0]
 
 
 def test_foreign_csv_in_angstrom_with_named_types(tmp_path):
