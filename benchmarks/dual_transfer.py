@@ -1,12 +1,14 @@
 """Labels by simulation: does DUAL's style make simulated training data more useful for a style unseen in training? (spec C11)
 
-    python benchmarks/dual_transfer.py OUT --seed 0 [--rows dual plain matched oracle]
+    python benchmarks/dual_transfer.py OUT --seed 0 [--rows dual dual_drawn matched matched_drawn plain oracle]
 
 Target style: the noisy tomograms of ``dual_restoration.py samples``, whose labels only the row *oracle* sees. Training samples: the four
 clean grand models with their labels, as tomograms in one of three ways: *dual*, synthetic tomograms of the model that
 ``dual_restoration.py train`` left in OUT; *plain*, imaged by the simulator with other optics and noise than the target's (underfocus 6 to
 7 um in place of 2 to 5, ramp weighting, SNR 0.5 in place of 0.1, white noise of the detector alone); *matched*, the same with the mean
-amplitude spectrum of the target's tomograms. Each trains the same network, which segments two other tomograms of the target. Classes:
+amplitude spectrum of the target's tomograms. *dual drawn* and *matched drawn* are what ``dual transfer`` does by default, and the same of
+plain simulation: each tomogram has between 0.3 and all of the target's noise, then its power spectrum is matched. Each trains the same
+network, which segments two other tomograms of the target. Classes:
 complexes from 250 A on, smaller ones, membranes. Rows that are done are not repeated.
 """
 from __future__ import annotations
@@ -21,7 +23,9 @@ from scipy import fft
 
 from cryoetseg.core.metrics.segmentation import dice
 from cryoetseg.core.particles.formats import read_particles
+from cryoetseg.core.recipes.dual_chain.matching import match_spectrum, wanted_spectrum
 from cryoetseg.core.runtime.job import InputFile
+from cryoetseg.core.runtime.seeds import numpy_generator
 from cryoetseg.core.simulation.apply import simulate
 from cryoetseg.core.simulation.output import write_tomogram
 from cryoetseg.core.simulation.params import SimulationParameters
@@ -32,6 +36,7 @@ PLAIN = {**SAMPLE, "snr": 0.5, "defocus_min": 6.0, "defocus_max": 7.0, "weightin
 LARGE, SMALL, MEMBRANE = 1, 2, 3
 LARGEST_SMALL = 250.0  # A
 VOXEL_SIZE = 10.0
+LEAST_NOISE = 0.3  # share of the deviation of the target's noise, as the default of ``dual transfer``
 
 
 def labels_file(options: argparse.Namespace, seed: int) -> InputFile:
@@ -46,19 +51,33 @@ def labels_file(options: argparse.Namespace, seed: int) -> InputFile:
     return InputFile(path=str(path), role="labels", tilt_series_id=f"s{seed}")
 
 
-def dual_set(options: argparse.Namespace) -> list[InputFile]:
-    folder = run(options, "simulate-dual", f"transfer/style{options.seed}",
-                 [model_file(options, f"model{options.seed}"), *(density_file(options, seed) for seed in CLEAN)])
-    return [InputFile(path=str(folder / f"{Path(density_file(options, seed).path).stem}_synthetic.mrc"), role="tomogram",
+def dual_set(options: argparse.Namespace, least_noise: float = 1.0, folder: str = "style") -> list[InputFile]:
+    made = run(options, "simulate-dual", f"transfer/{folder}{options.seed}",
+               [model_file(options, f"model{options.seed}"), *(density_file(options, seed) for seed in CLEAN)], least_noise=least_noise)
+    return [InputFile(path=str(made / f"{Path(density_file(options, seed).path).stem}_synthetic.mrc"), role="tomogram",
                       tilt_series_id=f"s{seed}") for seed in CLEAN]
 
 
+def drawn_dual_set(options: argparse.Namespace) -> list[InputFile]:
+    return spectra_matched(options, dual_set(options, LEAST_NOISE, "drawn_style"), "dual_drawn")
+
+
 def plain_set(options: argparse.Namespace) -> list[InputFile]:
-    folder, files = Path(options.out) / "transfer" / "plain", []
-    for seed in CLEAN:
+    return imaged(options, "plain", [PLAIN["snr"] for _ in CLEAN])
+
+
+def drawn_plain_set(options: argparse.Namespace) -> list[InputFile]:
+    shares = numpy_generator(options.seed, "noise share").uniform(LEAST_NOISE, 1.0, len(CLEAN))
+    return imaged(options, f"plain_drawn{options.seed}", [SAMPLE["snr"] / share**2 for share in shares])
+
+
+def imaged(options: argparse.Namespace, name: str, snrs: list[float]) -> list[InputFile]:
+    """The clean samples as the simulator images them with other optics, each at its SNR."""
+    folder, files = Path(options.out) / "transfer" / name, []
+    for seed, snr in zip(CLEAN, snrs):
         path = folder / f"s{seed}.mrc"
         if not path.exists():
-            made = simulate(SimulationParameters(name=f"s{seed}", **PLAIN), seed,
+            made = simulate(SimulationParameters(name=f"s{seed}", **{**PLAIN, "snr": snr}), seed,
                             read_templates(Path(options.templates), TEMPLATES, VOXEL_SIZE))
             write_tomogram(made, folder)
             same = read_volume(folder / f"s{seed}_grand_model.mrc")[0] == read_volume(density_file(options, seed).path)[0]
@@ -83,6 +102,23 @@ def matched_set(options: argparse.Namespace) -> list[InputFile]:
     return files
 
 
+def drawn_matched_set(options: argparse.Namespace) -> list[InputFile]:
+    return spectra_matched(options, drawn_plain_set(options), "matched_drawn")
+
+
+def spectra_matched(options: argparse.Namespace, files: list[InputFile], name: str) -> list[InputFile]:
+    """Dark tomograms with the mean power spectrum of the target's, one by one, as ``dual transfer`` does it."""
+    folder = Path(options.out) / "transfer" / f"{name}{options.seed}_spectra"
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = wanted_spectrum([tomogram_file(options, seed) for seed in NOISY], VOXEL_SIZE, folder, options.seed)
+    matched = []
+    for item in files:
+        path = folder / f"{item.tilt_series_id}.mrc"
+        match_spectrum(Path(item.path), wanted, path, options.seed)
+        matched.append(item.model_copy(update={"path": str(path)}))
+    return matched
+
+
 def standardised(item: InputFile) -> np.ndarray:
     volume = read_volume(item.path)[0]
     return (volume - volume.mean()) / volume.std()
@@ -93,7 +129,8 @@ def oracle_set(options: argparse.Namespace) -> list[InputFile]:
 
 
 SETS: dict[str, Callable[[argparse.Namespace], list[InputFile]]] = {
-    "dual": dual_set, "plain": plain_set, "matched": matched_set, "oracle": oracle_set}
+    "dual": dual_set, "dual_drawn": drawn_dual_set, "matched": matched_set, "matched_drawn": drawn_matched_set, "plain": plain_set,
+    "oracle": oracle_set}
 
 
 def scores(options: argparse.Namespace, row: str) -> dict[str, float]:
@@ -120,7 +157,7 @@ def main() -> None:
     options = parser.parse_args()
     for row in options.rows:
         found = scores(options, row)
-        print(f"{row:10s}" + "".join(f"{kind} {value:.3f}  " for kind, value in found.items()) + f"mean {np.mean([*found.values()]):.3f}")
+        print(f"{row:14s}" + "".join(f"{kind} {value:.3f}  " for kind, value in found.items()) + f"mean {np.mean([*found.values()]):.3f}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from torch import nn
 from cryoetseg.core.clusters.model import load_embedding
 from cryoetseg.core.dual.model import DualNetworks, load_dual
 from cryoetseg.core.dual.params import DualArchitecture, WedgeArchitecture
-from cryoetseg.core.dual.wedge_train import WedgeNetworks, load_wedge
+from cryoetseg.core.dual.wedge_networks import WedgeNetworks
+from cryoetseg.core.dual.wedge_train import load_wedge
 from cryoetseg.core.generation.model import load_generator
 from cryoetseg.core.generation.network import ConditionalUNet3d
 from cryoetseg.core.models.card import CARD, ModelCard, save_model

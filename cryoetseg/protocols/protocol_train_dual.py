@@ -21,7 +21,7 @@ class ProtCryoEtSegTrainWedge(ProtCryoEtSegTrainBase):
     """Learn to fill the missing wedge of tomograms from these tomograms alone (DUAL).
 
     The tomograms are translated into their own copies turned by 90 degrees about the tilt axis, whose missing wedge lies where the
-    others were measured. Nothing else is needed.
+    others were measured; or turned patches lose a second wedge and get it back, as in IsoNet. Nothing else is needed.
 
     Output: a model for *compensate missing wedge*. *Analyze Results* shows the training curve, also while it runs.
     """

@@ -1,7 +1,7 @@
 """Denoisers without learning that a trained one must beat (spec C7): Gaussian, anisotropic diffusion, non-local means."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -41,25 +41,29 @@ def non_local_means(volume: np.ndarray, strength: float) -> np.ndarray:
                             fast_mode=True)
 
 
-def candidates(volume: np.ndarray) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Method, setting and result of every setting tried of every baseline."""
-    yield "none", "", volume
+def _gaussians(volume: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     for sigma in GAUSSIAN_SIGMAS:
-        yield "gaussian", f"sigma {sigma:g} voxels", gaussian_filter(volume, sigma)
+        yield f"sigma {sigma:g} voxels", gaussian_filter(volume, sigma)
+
+
+def _diffusions(volume: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     deviation = float(np.std(volume))
     for steps in DIFFUSION_STEPS:
         for kappa in DIFFUSION_KAPPAS:
-            yield "anisotropic diffusion", f"{steps} steps, kappa {kappa:g} deviations", anisotropic_diffusion(
-                volume, steps, kappa * deviation)
+            yield f"{steps} steps, kappa {kappa:g} deviations", anisotropic_diffusion(volume, steps, kappa * deviation)
+
+
+def _non_local_means(volume: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
     for strength in NLM_STRENGTHS:
-        yield "non-local means", f"h {strength:g} deviations", non_local_means(volume, strength)
+        yield f"h {strength:g} deviations", non_local_means(volume, strength)
 
 
-def best_baselines(volume: np.ndarray, truth: np.ndarray) -> dict[str, tuple[str, np.ndarray]]:
+# By name: every setting that is tried, with its result
+BASELINES: dict[str, Callable[[np.ndarray], Iterable[tuple[str, np.ndarray]]]] = {
+    "none": lambda volume: [("", volume)], "gaussian": _gaussians, "anisotropic diffusion": _diffusions,
+    "non-local means": _non_local_means}
+
+
+def best_baselines(volume: np.ndarray, truth: np.ndarray, names: Iterable[str] = tuple(BASELINES)) -> dict[str, tuple[str, np.ndarray]]:
     """Each baseline at the setting that correlates best with ``truth``: its name, the setting and the result. A head start for them."""
-    best: dict[str, tuple[float, str, np.ndarray]] = {}
-    for name, setting, result in candidates(volume):
-        score = pearson(result, truth)
-        if name not in best or score > best[name][0]:
-            best[name] = (score, setting, result)
-    return {name: (setting, result) for name, (_, setting, result) in best.items()}
+    return {name: max(BASELINES[name](volume), key=lambda tried: pearson(tried[1], truth)) for name in names}

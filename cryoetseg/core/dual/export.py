@@ -13,7 +13,8 @@ from ..training.engine import BEST, LAST
 from .finish import DRAFT, saved_model
 from .model import DualNetworks
 from .params import DualArchitecture, WedgeArchitecture
-from .wedge_train import NETWORK, WedgeNetworks
+from .wedge_networks import WedgeNetworks
+from .wedge_train import NETWORK
 
 
 def export(job: Job) -> MethodOutcome:

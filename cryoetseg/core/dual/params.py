@@ -62,6 +62,7 @@ class DualArchitecture(Parameters):
 
 
 ADVERSARIAL: Condition = {"taught_by": "dual"}
+TRANSLATED: Condition = {"taught_by": "translation"}
 
 
 class TrainDualParameters(TrainingParameters, DualArchitecture):
@@ -231,6 +232,10 @@ class TiltRangeParameters(Parameters):
 class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchitecture):
     """Learning to fill the missing wedge from the tomograms alone."""
 
+    taught_by: Literal["translation", "rotate_and_cut"] = parameter(
+        "translation", "What teaches the filler. translation: tomograms become their own quarter turn and back, as published. "
+        "rotate_and_cut: turned patches lose a second wedge and the filler gives it back, as in IsoNet, which puts in what can be known "
+        "and no noise.", published="translation")
     iterations: int = parameter(1500, "Optimiser steps; 0 takes the number of epochs instead.", ge=0, label="Steps")
     batch_size: int = parameter(4, "Pairs of patches in one step.", ge=1, label="Batch size")
     learning_rate: float = parameter(1e-4, "Learning rate of all networks.", gt=0)
@@ -253,16 +258,17 @@ class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchite
     model_voxel_size: float = parameter(
         10.0, "Voxel size of the model, to which volumes of another one are resampled; 0 takes that of the first tomogram.", unit="A",
         ge=0.0, le=100.0)
-    cycle_weight: float = parameter(1.0, "Weight of both cycles.", expert=True, ge=0, published=1)
-    adversarial_weight: float = parameter(1.0, "Weight of the discriminators for the translators.", expert=True, ge=0, published=1)
+    cycle_weight: float = parameter(1.0, "Weight of both cycles.", expert=True, ge=0, published=1, acts_when=TRANSLATED)
+    adversarial_weight: float = parameter(1.0, "Weight of the discriminators for the translators.", expert=True, ge=0, published=1,
+        acts_when=TRANSLATED)
     replay_pool: int = parameter(50, "Earlier translations shown to the discriminators again.", expert=True, ge=0, le=10000, published=0,
-        label="Patches shown again")
+        label="Patches shown again", acts_when=TRANSLATED)
     real_label: float = parameter(0.9, "Target of the discriminators for real patches.", expert=True, gt=0.5, le=1.0, published=1,
-        label="Target for real patches")
+        label="Target for real patches", acts_when=TRANSLATED)
     validation_patches: int = parameter(8, "Patches in one validation.", expert=True, ge=1, le=1000, label="Patches of a validation")
     stuck_limit: int = parameter(
         10, "Validations in a row with a discriminator that is always right, without gain, after which training stops; 0 never stops.",
-        expert=True, ge=0, label="Stop when stuck after")
+        expert=True, ge=0, label="Stop when stuck after", acts_when=TRANSLATED)
 
 
 class WedgeParameters(ApplyDualParameters, TiltRangeParameters):

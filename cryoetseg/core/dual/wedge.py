@@ -35,7 +35,8 @@ from .model import DualNetworks, load_dual
 from .networks import FilteredUNet
 from .noise import NoisyDensity
 from .params import WedgeParameters
-from .wedge_train import TurnedView, WedgeNetworks, load_wedge
+from .wedge_networks import WedgeNetworks
+from .wedge_train import TurnedView, load_wedge
 
 ROWS = 16  # planes (z, x) worked on at once
 SCALE_RANGE = (0.2, 5.0)

@@ -2,7 +2,8 @@
 
 Domain A holds the tomograms; domain B the same ones turned by 90 degrees about the tilt axis y, whose wedge lies where A was measured.
 It is a turn, because an exchange of x and z would mirror the molecules. ``fill`` translates A to B, ``cut`` B to A. Both domains are
-noisy, so the noise modules are off and the cycle is a plain one; the paper does not say.
+noisy, so the noise modules are off and the cycle is a plain one; the paper does not say. ``taught_by`` rotate_and_cut teaches ``fill``
+in another way (:mod:`.rotate_cut`).
 """
 from __future__ import annotations
 
@@ -26,26 +27,17 @@ from .building import build_judges
 from .data import Domain, StandardisedView, coarseness_warnings, open_domain, voxel_size_of
 from .finish import train_and_save
 from .losses import accuracy, correlation, discriminator_loss, generator_loss, reconstruction_loss
-from .model import widths
-from .networks import FilteredUNet, channels_last
+from .networks import channels_last
 from .params import TrainWedgeParameters, WedgeArchitecture
 from .pool import ReplayPool
+from .rotate_cut import RotateCutTask
 from .start import kernel_of, power_spectrum
 from .train import dual_optimiser, inputs_of, judged
 from .watch import TrainingWatch, scored, wedge_distance
+from .wedge_networks import WedgeNetworks, first_pair
 
 METHOD = NETWORK = "dual-wedge"
 TRANSLATORS, JUDGES = ("fill", "cut"), ("tomogram_judge", "turned_judge")
-
-
-class WedgeNetworks(nn.Module):
-    """``fill`` (A to B) and ``cut`` (B to A): a linear filter with a U-Net beside it, which starts at zero."""
-
-    def __init__(self, shape: WedgeArchitecture) -> None:
-        super().__init__()
-        self.shape = shape
-        self.fill = FilteredUNet(widths(shape.fill_channels), shape.filter_radius)
-        self.cut = FilteredUNet(widths(shape.cut_channels), shape.filter_radius)
 
 
 class TurnedView:
@@ -80,14 +72,17 @@ class WedgeTask(TrainingTask):
 
     def _start(self, seed: int) -> WedgeNetworks:
         """``fill`` starts as the identity, ``cut`` as the filter that takes away what the other wedge lacks (known from the spectra)."""
-        shape = WedgeArchitecture(**self.parameters.model_dump(include=set(WedgeArchitecture.model_fields)))
-        with torch.random.fork_rng():
-            torch.manual_seed(seed)
-            pair = WedgeNetworks(shape)
+        pair = first_pair(self.parameters, seed)
+        shape = pair.shape
         spectra = [power_spectrum(domain, shape.patch_px, numpy_generator(seed, "wedge start")) for domain in (self.measured, self.turned)]
         amplitude = np.sqrt(np.clip(spectra[0] / np.maximum(spectra[1], 1e-12), 0, 1))
         pair.cut.start_from(kernel_of(amplitude, shape.filter_radius))
         return pair
+
+    @property
+    def warnings(self) -> list[str]:
+        """What there is to tell of the training."""
+        return self.watch.warnings
 
     def items(self) -> int:
         return len(self.measured)
@@ -167,12 +162,13 @@ def run(job: Job) -> MethodOutcome:
     voxel_size = voxel_size_of(p.model_voxel_size, files)
     domain = open_domain(files, p.patch_px, voxel_size, folder / "resampled")
     names = [Path(item.path).name for item in files]
-    task = WedgeTask(domain.views, names, p, job.seed)
+    task = (RotateCutTask(domain, first_pair(p, job.seed), p) if p.taught_by == "rotate_and_cut"
+            else WedgeTask(domain.views, names, p, job.seed))
     card = ModelCard(method=METHOD, network=NETWORK, network_parameters=task.pair.shape.model_dump(), voxel_size=voxel_size,
                      normalisation="whole volume to mean 0 and deviation 1, particles bright",
-                     training={"noisy": names, "tilt_min": p.tilt_min, "tilt_max": p.tilt_max, "seed": job.seed})
+                     training={"noisy": names, "taught_by": p.taught_by, "tilt_min": p.tilt_min, "tilt_max": p.tilt_max, "seed": job.seed})
     outcome = train_and_save(task, task.pair, card, p, job)
-    outcome.warnings = [*coarseness_warnings(files, voxel_size), *outcome.warnings, *task.watch.warnings]
+    outcome.warnings = [*coarseness_warnings(files, voxel_size), *outcome.warnings, *task.warnings]
     return outcome
 
 

@@ -129,10 +129,12 @@ class TrainVoxUdaParameters(TrainingParameters):
     denoiser: Denoiser = parameter("improved_bilateral", "Filter of the target before the teacher sees it.",
         label="Denoiser", acts_when=DENOISED)
     range_feature: RangeFeature = parameter(
-        "sobel32", "What the improved filter compares: the true gradient, 32 times it, or the published gradient of the Laplacian, with "
-        "which it changes nothing on standardised data.", expert=True, published="laplacian_gradient",
+        "sobel32", "What the improved filter compares: the true gradient, 32 times it, or the published gradient of the Laplacian, which "
+        "needs filter_scale min_max: on standardised data the filter changes nothing with it.", expert=True, published="laplacian_gradient",
         label="What is compared", acts_when=denoised_by("improved_bilateral"))
-    filter_scale: Scale = parameter("z_score", "How the data are scaled before neighbours are compared.", expert=True,
+    filter_scale: Scale = parameter(
+        "z_score", "How the data are scaled before neighbours are compared. The paper does not say; its range sigma and range feature "
+        "filter where grey values go from 0 to 1.", expert=True, published="min_max",
         label="Scale of the data", acts_when=denoised_by("improved_bilateral", "bilateral"))
     range_sigma: float = parameter(1.2, "Range sigma of the bilateral filters.", expert=True, gt=0, published=1.2,
         label="Range sigma", acts_when=denoised_by("improved_bilateral", "bilateral"))
@@ -147,10 +149,14 @@ class TrainVoxUdaParameters(TrainingParameters):
 
     @classmethod
     def published(cls) -> "TrainVoxUdaParameters":
-        """The paper's values (spec B8): 300 epochs, batch 16, learning rate a tenth every 100 epochs, the Laplacian's gradient."""
+        """The paper's values (spec B8): 300 epochs, batch 16, learning rate a tenth every 100 epochs, the Laplacian's gradient.
+
+        Where it is silent: grey values from 0 to 1 for the filter, without which the Laplacian's gradient lets nothing through.
+        """
         return cls(epochs=300, batch_size=16, schedule="step", step_every=100, step_factor=0.1, precision="float32", augment=False,
-                   statistics="all", range_feature="laplacian_gradient", pseudo_start=0.0, noise_kind="gaussian", segmentation_on="clean",
-                   denoise_source=False, calibration="none", adversarial=True, pseudo_labels=True, consistency_weight=1.0)
+                   statistics="all", range_feature="laplacian_gradient", filter_scale="min_max", pseudo_start=0.0, noise_kind="gaussian",
+                   segmentation_on="clean", denoise_source=False, calibration="none", adversarial=True, pseudo_labels=True,
+                   consistency_weight=1.0)
 
 
 def fitted_voxel_size(voxel_size: float, box: int, size: int) -> float:

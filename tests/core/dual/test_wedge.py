@@ -8,7 +8,8 @@ from cryoetseg.core.dual.model import DualNetworks, save_dual
 from cryoetseg.core.dual.params import DualArchitecture, TrainWedgeParameters, WedgeArchitecture, WedgeParameters
 from cryoetseg.core.dual.start import kernel_of
 from cryoetseg.core.dual.wedge import amplitude_scale, density, fill, join, run, structure_scale, translation, turned_noise
-from cryoetseg.core.dual.wedge_train import TurnedView, WedgeNetworks, WedgeTask
+from cryoetseg.core.dual.wedge_networks import WedgeNetworks
+from cryoetseg.core.dual.wedge_train import TurnedView, WedgeTask
 from cryoetseg.core.models.card import ModelCard
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.job import InputFile, Job

@@ -15,7 +15,7 @@ from cryoetseg.core.volumes.normalisation import standardise
 from cryoetseg.core.voxuda import evaluate
 from cryoetseg.core.voxuda.network import VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
-from cryoetseg.core.voxuda.pools import denoised, gaussian, same_wedge
+from cryoetseg.core.voxuda.pools import denoised, filter_warning, gaussian, same_wedge
 from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit, run, stepping_by_epochs
 
 SMALL = {"size": 16, "width": 4, "iterations": 2, "batch_size": 4, "precision": "float32", "noise_samples": 4,
@@ -196,6 +196,18 @@ def test_the_published_values_are_at_hand():
     source = VoxUdaSourceParameters.published()
     assert (source.count, source.snrs, source.max_shift, source.neighbours) == (3000, "0.03,0.05", 8, 4)
     assert (p.feature_weights, p.calibration) == ("0.2,0.2,0.3,0.3", "none")
+    assert (p.size, p.width, p.schedule, p.gradient_clip, p.weight_decay) == (32, 32, "step", 0.0, 0.0)
+    assert (p.noise_kind, p.noise_geometry, p.noise_reading, p.noise_scale) == ("gaussian", "corner_cube", "variance_of_mean", 1.0)
+    assert (p.segmentation_on, p.denoise_source, p.augment, p.statistics, p.precision) == ("clean", False, False, "all", "float32")
+    assert (p.adversarial_weight, p.pseudo_weight, p.pseudo_start, p.ema_decay) == (1.0, 1.0, 0.0, 0.999)
+
+
+def test_the_published_filter_filters(target):
+    """The paper's range sigma and feature on standardised data would let every voxel as it is."""
+    p = TrainVoxUdaParameters.published()
+    volumes = torch.from_numpy(target.volumes)[:, None]
+    assert filter_warning(volumes, p) == ""
+    assert "changes nothing" in filter_warning(volumes, p.model_copy(update={"filter_scale": "z_score"}))
 
 
 def test_a_job_writes_a_model_with_its_record(source, target, tmp_path):
