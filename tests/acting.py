@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,8 @@ REFUSED = "refused:"
 @dataclass(frozen=True)
 class Case:
     """A method on a scene. ``variants`` are alternative inputs or settings in one of which a parameter must act; ``tried`` are values for
-    parameters whose half or double need not tell; ``unseen`` are parameters that this scene cannot show, and why."""
+    parameters whose half or double need not tell; ``unseen`` are parameters that this scene cannot show, and why; ``compared`` tells what
+    two runs, folder and metrics each, are compared by."""
 
     method: str
     inputs: Sequence[InputFile] = ()
@@ -36,6 +37,7 @@ class Case:
     variants: Sequence[tuple[Sequence[InputFile], Mapping[str, Any]]] = ((), {}),  # type: ignore[assignment]
     tried: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     unseen: Mapping[str, str] = field(default_factory=dict)
+    compared: Callable[[Path, Mapping[str, Any]], str] = field(default=lambda *found: everything_written(*found))
 
 
 class Acting:
@@ -93,7 +95,7 @@ class Acting:
                       device="cpu")
             try:
                 metrics = run_job(job).metrics
-                self._known[key] = _digest(folder, metrics)
+                self._known[key] = self._case.compared(folder, metrics)
             except CryoetsegError as error:
                 self._known[key] = f"{REFUSED} {error}"
         return self._known[key]
@@ -111,13 +113,22 @@ def _others(item: FieldDescription, present: Any) -> Iterator[Any]:
         yield from (item.kind(value) for value in inside)
 
 
-def _digest(folder: Path, metrics: Mapping[str, Any]) -> str:
+def everything_written(folder: Path, metrics: Mapping[str, Any]) -> str:
+    """A digest of metrics and files; pictures and records are left out."""
     digest = hashlib.sha256(json.dumps(metrics, sort_keys=True, default=str).encode())
     for path in sorted(item for item in folder.rglob("*") if item.is_file()):
         if path.name in RECORDS or path.suffix in PICTURES:
             continue
         digest.update(str(path.relative_to(folder)).encode())
         digest.update(_voxels(path) if path.suffix == ".mrc" else path.read_bytes())
+    return digest.hexdigest()
+
+
+def what_was_learned(folder: Path, metrics: Mapping[str, Any]) -> str:
+    """A digest of the weights of all models and of the tables of the trainings; cards, which repeat the parameters, are left out."""
+    digest = hashlib.sha256()
+    for path in sorted([*folder.glob("**/model*/**/*.safetensors"), *folder.glob("**/metrics.csv")]):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import field_validator, model_validator
 
 from ..runtime.params import Condition, Parameters, parameter
-from ..training.params import TrainingParameters
+from ..training.params import KEPT, TrainingParameters
 
 CODE_STRIDE = 8  # voxels of a spatial noise code
 
@@ -95,7 +95,7 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0,
         label="Largest gradient")
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
-        label="Checkpoint every")
+        keeps_result=KEPT, label="Checkpoint every")
     validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
         label="Validation every")
 
@@ -251,7 +251,7 @@ class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchite
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0,
         label="Largest gradient")
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
-        label="Checkpoint every")
+        keeps_result=KEPT, label="Checkpoint every")
     validation_interval: int = parameter(100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
         label="Validation every")
 

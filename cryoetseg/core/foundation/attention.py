@@ -17,6 +17,7 @@ from torch import nn
 from .door import Affinity
 
 BLOCK_ENTRIES = 1 << 22  # probabilities held at a time: 16 MB; fewer rows multiply slowly, larger blocks are mapped and cleared anew
+GPU_BLOCK_ENTRIES = 1 << 27  # 512 MB: a whole layer of Stable Diffusion in a few launches
 STAGES = ("down_blocks", "mid_block", "up_blocks")
 
 
@@ -115,7 +116,8 @@ class _RecordingProcessor:
     def _rows(self, query: torch.Tensor, key: torch.Tensor) -> Iterator[torch.Tensor]:
         """Blocks of rows (heads, rows, n) of one picture's attention, each shown to the sink on its way."""
         heads, count, _ = query.shape
-        rows = max(1, BLOCK_ENTRIES // (heads * count))
+        entries = GPU_BLOCK_ENTRIES if query.is_cuda else BLOCK_ENTRIES
+        rows = max(1, entries // (heads * count))
         for first in range(0, count, rows):
             probabilities = (query[:, first:first + rows] @ key.transpose(1, 2)).float().softmax(dim=-1)
             self._sink.add(self._layer, first, probabilities[None])

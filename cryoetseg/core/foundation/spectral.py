@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.sparse.linalg import LinearOperator, eigsh
+from torch.nn import functional
 
 from ..runtime.errors import ParameterError
 from .door import Affinity
@@ -22,15 +23,20 @@ DEGREE_FLOOR = 1e-8
 
 @dataclass(frozen=True)
 class _GridSum:
-    """Sum of the normalised layers of one grid: ``matrix`` (m, m), and which of its tokens each of n fine tokens lies in."""
+    """Sum of the normalised layers of one grid: ``matrix`` (m, m), and which of its tokens each of n fine tokens lies in.
 
-    matrix: np.ndarray
-    token_of: np.ndarray
-    scale: np.ndarray
+    ``token_of`` (n,) names the token of each; ``members`` (m, most) are the fine tokens of each token, filled up with n. All lie on
+    the device of the affinities.
+    """
 
-    def product(self, x: np.ndarray) -> np.ndarray:
-        """P S P^T x for one vector of n fine tokens."""
-        coarse = np.bincount(self.token_of, weights=x, minlength=len(self.scale)).astype(np.float32) * self.scale
+    matrix: torch.Tensor
+    token_of: torch.Tensor
+    members: torch.Tensor
+    scale: torch.Tensor
+
+    def product(self, x: torch.Tensor) -> torch.Tensor:
+        """P S P^T x for one vector of n fine tokens. Sums run over ``members``, because a GPU adds scattered values in no fixed order."""
+        coarse = functional.pad(x, (0, 1))[self.members].sum(dim=1) * self.scale
         return ((self.matrix @ coarse) * self.scale)[self.token_of]
 
 
@@ -100,10 +106,20 @@ def _sum_grid(group: list[tuple[Affinity, float]], side: int, border: int) -> _G
     total = _added(group, tokens if len(tokens) < grid * grid else None)
     # columns of P have unit norm, also where the border cuts a coarse token
     scale = 1.0 / np.sqrt(np.bincount(token_of, minlength=len(tokens))).astype(np.float32)
-    return _GridSum(total, token_of, scale)
+    lifting = (torch.from_numpy(part).to(total.device) for part in (token_of, _members(token_of, len(tokens)), scale))
+    return _GridSum(total, *lifting)
 
 
-def _added(group: list[tuple[Affinity, float]], tokens: torch.Tensor | None) -> np.ndarray:
+def _members(token_of: np.ndarray, count: int) -> np.ndarray:
+    """The fine tokens (count, most) of each of ``count`` tokens, filled up with the number of fine tokens."""
+    order, sizes = np.argsort(token_of, kind="stable"), np.bincount(token_of, minlength=count)
+    place = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    members = np.full((count, sizes.max()), len(token_of))
+    members[token_of[order], place] = order
+    return members
+
+
+def _added(group: list[tuple[Affinity, float]], tokens: torch.Tensor | None) -> torch.Tensor:
     """Weighted sum over layers of S = D^-1/2 W D^-1/2. The scaled A are added first and made symmetric once: the same sum."""
     first = group[0][0].matrix
     count = first.shape[-1] if tokens is None else len(tokens)
@@ -116,7 +132,7 @@ def _added(group: list[tuple[Affinity, float]], tokens: torch.Tensor | None) -> 
         matrix = matrix.float()
         root = ((matrix.sum(dim=0) + matrix.sum(dim=1)) / 2).clamp_min(DEGREE_FLOOR).rsqrt()
         total.addcmul_(matrix * root[:, None], root[None, :], value=weight)
-    return ((total + total.T) / 2).cpu().numpy()
+    return (total + total.T) / 2
 
 
 def _solve(sums: list[_GridSum], tokens: int, count: int, seed: int) -> np.ndarray:
@@ -124,8 +140,9 @@ def _solve(sums: list[_GridSum], tokens: int, count: int, seed: int) -> np.ndarr
         return np.linalg.eigh(_dense(sums))[1][:, ::-1][:, :count]
 
     def product(x: np.ndarray) -> np.ndarray:
-        x = x.astype(np.float32).ravel()
-        return sum((grid.product(x) for grid in sums), np.zeros(tokens, np.float32))
+        """The vectors alone travel: Lanczos runs on the processor, what it multiplies with stays on the device."""
+        vector = torch.from_numpy(x.astype(np.float32).ravel()).to(sums[0].matrix.device)
+        return torch.stack([grid.product(vector) for grid in sums]).sum(dim=0).cpu().numpy()
 
     start = np.random.default_rng(seed).standard_normal(tokens).astype(np.float32)
     operator = LinearOperator((tokens, tokens), matvec=product, dtype=np.float32)
@@ -136,5 +153,6 @@ def _solve(sums: list[_GridSum], tokens: int, count: int, seed: int) -> np.ndarr
 def _dense(sums: list[_GridSum]) -> np.ndarray:
     total = np.zeros((len(sums[0].token_of),) * 2, np.float64)
     for grid in sums:
-        total += (grid.matrix * grid.scale[:, None] * grid.scale[None, :])[grid.token_of][:, grid.token_of]
+        token_of = grid.token_of.cpu().numpy()
+        total += (grid.matrix * grid.scale[:, None] * grid.scale[None, :]).cpu().numpy()[token_of][:, token_of]
     return total

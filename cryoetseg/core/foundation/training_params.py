@@ -5,7 +5,7 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 from typing import Literal
 
 from ..runtime.params import parameter
-from ..training.params import TrainingParameters
+from ..training.params import KEPT, TrainingParameters
 
 
 class TrainBackboneParameters(TrainingParameters):
@@ -23,7 +23,7 @@ class TrainBackboneParameters(TrainingParameters):
     ema_decay: float = parameter(0.995, "Decay of the running average of the weights; 0 keeps none.", expert=True, ge=0, lt=1,
         label="Decay of the averaged weights")
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
-        label="Checkpoint every")
+        keeps_result=KEPT, label="Checkpoint every")
     validation_interval: int = parameter(200, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
         label="Validation every")
 

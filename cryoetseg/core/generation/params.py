@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import field_validator
 
 from ..runtime.params import Parameters, checked_file_name, parameter
-from ..training.params import TrainingParameters
+from ..training.params import KEPT, TrainingParameters
 
 VOXEL_SIZE_TOLERANCE = 0.02  # relative difference of tomograms whose particles belong together
 
@@ -34,7 +34,7 @@ class TrainGeneratorParameters(TrainingParameters):
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0,
         label="Largest gradient")
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
-        label="Checkpoint every")
+        keeps_result=KEPT, label="Checkpoint every")
     validation_interval: int = parameter(250, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
         label="Validation every")
 

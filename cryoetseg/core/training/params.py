@@ -6,6 +6,8 @@ from typing import Literal
 
 from ..runtime.params import Parameters, parameter
 
+KEPT = "what is learned is the same"
+
 
 class TrainingParameters(Parameters):
     """How long, how fast and how carefully to train; shared by all methods."""
@@ -36,14 +38,14 @@ class TrainingParameters(Parameters):
         expert=True, ge=0, lt=1, label="Decay of the averaged weights")
     gradient_clip: float = parameter(0.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, label="Largest gradient")
     checkpoint_interval: int = parameter(500, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
-        label="Checkpoint every")
+        keeps_result=KEPT, label="Checkpoint every")
     validation_interval: int = parameter(0, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
         label="Validation every")
     log_interval: int = parameter(10, "Steps averaged in one line of the metrics table.", unit="steps", expert=True, ge=1,
         label="Log every")
     workers: int = parameter(
         0, "Processes that prepare training items beside the one that trains; 0 takes none on a processor, and with a GPU up to 8 of the "
-        "cores that are left.", expert=True, ge=0, label="Processes for the data")
+        "cores that are left.", expert=True, ge=0, keeps_result=KEPT, label="Processes for the data")
     max_skips: int = parameter(
         10, "Steps in a row with a non-finite loss or gradient that are skipped before the last checkpoint is restored with half the "
         "learning rate.", unit="steps", expert=True, ge=0, label="Steps skipped at most")

@@ -17,7 +17,7 @@ class VolumeHeader:
     ``shape`` and ``origin`` are ordered (z, y, x); ``voxel_size`` is the isotropic edge of a voxel and ``origin`` the position of
     the first voxel, both in Angstrom. ``dtype`` is the type on disk. When the file states no voxel size, ``voxel_size`` is 1.0
     and ``voxel_size_is_known`` is False. ``warnings`` are the tolerated oddities, one sentence each. ``level`` names the resolution of a
-    file that holds several.
+    file that holds several; ``is_stack_of_images`` says that the file calls itself one, as tilt series do.
     """
 
     path: Path
@@ -29,3 +29,4 @@ class VolumeHeader:
     voxel_size_is_known: bool = True
     warnings: tuple[str, ...] = ()
     level: str = ""
+    is_stack_of_images: bool = False

@@ -45,7 +45,14 @@ def read_header(path: PathLike, voxel_size: float | None = None) -> VolumeHeader
     ``voxel_size`` (Angstrom) replaces the one in the file, for files that do not know theirs. Tolerated oddities are logged and
     kept in ``header.warnings``. Raises :class:`InputError` naming file and field.
     """
-    path = Path(path)
+    header = _header_of(Path(path), voxel_size)
+    if header.is_stack_of_images:
+        raise InputError(f"{path}: ispg: 0 with mz = 1 marks a stack of {header.shape[0]} images", "one volume",
+                         "give the reconstructed tomogram, not its tilt series; if it is a volume, set mz to nz in its header")
+    return header
+
+
+def _header_of(path: Path, voxel_size: float | None) -> VolumeHeader:
     header = _reading(path, lambda: _format_of(path).read_header(path, voxel_size))
     for warning in header.warnings:
         logger.warning(warning)
@@ -73,8 +80,11 @@ def read_volume(path: PathLike, voxel_size: float | None = None) -> tuple[np.nda
 
 
 def open_labels(path: PathLike, voxel_size: float | None = None) -> Volume:
-    """Open a mask or label volume, which may well be constant, without holding it in memory."""
-    header = read_header(path, voxel_size)
+    """Open a mask or label volume, which may well be constant, without holding it in memory.
+
+    Nobody labels tilt images, so one whose header calls it a stack of images is a volume written by a careless program.
+    """
+    header = _header_of(Path(path), voxel_size)
     return Volume(_reading(header.path, lambda: _open_data(header)), header)
 
 

@@ -52,7 +52,7 @@ def read_header(path: Path, voxel_size: float | None = None) -> VolumeHeader:
     shape = check_shape(path, z_y_x, "nz, ny, nx")
     dtype = layout.dtype.newbyteorder("=")
     return VolumeHeader(path, shape, dtype, size.value, _origin(raw, size.value, layout.axes), FORMAT, size.is_known,
-                        (*warnings, *size.warnings))
+                        (*warnings, *size.warnings), is_stack_of_images=_is_stack_of_images(raw, layout.sizes))
 
 
 def open_data(path: Path) -> Any:
@@ -120,10 +120,11 @@ def _sizes(path: Path, raw: np.ndarray) -> Shape:
     if volumes_end and int(raw["mz"]) != sizes[0]:
         raise InputError(f"{path}: ispg: {int(raw['ispg'])} with mz = {int(raw['mz'])} marks a stack of volumes (4D)",
                          "one volume", "split the stack into one file each")
-    if int(raw["ispg"]) == 0 and int(raw["mz"]) == 1 < sizes[0] and int(raw["mx"]) == sizes[2] > 1:
-        raise InputError(f"{path}: ispg: 0 with mz = 1 marks a stack of {sizes[0]} images", "one volume",
-                         "give the reconstructed tomogram, not its tilt series; if it is a volume, set mz to nz in its header")
     return sizes
+
+
+def _is_stack_of_images(raw: np.ndarray, sizes: Shape) -> bool:
+    return int(raw["ispg"]) == 0 and int(raw["mz"]) == 1 < sizes[0] and int(raw["mx"]) == sizes[2] > 1
 
 
 def _axes(path: Path, raw: np.ndarray, warnings: list[str]) -> tuple[int, int, int]:

@@ -96,6 +96,12 @@ def test_bytes_of_two_voxels_and_stacks_of_images_are_refused_by_name(tmp_path):
         io.read_header(tmp_path / "series.mrc")
 
 
+def test_labels_whose_header_calls_them_images_are_read(tmp_path):
+    labels = io.open_labels(mrc(tmp_path / "labels.mrc", MASK.astype("f4"), ispg=0, mz=1), 12.0)
+    np.testing.assert_array_equal(labels.data, MASK)
+    assert labels.header.voxel_size == 12.0
+
+
 @pytest.mark.parametrize(("truth", "words"), [
     (np.zeros_like(MASK, np.int8), ["empty"]), (MASK.astype(np.int8) - 1, ["empty", "down to -1"])])
 def test_an_empty_or_negative_truth_is_said(tmp_path, truth, words):

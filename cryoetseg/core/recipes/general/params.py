@@ -5,7 +5,7 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 from typing import Literal
 
 from ...runtime.params import Parameters, parameter
-from ...training.params import TrainingParameters
+from ...training.params import KEPT, TrainingParameters
 
 
 class TrainGeneralParameters(Parameters):
@@ -37,7 +37,7 @@ class GeneralTrainingParameters(TrainingParameters):
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the network.", expert=True)
     ema_decay: float = parameter(0.995, "Decay of the running average of the weights.", expert=True, ge=0, lt=1)
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient.", expert=True, ge=0)
-    checkpoint_interval: int = parameter(250, "Steps between two checkpoints.", unit="steps", expert=True, ge=0)
+    checkpoint_interval: int = parameter(250, "Steps between two checkpoints.", unit="steps", expert=True, ge=0, keeps_result=KEPT)
     log_interval: int = parameter(50, "Steps averaged in one line of the metrics table.", unit="steps", expert=True, ge=1)
 
 

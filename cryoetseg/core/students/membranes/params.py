@@ -5,7 +5,7 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 from typing import Any, Literal
 
 from ...runtime.params import Parameters, other_than, parameter
-from ...training.params import TrainingParameters
+from ...training.params import KEPT, TrainingParameters
 
 
 class TrainMembranesParameters(TrainingParameters):
@@ -33,7 +33,7 @@ class TrainMembranesParameters(TrainingParameters):
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0.0,
         label="Largest gradient")
     checkpoint_interval: int = parameter(250, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
-        label="Checkpoint every")
+        keeps_result=KEPT, label="Checkpoint every")
     validation_interval: int = parameter(
         100, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0, published=200,
         label="Validation every")

@@ -5,7 +5,7 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 from typing import Literal
 
 from ...runtime.params import Parameters, parameter
-from ...training.params import TrainingParameters
+from ...training.params import KEPT, TrainingParameters
 
 
 class TrainPickerParameters(TrainingParameters):
@@ -21,10 +21,11 @@ class TrainPickerParameters(TrainingParameters):
         0.98, "Decay of the running average of the weights, which then serves for use; 0 keeps none.", expert=True, ge=0, lt=1, published=0,
         label="Decay of the averaged weights")
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
-        "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it, twice as fast on such processors.",
+        "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it, twice as fast on such processors. Crops of 40 "
+        "voxels and less are always trained in float32.",
         expert=True, published="float32", label="Arithmetic")
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints; 0 writes one an epoch.", unit="steps", expert=True, ge=0,
-        label="Checkpoint every")
+        keeps_result=KEPT, label="Checkpoint every")
     validation_interval: int = parameter(60, "Steps between two validations; 0 validates once an epoch.", unit="steps", expert=True, ge=0,
         label="Validation every")
 
