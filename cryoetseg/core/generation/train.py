@@ -42,6 +42,7 @@ class GeneratorTask(TrainingTask):
         network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]  # half the time of a step in bfloat16
         self.networks = {"unet": network}
         self._bound = self.schedule.bound()
+        self.parts = parameters.batch_size // parameters.micro_batch if parameters.micro_batch else 1
 
     def items(self) -> int:
         return len(self._training)

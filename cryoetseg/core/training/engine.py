@@ -103,7 +103,7 @@ def train(task: TrainingTask, parameters: TrainingParameters, output_folder: str
 class _Training:
     def __init__(self, task: TrainingTask, parameters: TrainingParameters, folder: Path, seed: int, processes: Processes,
                  interruption: Interruption) -> None:
-        processes.check_batch(parameters.batch_size, task.smallest_batch)
+        processes.check_batch(parameters.batch_size, task.smallest_batch, task.parts)
         self.task, self.parameters, self.folder, self.seed = task, parameters, folder, seed
         self.processes, self.interruption = processes, interruption
         self.order = EndlessOrder(task, seed)

@@ -45,10 +45,12 @@ class Processes:
         """Whether this process writes the files."""
         return self.index == 0
 
-    def check_batch(self, batch_size: int, smallest: int = 1) -> None:
-        """Raise :class:`ParameterError` unless the batch splits evenly, the mean of means being the mean, into ``smallest`` or more."""
-        if batch_size % self.count:
-            raise ParameterError(f"batch size {batch_size} does not split over {self.count} processes", f"multiples of {self.count}")
+    def check_batch(self, batch_size: int, smallest: int = 1, parts: int = 1) -> None:
+        """Raise :class:`ParameterError` unless the batch splits evenly, the mean of means being the mean, into ``smallest`` or more, over
+        the processes and over ``parts`` in each."""
+        if batch_size % (self.count * parts):
+            among = f"{self.count} processes" + (f" with {parts} parts each" if parts > 1 else "")
+            raise ParameterError(f"batch size {batch_size} does not split over {among}", f"multiples of {self.count * parts}")
         if batch_size // self.count < smallest:
             raise ParameterError(f"batch size {batch_size} over {self.count} process(es) with items this small: the normalisation of the "
                                  "network would see a single value", f"at least {smallest * self.count}",

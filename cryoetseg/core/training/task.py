@@ -76,6 +76,7 @@ class TrainingTask(ABC):
     networks: dict[str, nn.Module]
     selection: Selection = Selection()
     smallest_batch: int = 1  # items a process needs at once: 2 where a normalisation over the batch would see one value of one
+    parts: int = 1  # equal parts in which a batch passes the networks one after another: less memory, the same update
     origin: str = ""  # what the first weights come from when they are not drawn: a training goes on from the same one only
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """One step of the training: its turns, each with forward and backward pass, finite check and update; and the validation."""
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -52,13 +52,12 @@ class Updater:
 
         Nothing is read back: a turn whose loss or gradient is not finite leaves its weights as they were, which the device decides.
         """
-        shared: dict[str, object] = {}
+        shared: list[dict[str, object]] = [{} for _ in range(self.task.parts)]
         metrics: dict[str, Tensor] = {}
         finite = torch.ones((), dtype=torch.bool, device=self.processes.device)
         for turn in self.turns:
-            generator = torch_generator(self.seed, "step", number, turn.name, device=str(self.processes.device))
-            step = Step(number, epoch, turn.name, generator, self._averaged(), self.processes.index, self.processes.count, shared)
-            turn_metrics, turn_finite = self._take(turn, batch, step)
+            steps = [self._step_of(turn, number, epoch, part, shared) for part in range(self.task.parts)]
+            turn_metrics, turn_finite = self._take(turn, batch, steps)
             metrics.update(turn_metrics)
             finite = finite & turn_finite
         self.scaler.update()
@@ -77,18 +76,31 @@ class Updater:
         finite = all(bool(torch.isfinite(weight).all()) for weights in self._trainable.values() for weight in weights)
         return finite and self.guard.skipped_in_a_row == 0
 
-    def _take(self, turn: Turn, batch: Mapping[str, Tensor], step: Step) -> tuple[dict[str, Tensor], Tensor]:
+    def _step_of(self, turn: Turn, number: int, epoch: int, part: int, shared: Sequence[dict[str, object]]) -> Step:
+        """One part of a batch draws its rows of what the whole batch draws, as if it were a process of its own."""
+        processes, parts = self.processes, self.task.parts
+        generator = torch_generator(self.seed, "step", number, turn.name, device=str(processes.device))
+        return Step(number, epoch, turn.name, generator, self._averaged(), processes.index * parts + part, processes.count * parts,
+                    shared[part])
+
+    def _take(self, turn: Turn, batch: Mapping[str, Tensor], steps: Sequence[Step]) -> tuple[dict[str, Tensor], Tensor]:
         optimiser, weights = self.optimisers[turn.name], self._weights(turn)
         self._open_only(turn)
-        with self._autocast():
-            loss, metrics = self.task.loss(self.task.networks, batch, step)
-        self.scaler.scale(loss).backward()
+        values = []
+        for part, step in enumerate(steps):
+            rows = {name: whole.chunk(len(steps))[part] for name, whole in batch.items()}
+            with self._autocast():
+                part_loss, part_metrics = self.task.loss(self.task.networks, rows, step)
+            self.scaler.scale(part_loss / len(steps)).backward()  # the mean of means of equal parts is the mean
+            values.append(self._values(turn, part_loss, part_metrics))
+        metrics = {name: torch.stack([value[name] for value in values]).mean() for name in values[0]}
+        loss = metrics[self._loss_name(turn)]
         self.processes.average_gradients(weights)
         self.scaler.unscale_(optimiser)
-        finite = torch.isfinite(self._clip(weights)) & torch.isfinite(self.processes.average(loss.detach().float()))
+        finite = torch.isfinite(self._clip(weights)) & torch.isfinite(self.processes.average(loss))
         step_if(finite, optimiser)
         optimiser.zero_grad(set_to_none=True)
-        return self._values(turn, loss, metrics), finite
+        return metrics, finite
 
     def _clip(self, weights: list[nn.Parameter]) -> Tensor:
         """Clip the gradient where asked; returns the norm that it had. One that is not finite stays so."""
@@ -99,9 +111,12 @@ class Updater:
 
     def _values(self, turn: Turn, loss: Tensor, metrics: Metrics) -> dict[str, Tensor]:
         """The loss, under the turn's name where there are several turns, and the metrics."""
-        name = "loss" if len(self.turns) == 1 else f"{turn.name}_loss"
+        name = self._loss_name(turn)
         named = {name: loss, **{key: value for key, value in metrics.items() if key != name}}
         return {key: torch.as_tensor(value, dtype=torch.float32, device=loss.device).detach() for key, value in named.items()}
+
+    def _loss_name(self, turn: Turn) -> str:
+        return "loss" if len(self.turns) == 1 else f"{turn.name}_loss"
 
     def _open_only(self, turn: Turn) -> None:
         """Gradients only for the networks of this turn: a frozen judge saves its backward pass into the weights."""

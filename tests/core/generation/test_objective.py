@@ -191,3 +191,22 @@ def test_a_job_holds_a_tomogram_apart_and_saves_the_best_weights_of_its_seed(sce
     assert outcome.outputs[0].voxel_size == 10.0
     assert all((tmp_path / "c" / output.path).exists() for output in outcome.outputs)
     assert outcome.warnings == module._warnings(open_particles(job), TrainGeneratorParameters(**SMALL))
+
+
+def test_a_batch_passes_in_as_many_parts_as_asked(parts):
+    assert task_of(parts).parts == 1
+    assert task_of(parts, batch_size=16, micro_batch=4).parts == 4
+    with pytest.raises(ValueError, match="does not divide"):
+        task_of(parts, batch_size=16, micro_batch=5)
+
+
+def test_what_a_published_cube_keeps_for_the_gradient_lets_four_into_eight_gigabytes():
+    """Counted at a quarter of the side, of which everything that is kept has a 64th."""
+    kept = {}
+    with torch.autograd.graph.saved_tensors_hooks(lambda one: kept.setdefault(one.untyped_storage().data_ptr(), one), lambda one: one):
+        ConditionalUNet3d(6, 32)(torch.zeros(1, 1, 16, 16, 16), torch.tensor([5]), torch.eye(6)[:1], torch.zeros(1, 3))
+    weights = 3_420_067 * 4
+    cube = (sum(one.untyped_storage().nbytes() for one in kept.values()) - weights) * 64
+    assert cube < 0.7e9
+    # kept values, as many gradients at the worst, and weights, gradients and the two means of Adam
+    assert TrainGeneratorParameters.published().micro_batch * 2 * cube + 4 * weights < 8e9

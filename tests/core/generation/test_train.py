@@ -87,6 +87,10 @@ def test_the_published_settings_are_one_call_away(scene, tmp_path):
     published = TrainGeneratorParameters.published()
     assert (published.box_px, published.epochs, published.batch_size, published.learning_rate) == (64, 100, 16, 1e-4)
     assert noise_schedule(published).bound() == pytest.approx(0.7245, abs=1e-4)
+    assert (published.precision, published.schedule, published.ema_decay, published.gradient_clip) == ("float32", "constant", 0.0, 0.0)
+    assert (published.noise_steps, published.beta_start, published.beta_end, published.weight_decay) == (1000, 1e-4, 0.02, 0.0)
+    assert (published.held_out, published.split, published.turn, published.channels) == (0.1, "particle", False, 32)
+    assert (published.iterations, published.class_dropout, published.position_dropout) == (0, 0.0, 0.0)
     outcome = run_training(job_of(scene, tmp_path, iterations=1, answer="sample", padding="zero", split="particle", box_px=32))
     assert outcome.warnings == ["32 of 32 boxes reach beyond their tomogram and are filled with its raw 0 there"]
 

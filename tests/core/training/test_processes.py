@@ -38,6 +38,9 @@ def test_batches_must_split_evenly() -> None:
     processes = Processes("cpu")
     processes.count = 3
     processes.check_batch(9)
+    processes.check_batch(12, parts=2)
+    with pytest.raises(ParameterError, match="multiples of 6"):
+        processes.check_batch(9, parts=2)
     with pytest.raises(ParameterError, match="does not split over 3 processes"):
         processes.check_batch(8)
 

@@ -119,3 +119,34 @@ def test_an_optimiser_that_cannot_skip_by_itself_is_not_asked_to() -> None:
         weight.grad = torch.ones(2)
         step_if(torch.tensor(finite), optimiser)
         assert torch.equal(weight.detach(), torch.full((2,), expected))
+
+
+class InParts(TwoTurnTask):
+    """The task of two turns, computed in parts of a batch."""
+
+    def __init__(self, parts: int) -> None:
+        super().__init__()
+        self.parts, self.rows = parts, []
+
+    def loss(self, networks, batch, step):  # type: ignore[no-untyped-def]
+        self.rows.append(len(batch["x"]))
+        noised = {**batch, "x": batch["x"] + 0.5 * step.normal(batch["x"])}
+        loss, metrics = super().loss(networks, noised, step)
+        return loss, {**metrics, "mean_x": noised["x"].mean()}
+
+
+def test_a_batch_in_parts_is_the_same_update_as_the_whole() -> None:
+    whole = {"x": torch.randn(8, 2), "y": torch.randn(8, 1)}
+    ends = []
+    for parts in (1, 4):
+        task = InParts(parts)
+        metrics, finite = updater(task, gradient_clip=0.3).step(whole, 0, 0)
+        assert task.rows == [8 // parts] * 2 * parts
+        assert bool(finite)
+        ends.append((metrics, [weight.detach() for network in task.networks.values() for weight in network.parameters()]))
+    (first, weights), (second, others) = ends
+    assert set(first) == {"line_loss", "judge_loss", "judged", "mean_x"}
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value)
+    for one, other in zip(weights, others):
+        torch.testing.assert_close(one, other, atol=1e-6, rtol=1e-4)
