@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional, Tuple, Union
 
 import numpy as np
+import pandas as pd
 
 from ..core.interchange.colours import class_colour
 from ..core.particles.formats import SUFFIXES, read_particles
@@ -23,6 +24,8 @@ LayerData = Tuple[Any, Dict[str, Any], str]
 OURS = "cryoetseg"
 FEATURES = ("class_id", "class_name", "score", "rot", "tilt", "psi", "diameter")
 DEFAULT_SIZE = 16.0  # voxels across a point where no diameter is known
+CLUSTERED, MAP = "picks.csv", ("map_y", "map_x")  # what "particles cluster" writes of each pick
+GAP, POINTS_ACROSS = 0.05, 60  # of the tomogram's width, between it and the map; points side by side across the map
 GREY = (0.005, 0.995)  # quantiles of the tomogram that become black and white
 
 
@@ -47,7 +50,7 @@ def _layers_of(path: Path) -> List[LayerData]:
 
 
 def run_layers(folder: Path) -> List[LayerData]:
-    """Tomograms that a run worked on and made, its masks, probability maps and particles."""
+    """Tomograms that a run worked on and made, its masks, probability maps, particles and the map of their clusters."""
     result = read_result(folder / RESULT_FILE)
     inputs = [item for item in result.job["inputs"] if item["role"] == "tomogram" and Path(item["path"]).exists()]
     layers = [image_layer(Path(item["path"]), item["voxel_size"]) for item in inputs]
@@ -55,11 +58,13 @@ def run_layers(folder: Path) -> List[LayerData]:
     for output in result.outputs:
         path = folder / output.path
         if output.kind == "particles":
-            layers.append(points_layer(path, headers.get(output.tilt_series_id)))
+            layers += list_layers(path, headers, output.tilt_series_id)
         elif output.kind.endswith("mask"):
             layers.append(labels_layer(path))
         elif output.kind == "tomogram" or output.kind.endswith("probability"):
             layers.append(image_layer(path, visible=output.kind == "tomogram"))
+        elif path.name == CLUSTERED and headers:
+            layers += map_layers(path, next(iter(headers.values())))
     return layers
 
 
@@ -80,9 +85,33 @@ def labels_layer(path: Path) -> LayerData:
                     "metadata": _remembered(path, volume.header.voxel_size)}, "labels"
 
 
-def points_layer(path: Path, header: Optional[VolumeHeader] = None) -> LayerData:
-    """A particle list; ``header`` is that of the tomogram it lies in."""
+def list_layers(path: Path, headers: Dict[str, VolumeHeader], name: str = "") -> List[LayerData]:
+    """A particle list of a run: that of the tomogram ``name``, else a layer for each tomogram of the run that it has particles in."""
+    there = [name] if name else [item for item in read_particles(path).tilt_series_ids() if item in headers]
+    return [points_layer(path, headers.get(item), item if len(there) > 1 else "") for item in there] or [points_layer(path)]
+
+
+def map_layers(path: Path, header: VolumeHeader) -> List[LayerData]:
+    """The flat map of clusters, to the right of the tomogram and as wide, a point for each pick in the colour of its cluster."""
+    rows = pd.read_csv(path)
+    rows = rows.dropna(subset=list(MAP)) if set(MAP) < set(rows.columns) else rows[:0]
+    if rows.empty:
+        return []
+    places = rows[list(MAP)].to_numpy()
+    low, extent = places.min(axis=0), max(float(np.ptp(places, axis=0).max()), np.finfo(float).tiny)
+    width = header.shape[2] * header.voxel_size
+    corner = np.array([header.origin[1], header.origin[2] + (1 + GAP) * width])
+    return [(places, {
+        "name": "cluster map", "scale": (width / extent,) * 2, "translate": corner - low * width / extent, "size": extent / POINTS_ACROSS,
+        "face_color": [class_colour(int(number)) for number in rows["cluster"]],
+        "features": {column: rows[column].to_numpy() for column in ("tilt_series_id", "cluster", "confidence")}}, "points")]
+
+
+def points_layer(path: Path, header: Optional[VolumeHeader] = None, name: str = "") -> LayerData:
+    """A particle list, or the particles of the tilt series ``name`` in it; ``header`` is that of the tomogram they lie in."""
     table = read_particles(path)
+    if name:
+        table = table.of_tomogram(name)
     if header is not None and table.voxel_size_is_known:
         table = table.at_voxel_size(header.voxel_size)
     voxel_size = table.voxel_size if table.voxel_size_is_known else 1.0
@@ -92,7 +121,8 @@ def points_layer(path: Path, header: Optional[VolumeHeader] = None) -> LayerData
     metadata = _remembered(path, voxel_size)
     metadata[OURS].update({"table": table, "class_names": dict(table.class_names)})
     return table.zyx, {
-        "scale": (voxel_size,) * 3, "translate": header.origin if header is not None else (0.0, 0.0, 0.0), "name": path.stem, "size": size,
+        "scale": (voxel_size,) * 3, "translate": header.origin if header is not None else (0.0, 0.0, 0.0), "size": size,
+        "name": f"{path.stem} {name}" if name else path.stem,
         "face_color": "transparent", "border_color": colours or "white", "features": features_of(table), "out_of_slice_display": True,
         "metadata": metadata}, "points"
 

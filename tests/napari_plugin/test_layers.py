@@ -3,13 +3,18 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cryoetseg.core.interchange.colours import class_colour
-from cryoetseg.core.particles.formats import read_particles
+from cryoetseg.core.particles.formats import read_particles, write_particles
+from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.checksums import sha256
 from cryoetseg.core.runtime.errors import JobError
-from cryoetseg.core.volumes.io import read_labels
+from cryoetseg.core.runtime.files import write_text
+from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome, Output
+from cryoetseg.core.runtime.record import recorded_run
+from cryoetseg.core.volumes.io import read_labels, write_volume
 from cryoetseg.napari_plugin.layers import OURS, open_paths, reader
 from cryoetseg.napari_plugin.running import job_of, run_job
 from cryoetseg.napari_plugin.saving import write_labels, write_points
@@ -33,6 +38,32 @@ def test_a_run_opens_as_layers_in_one_place(run_folder):
     assert options["border_color"] == [class_colour(1), class_colour(2), class_colour(2)]
     assert options["features"]["class_name"].tolist() == ["ribosome", "p97", "p97"]
     assert layers["labels", "TS_01_membranes"][0].sum() == 48 * 40
+
+
+def test_picks_in_clusters_lie_in_their_tomograms_with_the_map_beside(tmp_path):
+    shape, origins = (8, 20, 30), {"TS_01": (0.0, 0.0, 0.0), "TS_02": (50.0, -20.0, 70.0)}
+    for name, origin in origins.items():
+        write_volume(tmp_path / f"{name}.mrc", np.random.default_rng(0).normal(size=shape).astype(np.float32), 10.0, origin)
+
+    def method(job):
+        names = ["TS_01", "TS_02", "TS_02"]
+        table = ParticleTable.from_points([[1, 2, 3], [4, 5, 6], [7, 8, 9]], voxel_size=10.0, tilt_series_id=names, class_id=[1, 2, 1])
+        write_particles(table, tmp_path / "run" / "particles.star")
+        rows = {"tilt_series_id": names, "cluster": [1, 2, 1], "confidence": 0.5, "map_x": [0.0, 2.0, np.nan], "map_y": [1.0, -1.0, np.nan]}
+        write_text(tmp_path / "run" / "picks.csv", pd.DataFrame(rows).to_csv(index=False))
+        return MethodOutcome(outputs=[Output(kind="particles", path="particles.star"), Output(kind="table", path="picks.csv")])
+
+    inputs = [InputFile(path=str(tmp_path / f"{name}.mrc"), tilt_series_id=name) for name in origins]
+    recorded_run(Job(method="m", inputs=inputs, output_folder=str(tmp_path / "run")), method)
+    layers = by_kind(tmp_path / "run")
+    for name, places in (("TS_01", [[1, 2, 3]]), ("TS_02", [[4, 5, 6], [7, 8, 9]])):
+        points, options = layers["points", f"particles {name}"]
+        assert (points.tolist(), tuple(options["translate"])) == (places, origins[name])
+    places, options = layers["points", "cluster map"]
+    shown = places * options["scale"] + options["translate"]
+    np.testing.assert_allclose(shown, [[300, 315], [0, 615]])  # y, x: 300 Angstrom wide, from 5 % beyond the right side
+    assert options["face_color"] == [class_colour(1), class_colour(2)]
+    assert options["features"]["cluster"].tolist() == [1, 2]
 
 
 @pytest.mark.parametrize(("name", "opens"), [("run", True), ("run/result.json", True), ("TS_01.mrc", True), ("picks.star", True),

@@ -40,6 +40,25 @@ def test_results_of_a_run_become_an_image_with_labels(run_folder, version, zarr_
     assert np.flatnonzero(labels.any(axis=(1, 2))).tolist() == [3]
 
 
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_the_library_of_the_format_reads_image_and_labels(run_folder, version, capsys):
+    pytest.importorskip("ome_zarr", reason="the library ome-zarr, which reads what is written, is not installed")
+    from ome_zarr.io import parse_url
+    from ome_zarr.reader import Reader
+
+    out = run_folder.parent / "zarr"
+    with pytest.raises(SystemExit):
+        cli.main(["export", "ome-zarr", "--results", str(run_folder), "--out", str(out), "--version", version])
+    nodes = {node.zarr.basename(): node for node in Reader(parse_url(str(out / "TS_01.zarr")))()}
+    image, labels = nodes["TS_01.zarr"], nodes["membranes"]
+    assert [level.shape for level in image.data] == [(6, 80, 70), (3, 40, 35)]
+    np.testing.assert_array_equal(np.asarray(image.data[0]).ravel(), np.arange(6 * 80 * 70) % 30011)
+    assert [axis["unit"] for axis in image.metadata["axes"]] == ["angstrom"] * 3
+    assert image.metadata["coordinateTransformations"][1][0]["scale"] == [20.0] * 3
+    assert np.flatnonzero(np.asarray(labels.data[0]).any(axis=(1, 2))).tolist() == [3]
+    assert list(labels.metadata["color"]) == [1]
+
+
 def test_a_folder_without_a_result_is_refused(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main(["export", "chimerax", "--results", str(tmp_path), "--out", str(tmp_path / "o")])
