@@ -2,6 +2,7 @@
 
 The only module at the package's root that imports Scipion.
 """
+import json
 import os
 import shlex
 import shutil
@@ -18,6 +19,7 @@ from .constants import CORE_MODULES, CORE_PACKAGE, CRYOETSEG_PYTHON, CRYOETSEG_W
 from .core.runtime.errors import ERROR_FILE, JobError
 
 ERROR_NAME = "error.txt"  # of the program, beside its job
+PROBE_SECONDS = 60.0  # nobody waits longer for an estimate
 INSTALLED = ".installed"  # ending of the file in which the recipe notes the Python that it made
 # Prints the modules that the core's interpreter cannot find; looking is a hundred times faster than importing torch.
 _LOOK_FOR_MODULES = "import importlib.util as u, sys; print(' '.join(m for m in sys.argv[1:] if u.find_spec(m) is None))"
@@ -99,6 +101,17 @@ class Plugin(pwem.Plugin):
         with open(path, encoding="utf-8") as stream:
             text = stream.read().strip()
         return text[len("error: "):] if text.startswith("error: ") else text
+
+    @classmethod
+    def probe(cls, jobFile: str, threads: int) -> Dict[str, float]:
+        """The ``voxels`` of a piece of the job's tomogram and the ``seconds`` that they took on so many processor cores.
+
+        Raises what :mod:`subprocess` raises where the program fails or takes too long to be worth it.
+        """
+        command = [cls.getCorePython(), "-m", "cryoetseg.core.probe", jobFile]
+        environ = {**cls.getEnviron(), "OMP_NUM_THREADS": str(max(1, threads))}
+        done = subprocess.run(command, env=environ, check=True, capture_output=True, timeout=PROBE_SECONDS)
+        return dict(json.loads(done.stdout.decode().splitlines()[-1]))
 
     @classmethod
     def hasGpu(cls) -> bool:

@@ -226,7 +226,7 @@ def select_particles(scene: Scene) -> Case:
 
 
 def export_particles(scene: Scene) -> Case:
-    return Case("export-particles", scene.inputs("particles", "tomogram"))
+    return Case("export-particles", scene.inputs("particles", "tomogram"), tried={"tilt_series_pixel": [2.5]})
 
 
 def export_chimerax(scene: Scene) -> Case:

@@ -18,7 +18,7 @@ FLOORS = {
     "simulation": 2, "foundation": 2, "students": 2, "dual": 2, "voxuda": 2, "generation": 2, "picking": 2,
     "surfaces": 2, "clusters": 2,
     "methods": 3, "recipes": 3, "report": 3,
-    "batch": 4, "commands": 4, "cli": 4, "__main__": 4, "__init__": 4,
+    "batch": 4, "commands": 4, "cli": 4, "probe": 4, "__main__": 4, "__init__": 4,
 }  # fmt: skip
 METHOD_FLOOR = 2
 SCIPION_PYTHON = (3, 8)
@@ -27,6 +27,7 @@ SOURCES = sorted(CORE.rglob("*.py"))
 SCIPION_SIDE = sorted(path for path in PACKAGE.rglob("*.py") if CORE not in path.parents)
 DRAWN_BY_SCIPION = [CORE / "report" / name for name in ("figures.py", "generation.py", "restoration.py", "scatter.py", "slab_file.py")]
 DRAWN_BY_SCIPION += [CORE / "foundation" / f"{name}.py" for name in ("backbone_folder", "weights")]
+DRAWN_BY_SCIPION += [CORE / "students" / "membranes" / f"{name}.py" for name in ("components", "parts", "curate_params")]
 DRAWN_BY_SCIPION += [CORE / "training" / name for name in ("curve.py", "log.py")]
 RUNTIME_READ_BY_SCIPION = ("errors", "params", "job", "files", "temporary", "checksums", "names")
 READ_BY_SCIPION = sorted(CORE.rglob("params.py")) + [CORE / "runtime" / f"{name}.py" for name in RUNTIME_READ_BY_SCIPION]

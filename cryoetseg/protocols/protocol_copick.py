@@ -186,6 +186,10 @@ class ProtCryoEtSegExportCopick(ProtCryoEtSegBase):
             return [f"*Project*: {error}"]
         return []
 
+    def getFolder(self) -> str:
+        """Where the configuration of the project lies that was written."""
+        return os.path.dirname(self._getOutputFile(PROJECT, self._readResult(PROJECT), "copick"))
+
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         (result,) = results.values()
         (made,) = result.outputs_of("copick")

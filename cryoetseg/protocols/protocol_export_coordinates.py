@@ -3,19 +3,21 @@ import os
 from functools import partial
 from typing import Any, Dict, List
 
-from pyworkflow.protocol import Form, PointerParam
+from pyworkflow.protocol import FolderParam, Form, PointerParam
 from pyworkflow.utils import Message
 
 from cryoetseg.constants import EXPORT_PARTICLES
 from cryoetseg.convert import byTsId, inputFile, particlesOf, tsIdsOf, writeParticles
 from cryoetseg.core.particles.params import ExportParticlesParameters
 from cryoetseg.core.runtime.job import InputFile, Result
+from cryoetseg.core.runtime.params import describe
 
-from .form_builder import addFields
+from .form_builder import addFields, narrow, parametersOf
 from .input_checks import Writers, checkIds
 from .protocol_base import ProtCryoEtSegBase
 from .protocol_tomograms_base import counted
 
+OF_TILT_SERIES = "relion5"  # the format that names the pixel size of the tilt series
 EXPORTED = "coordinates"  # the one item of a run, and the folder of its files
 
 
@@ -37,10 +39,31 @@ class ProtCryoEtSegExportCoordinates(ProtCryoEtSegBase):
         form.addSection(label=Message.LABEL_INPUT)
         form.addParam("inCoordinates", PointerParam, pointerClass="SetOfCoordinates3D", important=True, label="Coordinates",
                       help="Coordinates of any picker.")
-        addFields(form, self._model, self._model.model_fields)
+        fields = {field.name: field for field in describe(self._model)}
+        addFields(form, self._model, ["format"])
+        form.addParam("inTiltSeries", PointerParam, pointerClass="SetOfTiltSeries", allowsNull=True, label="Tilt series (optional)",
+                      condition=f"format == {fields['format'].choices.index(OF_TILT_SERIES)}",
+                      help="The tilt series as they were recorded, not binned: RELION 5's optics names their pixel size.")
+        addFields(form, self._model, ["tilt_series_pixel"])
+        narrow(form, "tilt_series_pixel", "not inTiltSeries")
+        form.addParam("folder", FolderParam, default="", allowsNull=True, label=fields["folder"].label, help=fields["folder"].help)
         self._addParallel(form)
 
     # --------------------------- jobs --------------------------------------
+    def _getParameters(self, tsId: str) -> Dict[str, Any]:
+        """With the pixel size of the tilt series, and a destination that does not depend on where the program runs."""
+        values = super()._getParameters(tsId)
+        pixel = self._pixelSize() or values["tilt_series_pixel"]
+        return {**values, "tilt_series_pixel": pixel, "folder": os.path.abspath(values["folder"]) if values["folder"] else ""}
+
+    def _pixelSize(self) -> float:
+        """That of the tilt series; 0 without any, and for formats that have no use for it."""
+        series = self.inTiltSeries.get()
+        return float(series.getSamplingRate()) if series is not None and self._isForRelion5() else 0.0
+
+    def _isForRelion5(self) -> bool:
+        return bool(parametersOf(self, self._model, ["format"])["format"] == OF_TILT_SERIES)
+
     def _getItemIds(self) -> List[str]:
         return [EXPORTED]
 
@@ -72,17 +95,37 @@ class ProtCryoEtSegExportCoordinates(ProtCryoEtSegBase):
         return self._getItemFile(EXPORTED, "input", f"{tsId}.star")
 
     # --------------------------- information -------------------------------
+    def getFolder(self) -> str:
+        """Where the files lie: the destination, else the folder of the run."""
+        return (self.folder.get() or "").strip() or self._getItemFile(EXPORTED)
+
     def getFiles(self) -> List[str]:
         """The written files, relative to the project's folder; none before the end."""
         return [self._getItemFile(name, item.path) for name in self._getFinishedIds() for item in self._readResult(name).outputs]
 
     def _validateInputs(self) -> List[str]:
-        return checkIds(self.inCoordinates, "Coordinates")
+        return checkIds(self.inCoordinates, "Coordinates") + self._folderErrors()
+
+    def _folderErrors(self) -> List[str]:
+        """A destination that no folder can be made at."""
+        above = os.path.abspath((self.folder.get() or "").strip() or ".")
+        while not os.path.exists(above):
+            above = os.path.dirname(above)
+        if os.path.isdir(above) and os.access(above, os.W_OK):
+            return []
+        return [f"*Destination* = {self.folder.get()}: {above} is no folder that you may write to. What to do: choose another one."]
+
+    def _warnings(self) -> List[str]:
+        rate = self.inCoordinates.get().getPrecedents().getSamplingRate() if self.inCoordinates.get() is not None else None
+        if not self._isForRelion5() or self._pixelSize() or self.tiltSeriesPixel.get() or rate is None:
+            return super()._warnings()
+        return [*super()._warnings(), f"RELION's optics will name {rate:g} Å, the voxel size of the tomograms, as the pixel size of the "
+                "tilt series. If the tomograms are binned, choose the *Tilt series* or give their *Pixel size*."]
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         (result,) = results.values()
         files = self.getFiles()
-        where = os.path.abspath(files[0] if len(files) == 1 else os.path.dirname(files[0]))
+        where = os.path.abspath(os.path.join(self.getFolder(), os.path.basename(files[0])) if len(files) == 1 else self.getFolder())
         return [f"{counted(result.metrics['particles'], 'coordinate')} in {counted(len(files), 'file')}: {where}", *result.warnings]
 
     def _methods(self) -> List[str]:

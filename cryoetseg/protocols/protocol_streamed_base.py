@@ -1,13 +1,21 @@
 """What protocols share that work tomogram by tomogram: they follow a set that still grows, and end when it is closed."""
 import logging
+import os
 import time
 from datetime import datetime
-from typing import List, Set
+from subprocess import SubprocessError
+from tempfile import TemporaryDirectory
+from typing import List, Optional, Set
 
 from pyworkflow.protocol import ProtStreamingBase
 from pyworkflow.utils import cyanStr
 
+from cryoetseg._plugin import Plugin
+from cryoetseg.core.runtime.errors import CryoetsegError
+from cryoetseg.core.runtime.job import JOB_FILE, write_job
+
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase
+from .run_times import Estimate, remember
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 10.0  # between two looks at an open set
@@ -73,6 +81,22 @@ class ProtCryoEtSegStreamedBase(ProtCryoEtSegTomogramsBase, ProtStreamingBase):
         return int(self._insertFunctionStep(self.createOutputStep, tsId, prerequisites=done, needsGPU=False))
 
     # --------------------------- information -------------------------------
+    def _probed(self) -> Optional[Estimate]:
+        """Run the program on pieces of the first tomogram until one takes two seconds; None where it does not run."""
+        names = sorted(self._getItemIds())
+        if not names or not self._workOf(names[0]):
+            return None
+        with TemporaryDirectory() as folder:
+            job = os.path.join(folder, JOB_FILE)
+            try:
+                write_job(job, self._makeJob(names[0]))
+                found = Plugin.probe(job, self.getBinThreads())
+            except (CryoetsegError, OSError, ValueError, SubprocessError) as error:
+                logger.info(f"how long a run takes could not be tried: {error}")
+                return None
+        remember(self._kind(), found["voxels"], found["seconds"], isProbe=True)
+        return self.getEstimate()
+
     def _validateLaunch(self) -> List[str]:
         return super()._validateLaunch() + self._threadErrors()
 

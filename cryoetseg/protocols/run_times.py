@@ -22,10 +22,15 @@ DONE = 100
 
 
 class Estimate(NamedTuple):
-    """Seconds that a run will take, and how many earlier ones say so."""
+    """Seconds that a run will take, and how many earlier ones say so; 0 where a probe says it."""
 
     seconds: float
     runs: int
+
+    def words(self) -> str:
+        """A line for a form."""
+        told = "the last run of this kind tells" if self.runs == 1 else f"the last {self.runs} runs of this kind tell"
+        return f"About *{inWords(self.seconds)}* in all on this machine, as {told if self.runs else 'a probe of some seconds tells'}."
 
 
 def inWords(seconds: float) -> str:
@@ -48,7 +53,7 @@ def lastProgress(log: str) -> str:
     return f"{what.strip()} {percent} %, {left} left"
 
 
-def remember(kind: str, work: float, seconds: float) -> None:
+def remember(kind: str, work: float, seconds: float, isProbe: bool = False) -> None:
     """Keep that ``work`` of a ``kind`` took so many seconds; a cache that cannot be written is no error."""
     try:
         path = _file()
@@ -57,26 +62,31 @@ def remember(kind: str, work: float, seconds: float) -> None:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
             path.write_text("".join(lines[len(lines) // 2:]), encoding="utf-8")
         with open(path, "a", encoding="utf-8") as stream:  # one short line at once: runs beside each other do not mix
-            stream.write(json.dumps({"kind": kind, "work": work, "seconds": seconds}) + "\n")
+            stream.write(json.dumps({"kind": kind, "work": work, "seconds": seconds, **({"probe": True} if isProbe else {})}) + "\n")
     except OSError as error:
         logger.info(f"the run's time is not kept: {error}")
 
 
 def expectedSeconds(kind: str, work: float) -> Optional[Estimate]:
-    """What the latest runs of a ``kind`` say: the median of their seconds for each unit of work; None where there were none."""
+    """What the latest runs of a ``kind`` say: the median of their seconds for each unit of work; without any what the latest probe says.
+
+    None where there was neither.
+    """
     try:
         lines = _file().read_text(encoding="utf-8").splitlines()
     except OSError:
         return None
-    rates = []
+    rates, probed = [], []
     for line in lines:
         try:
             row = json.loads(line)
             if row["kind"] == kind and row["work"] > 0:
-                rates.append(row["seconds"] / row["work"])
+                (probed if row.get("probe") else rates).append(row["seconds"] / row["work"])
         except (ValueError, KeyError, TypeError):
             continue  # a line that a full disk cut off
-    return Estimate(median(rates[-KEPT:]) * work, len(rates[-KEPT:])) if rates else None
+    if not rates:
+        return Estimate(probed[-1] * work, 0) if probed else None
+    return Estimate(median(rates[-KEPT:]) * work, len(rates[-KEPT:]))
 
 
 def _file() -> Path:
@@ -120,14 +130,15 @@ class RunTimes(Protocol):
 
     def _estimateLines(self) -> List[str]:
         found = self.getEstimate()
-        if found is None:
-            return []
-        runs = "the last run of this kind tells" if found.runs == 1 else f"the last {found.runs} runs of this kind tell"
-        return [f"About *{inWords(found.seconds)}* in all on this machine, as {runs}."]
+        return [found.words()] if found is not None else []
 
     def _warnings(self) -> List[str]:
-        found = self.getEstimate()
-        return self._estimateLines() if found is not None and found.seconds >= LONG else []
+        found = self.getEstimate() or self._probed()
+        return [found.words()] if found is not None and found.seconds >= LONG else []
+
+    def _probed(self) -> Optional[Estimate]:
+        """What a probe of some seconds on a piece of the first tomogram says; None for what has no probe."""
+        return None
 
     def getProgress(self) -> str:
         """How far the program is in the step that runs; empty where it does not say."""

@@ -3,6 +3,7 @@ from .viewer_cluster_particles import CryoEtSegClustersViewer
 from .viewer_coordinates import CryoEtSegCurationViewer, CryoEtSegPicksViewer, CryoEtSegScatterViewer, CryoEtSegScoresViewer
 from .viewer_dual import CryoEtSegDualViewer
 from .viewer_evaluation import CryoEtSegEvaluationViewer
+from .viewer_folder import CryoEtSegFolderViewer
 from .viewer_generation import CryoEtSegGenerationViewer
 from .viewer_membranes import CryoEtSegMembraneCurationViewer, CryoEtSegMembranesViewer
 from .viewer_overlay import CryoEtSegOverlayViewer
@@ -17,6 +18,7 @@ __all__ = [
     "CryoEtSegCurationViewer",
     "CryoEtSegDualViewer",
     "CryoEtSegEvaluationViewer",
+    "CryoEtSegFolderViewer",
     "CryoEtSegGenerationViewer",
     "CryoEtSegMembraneCurationViewer",
     "CryoEtSegMembranesViewer",

@@ -82,7 +82,7 @@ class CryoEtSegMembranesViewer(ProtocolViewer):
 
     def _tables(self, paramName: str = "") -> List[View]:
         files = [path for path in self.protocol.getTables() if os.path.isfile(path)]
-        return [TextView(files) if files else self._nothing()]
+        return [TextView(files, tkParent=self.getWindow()) if files else self._nothing()]
 
     def _nothing(self) -> View:
         return self.infoMessage("Not yet: no tomogram is finished.", NOTHING)

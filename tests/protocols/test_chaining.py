@@ -7,10 +7,11 @@ import mrcfile
 import numpy as np
 import pytest
 import starfile
+from pyworkflow.object import Pointer
 from reliontomo.convert import createReaderTomo, createWriterTomo50
 from scipion_environment import groups, launch, log_of, new_run, positions, run_here
 from tomo.constants import TR_RELION
-from tomo.objects import SetOfCoordinates3D
+from tomo.objects import SetOfCoordinates3D, SetOfTiltSeries
 from tomo.protocols import (
     ProtExportCoordinates3D,
     ProtImportCoordinates3D,
@@ -24,12 +25,14 @@ from tomo.protocols import (
 
 from cryoetseg.convert import anglesOf
 from cryoetseg.protocols import (
+    ProtCryoEtSegCurateMembranes,
     ProtCryoEtSegEvaluatePicking,
     ProtCryoEtSegEvaluateSegmentation,
     ProtCryoEtSegExportCoordinates,
     ProtCryoEtSegPickDog,
     ProtCryoEtSegTrainVoxUda,
 )
+from cryoetseg.viewers import CryoEtSegFolderViewer
 
 CLOSE = 0.01  # voxels
 
@@ -43,6 +46,21 @@ def test_masks_are_applied_by_tomo(project, simulated):
     membranes = {item.getTsId(): item.getFileName() for item in simulated.membraneMasks.iterItems()}
     inside = mrcfile.read(membranes["sim_001"]) > 0
     assert np.ptp(mrcfile.read(masked["sim_001"].getFileName())[inside]) > 0
+
+
+def test_corrected_masks_are_applied_by_tomo(project, simulated):
+    """What was taken out by hand is masked as the rest of the background is."""
+    masks = {item.getTsId(): mrcfile.read(item.getFileName()) > 0 for item in simulated.membraneMasks.iterItems()}
+    z, y, x = (int(value) for value in np.argwhere(masks["sim_001"])[0])
+    curated = run_here(project, ProtCryoEtSegCurateMembranes, inMasks=(simulated, "membraneMasks"), removed=f'[["sim_001", {x}, {y}, {z}]]')
+    assert curated.isFinished(), log_of(curated)
+    run = run_here(project, ProtTomoApplyTomoMask, inTomoSet=(simulated, "tomograms"), inMaskSet=(curated, "curatedMasks"), sigmaGaussian=1)
+    assert run.isFinished(), log_of(run)
+    left = {item.getTsId(): mrcfile.read(item.getFileName()) > 0 for item in curated.curatedMasks.iterItems()}
+    assert not left["sim_001"][z, y, x]
+    np.testing.assert_array_equal(left["sim_002"], masks["sim_002"])
+    ours = {item.getTsId(): item.getOrigin().getShifts() for item in simulated.tomograms.iterItems()}
+    assert {item.getTsId(): item.getOrigin().getShifts() for item in run.maskedTomograms.iterItems()} == ours
 
 
 def test_coordinates_are_filtered_by_tomo(project, simulated):
@@ -109,6 +127,41 @@ def test_export_for_relion5_is_read_by_another_reader(project, simulated):
         centred = rows[[f"rlnCenteredCoordinate{axis}Angst" for axis in "XYZ"]].to_numpy()
         np.testing.assert_allclose(centred / 13.0 + centre, expected, atol=CLOSE)
     assert sorted(zip(table.rlnTomoName, table.rlnClassNumber)) == groups(simulated.coordinates)
+
+
+def test_export_for_relion5_names_the_pixel_of_the_tilt_series(project, simulated, tmp_path):
+    """From the tilt series where they are given, else from the form; who gives neither is warned."""
+    series = SetOfTiltSeries.create(str(tmp_path))
+    series.setSamplingRate(2.17)
+    series.write()
+
+    def pixel(run):
+        return float(starfile.read(run.getFiles()[0])["optics"].rlnTomoTiltSeriesPixelSize.iloc[0])
+
+    source = ProtCryoEtSegExportCoordinates(format=0, tiltSeriesPixel=3.25, inCoordinates=Pointer(simulated, extended="coordinates"))
+    source.inTiltSeries.set(series)
+    assert source._getParameters("")["tilt_series_pixel"] == pytest.approx(2.17)
+    assert source._warnings() == []
+    source.format.set(1)
+    assert source._getParameters("")["tilt_series_pixel"] == 3.25  # where it does nothing
+    assert pixel(exported(project, simulated, 0, tiltSeriesPixel=3.25)) == 3.25
+    run = exported(project, simulated, 0)
+    assert pixel(run) == 13.0
+    assert "will name 13 Å, the voxel size of the tomograms" in run._warnings()[-1]
+    assert any("right only where the tomograms are not binned" in line for line in run.summary())
+
+
+def test_exported_files_are_copied_to_their_destination(project, simulated, tmp_path):
+    run = exported(project, simulated, 2, folder=str(tmp_path / "models"))
+    written = {os.path.basename(path): Path(path).read_bytes() for path in run.getFiles()}
+    assert {path.name: path.read_bytes() for path in (tmp_path / "models").iterdir()} == written
+    assert run.summary()[0].endswith(str(tmp_path / "models"))
+    (view,) = CryoEtSegFolderViewer(project=project)._visualize(run)
+    assert view.folder == str(tmp_path / "models")
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    assert "is no folder" in new_run(project, ProtCryoEtSegExportCoordinates, folder=str(blocked / "x"),
+                                     inCoordinates=(simulated, "coordinates")).validate()[0]
 
 
 def points_of(path):

@@ -6,6 +6,7 @@ import pytest
 from scipion_environment import new_run, run_here
 from tqdm import tqdm
 
+from cryoetseg._plugin import Plugin
 from cryoetseg.protocols import ProtCryoEtSegPickDog, ProtCryoEtSegSegmentSlabs, ProtCryoEtSegTrainPicker, run_times
 from cryoetseg.protocols.run_times import LONG, expectedSeconds, inWords, lastProgress, remember
 
@@ -63,7 +64,6 @@ def test_estimates_are_told_as_exactly_as_they_are(seconds, words):
 def test_a_form_tells_before_it_is_launched_how_long_it_will_take(project, simulated):
     run = new_run(project, ProtCryoEtSegPickDog, "timed", inTomos=(simulated, "tomograms"))
     assert run.getEstimate() is None
-    assert run.warnings() == []
     remember(run._kind(), VOXELS / 4, LONG / 8)
     assert run.getEstimate().seconds == pytest.approx(LONG / 2)
     assert "About *5 minutes* in all on this machine, as the last run of this kind tells." in run.summary()
@@ -110,3 +110,26 @@ def test_the_status_tells_how_far_the_program_is(project, simulated):
     run.setRunning()
     assert run.getStatusMessage().endswith("), pick sim_001 25 %, 00:30 left")
     assert "pick sim_001 25 %, 00:30 left" in run.summary()
+
+
+def test_a_probe_tells_where_no_earlier_run_does(project, simulated, monkeypatch):
+    """The real program on a piece of the first tomogram; from the first run on that one counts."""
+    run = new_run(project, ProtCryoEtSegPickDog, "probed", inTomos=(simulated, "tomograms"))
+    monkeypatch.setattr(run_times, "LONG", 0.0)
+    (line,) = run.warnings()
+    assert line.endswith("in all on this machine, as a probe of some seconds tells.")
+    rows = [json.loads(row) for row in run_times._file().read_text().splitlines()]
+    assert [(row["kind"], row["work"], row["probe"]) for row in rows] == [(run._kind(), VOXELS / 2, True)]
+    assert run.summary()[1] == line
+    assert run.warnings() == [line]  # it is not tried again
+    assert len(run_times._file().read_text().splitlines()) == 1
+    remember(run._kind(), VOXELS, 120.0)
+    remember(run._kind(), 1.0, 1e9, isProbe=True)
+    assert "About *2 minutes* in all on this machine, as the last run of this kind tells." in run.summary()
+
+
+def test_what_cannot_be_probed_is_launched_without_an_estimate(project, simulated, monkeypatch):
+    run = new_run(project, ProtCryoEtSegPickDog, "unprobed", inTomos=(simulated, "tomograms"))
+    monkeypatch.setattr(Plugin, "getCorePython", classmethod(lambda cls: "/bin/false"))
+    assert run.warnings() == []
+    assert new_run(project, ProtCryoEtSegTrainPicker, "training").warnings() == []

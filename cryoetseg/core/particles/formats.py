@@ -105,8 +105,10 @@ def _starts_with_word(text: str) -> bool:
 
 
 def write_particles(table: ParticleTable, path: PathLike, *, format: Format = "auto",
-                    tomogram_shape: Shape | dict[str, Shape] | None = None, tomogram_numbers: Mapping[str, int] | None = None) -> None:
-    """Write a particle list atomically, by suffix or ``format``; ``relion5`` needs ``tomogram_shape`` (z, y, x), one or by id.
+                    tomogram_shape: Shape | dict[str, Shape] | None = None, tomogram_numbers: Mapping[str, int] | None = None,
+                    tilt_series_pixel: float | None = None) -> None:
+    """Write a particle list atomically, by suffix or ``format``; ``relion5`` needs ``tomogram_shape`` (z, y, x), one or by id,
+    and for its optics ``tilt_series_pixel`` (Angstrom), by default the voxel size of the tomograms.
 
     Formats that know tomograms by number get those of ``tomogram_numbers``, else of :func:`.options.tomogram_numbers`, and
     ``STEM_tomograms.csv`` beside tells which is which. Raises :class:`OutputError` when it cannot be written and
@@ -115,7 +117,7 @@ def write_particles(table: ParticleTable, path: PathLike, *, format: Format = "a
     path = Path(path)
     name = SUFFIXES.get(path.suffix.lower(), "") if format == "auto" else format
     if name == "relion5":
-        relion.write_centred(table, path, tomogram_shape)
+        relion.write_centred(table, path, tomogram_shape, tilt_series_pixel)
     elif name in NUMBERED:
         WRITERS[name](numbers_file.numbered(table, path, tomogram_numbers), path)
     elif name in WRITERS:

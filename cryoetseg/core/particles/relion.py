@@ -250,14 +250,18 @@ def write(table: ParticleTable, path: Path) -> None:
     write_blocks(path, {"particles": _frame(table, columns)})
 
 
-def write_centred(table: ParticleTable, path: Path, tomogram_shape: Shape | dict[str, Shape] | None) -> None:
-    """Write the list as RELION 5 does, in Angstrom from the tomogram's centre, with one optics group."""
+def write_centred(table: ParticleTable, path: Path, tomogram_shape: Shape | dict[str, Shape] | None,
+                  tilt_series_pixel: float | None = None) -> None:
+    """Write the list as RELION 5 does, in Angstrom from the tomogram's centre, with one optics group.
+
+    Its pixel size is that of the tilt series, ``tilt_series_pixel`` in Angstrom, or where nobody told that of the tomograms.
+    """
     _need_voxel_size(table.voxel_size, CENTRED[0], path)
     shapes = {name: shape_of(tomogram_shape, name, path)[::-1] for name in table.tilt_series_ids()}
     centres = np.array([shapes[name] for name in table.tilt_series_id], dtype=np.float64).reshape(-1, 3) / 2
     columns = dict(zip(CENTRED, ((table.zyx[:, ::-1] - centres) * table.voxel_size).T))
     columns["rlnOpticsGroup"] = np.ones(len(table), dtype=np.int64)
-    optics = {"rlnOpticsGroup": [1], "rlnOpticsGroupName": ["opticsGroup1"], "rlnTomoTiltSeriesPixelSize": [table.voxel_size]}
+    optics = {"rlnOpticsGroup": [1], "rlnOpticsGroupName": ["opticsGroup1"], TILT_SERIES_PIXEL: [tilt_series_pixel or table.voxel_size]}
     known = pd.DataFrame([[name, *shape, table.voxel_size] for name, shape in shapes.items()],
                          columns=["rlnTomoName", "rlnTomoSizeX", "rlnTomoSizeY", "rlnTomoSizeZ", TILT_SERIES_PIXEL])
     # RELION reads the first two blocks; with the third the list can be read without its tomograms

@@ -3,6 +3,7 @@ import time
 
 import numpy as np
 import pytest
+import starfile
 
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
@@ -68,6 +69,18 @@ def test_relion5_centred_round_trip(tmp_path):
     again = read_particles(tmp_path / "p.star", tomogram_shape={"a": (101, 200, 300)})
     assert np.abs(again.zyx - table.zyx).max() < 0.01
     assert again.voxel_size == 7.84
+
+
+@pytest.mark.parametrize(("pixel", "named"), [(1.96, 1.96), (None, 7.84)])
+def test_relion5_optics_name_the_pixel_of_the_tilt_series(tmp_path, pixel, named):
+    """Binned tomograms have other voxels; positions in Angstrom and the tomograms' own sizes stay what they are."""
+    table = ParticleTable.from_points([[3.25, 17.5, 120.125]], voxel_size=7.84, tilt_series_id="a")
+    write_particles(table, tmp_path / "p.star", format="relion5", tomogram_shape=(101, 200, 300), tilt_series_pixel=pixel)
+    blocks = starfile.read(tmp_path / "p.star")
+    assert float(blocks["optics"].rlnTomoTiltSeriesPixelSize.iloc[0]) == named
+    again = read_particles(tmp_path / "p.star")
+    assert again.voxel_size == 7.84
+    np.testing.assert_allclose(again.zyx, table.zyx, atol=0.01)
 
 
 def test_rotated_subtomograms_are_refused(tmp_path):
