@@ -16,8 +16,8 @@ PAGE = DOCS / "messages.md"
 # Topic of each room, in the order of the page
 TOPICS = {
     "volumes": "Tomograms and other volumes", "particles": "Particle lists", "convert": "Particle lists", "runtime": "Jobs, files, devices",
-    "methods": "Jobs, files, devices", "probe": "Jobs, files, devices", "cli": "Jobs, files, devices", "commands": "The command line", "batch": "Batches",
-    "models": "Models and weights",
+    "methods": "Jobs, files, devices", "cli": "Jobs, files, devices", "commands": "The command line", "batch": "Batches",
+    "models": "Models and weights", "probe": "Jobs, files, devices",
     "model_folder": "Models and weights", "training": "Training", "inference": "Memory and tiles", "metrics": "Evaluation",
     "simulation": "Simulation", "foundation": "Segment slabs", "students": "Train and apply: membranes, picker, segmenter",
     "dual": "DUAL", "dual_chain": "DUAL", "voxuda": "Vox-UDA", "voxuda_source": "Vox-UDA", "generation": "Generated particles",
