@@ -15,6 +15,7 @@ from ..particles.formats import write_particles
 from ..particles.table import ParticleTable
 from ..runtime.files import write_text
 from ..runtime.job import Job, MethodOutcome, Output
+from ..runtime.names import file_stem
 from ..runtime.params import parameters_from
 from ..volumes.header import Triple
 from ..volumes.io import create_volume, open_labels, read_header
@@ -45,19 +46,20 @@ def write_scene(material: Material, folder: Path, parameters: ExportChimeraxPara
     """Write the scene of one tomogram into ``folder``; returns the names of the files, the command file first."""
     header = read_header(material.tomogram.path, material.tomogram.voxel_size)
     planes = ",".join(str(size // 2) for size in header.shape[::-1])
-    lines = [f"# {material.name}: open this file in ChimeraX",
+    lines = [f"# {_in_one_line(material.name)}: open this file in ChimeraX",
              f"open {_path(material.tomogram.path, folder)} id 1 name {_quoted(material.name)}",
              f"volume #1 voxelSize {header.voxel_size:g} origin {_xyz(header.origin)}",
              f"volume #1 style image colorMode l8 orthoplanes xyz positionPlanes {planes} imageMode orthoplanes step 1"]
     written: list[str] = []
     for number, (subject, mask) in enumerate(material.masks.items(), start=2):
-        commands, files = _surface(number, subject, Path(mask.path), folder, material.name, parameters.surface_level)
+        commands, files = _surface(number, subject, Path(mask.path), folder, file_stem(material.name), parameters.surface_level)
         lines, written = lines + commands, written + files
     if material.particles is not None and len(material.particles):
         commands, files = _markers(material, header.origin, folder, len(material.masks) + 2, parameters)
         lines, written = lines + commands, written + files
-    write_text(folder / f"{material.name}.cxc", "\n".join([*lines, "lighting soft", "view", ""]))
-    return [f"{material.name}.cxc", *written]
+    name = f"{file_stem(material.name)}.cxc"
+    write_text(folder / name, "\n".join([*lines, "lighting soft", "view", ""]))
+    return [name, *written]
 
 
 def _xyz(origin: Triple) -> str:
@@ -69,7 +71,12 @@ def _path(path: str | Path, folder: Path) -> str:
 
 
 def _quoted(text: str) -> str:
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return '"' + _in_one_line(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _in_one_line(text: str) -> str:
+    """``text`` without line breaks and other control characters: what follows one in a command file would be a command."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def _labels(path: Path) -> list[int]:
@@ -115,7 +122,7 @@ def _markers(material: Material, origin: Triple, folder: Path, model: int,
     assert table is not None
     for place, number in enumerate(sorted(set(table.class_id.tolist()))):
         part = table.select(table.class_id == number)
-        title, stem = table.class_names.get(number, f"class {number}"), f"{material.name}_class{number}"
+        title, stem = table.class_names.get(number, f"class {number}"), f"{file_stem(material.name)}_class{number}"
         colour = class_colour(number)
         write_text(folder / f"{stem}.cmm", marker_set(title, part, origin, colour, _radius(part, parameters)))
         write_particles(part, folder / f"{stem}.star")
@@ -135,7 +142,7 @@ def _radius(table: ParticleTable, parameters: ExportChimeraxParameters) -> float
 def marker_set(title: str, table: ParticleTable, origin: Triple, colour: str, radius: float) -> str:
     """The particles as a marker set in XML; a score goes along as the marker's note."""
     red, green, blue = (f"{int(colour[at:at + 2], 16) / 255:.3f}" for at in (1, 3, 5))
-    lines = [f"<marker_set name={quoteattr(title)}>"]
+    lines = [f"<marker_set name={quoteattr(_in_one_line(title))}>"]
     for number, (place, score) in enumerate(zip(table.zyx * table.voxel_size + np.asarray(origin), table.score), start=1):
         z, y, x = (f"{value:.3f}" for value in place)
         note = f' note="score {score:.4g}"' if np.isfinite(score) else ""

@@ -38,6 +38,11 @@ def hand_made_zarr(path, array, voxel_size):
 
 
 @pytest.fixture
+def write_zarr():
+    return hand_made_zarr
+
+
+@pytest.fixture
 def copick_config(tmp_path):
     """A project of two runs, two tomograms each, picks of two objects, a mask and a class volume; half of it in a static root."""
     overlay, static = tmp_path / "overlay", tmp_path / "static"

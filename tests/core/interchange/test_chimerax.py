@@ -80,6 +80,25 @@ def test_the_scene_is_what_chimerax_understands(scene):
     assert ("volume", "#1", {"voxelSize": "10", "origin": "0,-20,40"}) in commands
 
 
+def test_maps_of_probabilities_and_instances_are_surfaces(tmp_path):
+    shape = (6, 8, 10)
+    write_volume(tmp_path / "t.mrc", np.arange(480, dtype=np.float32).reshape(shape), 10.0)
+    write_volume(tmp_path / "t_probability.mrc", np.linspace(0, 1, 480).reshape(shape).astype(np.float16), 10.0)
+    write_volume(tmp_path / "t_few.mrc", (np.arange(480).reshape(shape) // 160 * 300).astype(np.int16), 10.0)
+    write_volume(tmp_path / "t_many.mrc", np.arange(480).reshape(shape).astype(np.int16), 10.0)
+    inputs = [InputFile(path=str(tmp_path / "t.mrc"), tilt_series_id="t")]
+    inputs += [InputFile(path=str(tmp_path / f"t_{what}.mrc"), role="mask") for what in ("probability", "few", "many")]
+    run_job(Job(method="export-chimerax", inputs=inputs, output_folder=str(tmp_path / "scene")))
+    commands = parse((tmp_path / "scene" / "t.cxc").read_text())
+    opened = {options["name"]: (options["id"], target) for command, target, options in commands if command == "open"}
+    assert opened == {"t": ("1", "../t.mrc"), "probability": ("2", "../t_probability.mrc"), "few 300": ("3.1", "t_few_300.mrc"),
+                      "few 600": ("3.2", "t_few_600.mrc"), "many": ("4", "../t_many.mrc")}  # above twenty objects one surface shows all
+    levels = {target: options["level"] for command, target, options in commands if options.get("style") == "surface"}
+    assert levels == dict.fromkeys(("#2", "#3.1", "#3.2", "#4"), "0.5")
+    with mrcfile.open(tmp_path / "scene" / "t_few_600.mrc") as file:
+        assert (file.data == (np.arange(480).reshape(shape) >= 320)).all()
+
+
 def test_markers_lie_where_the_tomogram_lies(scene):
     root = ElementTree.parse(scene / "TS 01_class3.cmm").getroot()
     assert (root.tag, root.get("name")) == ("marker_set", "p97")
@@ -88,6 +107,17 @@ def test_markers_lie_where_the_tomogram_lies(scene):
     assert [item.get("radius") for item in root] == ["60", "60"]
     assert "#" + "".join(f"{round(255 * float(root[0].get(part))):02x}" for part in "rgb") == CLASS_COLOURS[2]
     assert ElementTree.parse(scene / "TS 01_class1.cmm").getroot().get("name") == "ribosome & co"
+
+
+def test_names_are_no_commands_and_no_folders(tmp_path):
+    write_volume(tmp_path / "t.mrc", np.arange(960, dtype=np.float32).reshape(8, 10, 12), 10.0)
+    tomogram = InputFile(path=str(tmp_path / "t.mrc"), tilt_series_id="a/b\nrunscript evil.py\u2028exit")
+    run_job(Job(method="export-chimerax", inputs=[tomogram], output_folder=str(tmp_path / "scene")))
+    (scene,) = tmp_path.rglob("*.cxc")
+    assert scene.parent == tmp_path / "scene"
+    commands = parse(scene.read_text())
+    assert [command for command, _, _ in commands] == ["open", "volume", "volume", "lighting", "view"]
+    assert commands[0][2]["name"] == "a/b runscript evil.py exit"
 
 
 def test_files_for_surfaces_and_artiax(scene):

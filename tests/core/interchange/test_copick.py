@@ -213,6 +213,17 @@ def test_import_as_files(copick_config, tmp_path):
     assert {item.tilt_series_id for item in result.outputs} == {"TS_02"}
 
 
+def test_instances_are_imported(copick_config, tmp_path, write_zarr):
+    objects = np.zeros((12, 20, 16), dtype=np.uint16)
+    objects[2, :5], objects[9, 3:] = 7, 300
+    write_zarr(tmp_path / "overlay" / "ExperimentRuns" / "TS_01" / "InstanceSegmentations" / "10.000_alice_1_vesicle.zarr", objects, 10.0)
+    (entry,) = read_project(copick_config).segmentations(parse_pattern("vesicle"))
+    assert entry.labels == "instance"
+    run_job(Job(method="import-copick", inputs=[InputFile(path=str(copick_config), role="copick")], output_folder=str(tmp_path / "out"),
+                parameters={"tomogram": "wbp@10", "run_names": "TS_01", "segmentations": "vesicle"}))
+    np.testing.assert_array_equal(read_labels(tmp_path / "out" / "TS_01_vesicle_alice_1.mrc")[0], objects)
+
+
 @pytest.mark.parametrize("change", ["picks", "tomogram", "a further list"])
 def test_a_project_that_changed_is_imported_again(copick_config, tmp_path, change):
     job = Job(method="import-copick", inputs=[InputFile(path=str(copick_config), role="copick")], output_folder=str(tmp_path / "out"),

@@ -25,12 +25,15 @@ ROOT = Path(__file__).resolve().parents[3]
 VOLUMES = {"tomogram": np.float32, "mask": np.int8, "probability": np.float16, "instances": np.int16}
 VOXELS, CLASSES = [[1.25, 20.5, 3], [4, 5, 60.5], [7, 8, 9]], [1, 2, 2]  # z, y, x
 NAMES = {1: "cluster one", 2: "cluster two"}
-# cells whose tests stand elsewhere, because they need a whole project
+# cells whose tests stand elsewhere, because they need a whole project; a product that has a test of its own is named
 ELSEWHERE = {
     "RELION 5 project": ("test_relion_project.py", {"r": "test_what_is_written_comes_back_to_the_voxel",
                                                     "w": "test_particles_are_what_relion_takes"}),
-    "copick project": ("test_copick.py", {"r": "test_import_as_files", "w": "test_layout_of_a_written_project"}),
-    "ChimeraX scene": ("test_chimerax.py", {"w": "test_the_scene_is_what_chimerax_understands"}),
+    "copick project": ("test_copick.py", {"r": "test_import_as_files", "w": "test_layout_of_a_written_project",
+                                          "r instances": "test_instances_are_imported"}),
+    "ChimeraX scene": ("test_chimerax.py", {"w": "test_the_scene_is_what_chimerax_understands",
+                                            "w probability": "test_maps_of_probabilities_and_instances_are_surfaces",
+                                            "w instances": "test_maps_of_probabilities_and_instances_are_surfaces"}),
     "crYOLO": ("../particles/test_boxes_and_annotations.py", {"r": "test_boxes_are_moved_to_their_middles"}),
     "EMAN2 HDF": ("../volumes/test_packed_and_hdf.py", {"r": "test_hdf_of_eman"}),
     "safetensors and `card.json`": ("../models/test_card.py", dict.fromkeys("rw", "test_round_trip_gives_equal_weights_and_card")),
@@ -52,7 +55,8 @@ def test_cell(name, product, way, tmp_path):
     plain = re.sub(r" \(.*\)", "", name)
     if plain in ELSEWHERE:
         file, tests = ELSEWHERE[plain]
-        assert f"def {tests[way]}(" in (Path(__file__).parent / file).read_text()
+        named = tests.get(f"{way} {product}", tests[way])
+        assert f"def {named}(" in (Path(__file__).parent / file).read_text()
     elif product in VOLUMES and plain in WRITERS | READERS:
         volume_cell(plain, product, way, tmp_path)
     else:
