@@ -90,6 +90,10 @@ class ProtCryoEtSegExportModel(EMProtocol):
     def _insertAllSteps(self) -> None:
         self._insertFunctionStep(self.exportStep, self.inModel.get().getPath(), self._target(), needsGPU=False)
 
+    def getFolder(self) -> str:
+        """The folder with the model, outside of the project."""
+        return self._target()
+
     def _target(self) -> str:
         return os.path.abspath(os.path.expanduser((self.folder.get() or "").strip()))
 

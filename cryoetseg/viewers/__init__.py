@@ -6,7 +6,7 @@ from .viewer_evaluation import CryoEtSegEvaluationViewer
 from .viewer_folder import CryoEtSegFolderViewer
 from .viewer_generation import CryoEtSegGenerationViewer
 from .viewer_membranes import CryoEtSegMembraneCurationViewer, CryoEtSegMembranesViewer
-from .viewer_overlay import CryoEtSegOverlayViewer
+from .viewer_overlay import CryoEtSegOverlayViewer, CryoEtSegResultViewer
 from .viewer_segment_slabs import CryoEtSegSegmentSlabsViewer
 from .viewer_simulate_tomograms import CryoEtSegSimulationViewer
 from .viewer_training import CryoEtSegTrainingViewer
@@ -25,6 +25,7 @@ __all__ = [
     "CryoEtSegMontageViewer",
     "CryoEtSegOverlayViewer",
     "CryoEtSegPicksViewer",
+    "CryoEtSegResultViewer",
     "CryoEtSegScatterViewer",
     "CryoEtSegScoresViewer",
     "CryoEtSegSegmentSlabsViewer",

@@ -3,7 +3,7 @@ from typing import Any, List
 
 from pyworkflow.viewer import DESKTOP_TKINTER, View, Viewer
 
-from cryoetseg.protocols import ProtCryoEtSegExportCoordinates, ProtCryoEtSegExportCopick
+from cryoetseg.protocols import ProtCryoEtSegExportCoordinates, ProtCryoEtSegExportCopick, ProtCryoEtSegExportModel
 
 
 class FolderView(View):
@@ -25,10 +25,10 @@ class CryoEtSegFolderViewer(Viewer):
 
     _name = "CryoETSeg files"
     _label = "CryoETSeg files"
-    _targets = [ProtCryoEtSegExportCoordinates, ProtCryoEtSegExportCopick]
+    _targets = [ProtCryoEtSegExportCoordinates, ProtCryoEtSegExportCopick, ProtCryoEtSegExportModel]
     _environments = [DESKTOP_TKINTER]
 
     def _visualize(self, obj: Any, **kwargs: Any) -> List[View]:
-        if not obj.getResultFiles():
+        if not obj.isFinished():
             return [self.infoMessage("Nothing is written yet.", "Nothing to show")]
         return [FolderView(obj.getFolder(), self.formWindow)]

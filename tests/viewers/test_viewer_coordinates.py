@@ -1,12 +1,16 @@
 """Windows of picks: slices, scores with a threshold, three dimensions with membranes."""
 import numpy as np
 import pytest
+import pyworkflow
 from pyworkflow.object import Pointer
+from pyworkflow.viewer import DESKTOP_TKINTER
 
+from cryoetseg import protocols
 from cryoetseg.convert import Particle, coordinatesOf, maskLike
 from cryoetseg.core.volumes.io import write_volume
-from cryoetseg.protocols import ProtCryoEtSegPickDog, ProtCryoEtSegSegmentMembranes
-from cryoetseg.viewers import CryoEtSegMembranesViewer, CryoEtSegPicksViewer, CryoEtSegScatterViewer
+from cryoetseg.objects import CryoEtSegModel
+from cryoetseg.protocols import ProtCryoEtSegImportCopick, ProtCryoEtSegPickDog, ProtCryoEtSegSegmentMembranes
+from cryoetseg.viewers import CryoEtSegMembranesViewer, CryoEtSegPicksViewer, CryoEtSegResultViewer, CryoEtSegScatterViewer
 from cryoetseg.viewers.curation_window import CurationWindow
 from cryoetseg.viewers.scatter_browser import ScatterBrowser
 from cryoetseg.viewers.score_window import ScoreWindow
@@ -122,3 +126,28 @@ def test_particles_are_as_large_as_their_diameters_in_both_pictures(project, set
     clicks.click(8, 6.9)  # beside the small one
     assert (len(clicks.removed), len(clicks.added)) == (1, 1)
     clicks.close()
+
+
+@pytest.mark.parametrize("name", sorted(protocols.__all__))
+def test_every_protocol_has_something_to_show(project, name):
+    """Of the run itself, or of the model that it puts out."""
+    domain = pyworkflow.Config.getDomain()
+    made = getattr(protocols, name)
+    outputs = [output for output in (made._possibleOutputs or {}).values() if output is CryoEtSegModel]
+    found = [viewer for target in (made, *outputs) for viewer in domain.findViewers(target.__name__, DESKTOP_TKINTER)]
+    assert any(viewer.__module__.startswith("cryoetseg.") for viewer in found)
+
+
+def test_results_are_shown_on_their_tomograms(project, sets):
+    class Imported(ProtCryoEtSegImportCopick):
+        def iterOutputAttributes(self, outputClass=None, *classes, **options):
+            made = {"tomograms": sets.tomograms, "masks": sets.masks, "coordinates": sets.coordinates}
+            return ((name, output) for name, output in made.items() if isinstance(output, outputClass))
+
+    (window,) = CryoEtSegResultViewer(project=project)._visualize(Imported())
+    assert [name for name, _ in window.entries] == ["TS_1", "TS_2"]
+    assert window.stack.mask is not None
+    assert len(window.stack.points) == 2
+    window.close()
+    (message,) = CryoEtSegResultViewer(project=project)._visualize(ProtCryoEtSegImportCopick())
+    assert "Not yet" in message.getMessage()
