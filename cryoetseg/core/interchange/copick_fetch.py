@@ -10,6 +10,7 @@ from typing import Any
 
 from ..runtime.errors import InputError, OutputError
 from ..runtime.files import atomic_path, write_json
+from ..runtime.names import inside
 from .copick_project import MULTILABEL, PICKS, RUNS, Pattern, fits, parse_pattern, parse_uri
 
 CONFIG, DATA = "copick.json", "data"
@@ -26,7 +27,7 @@ def fetch(address: str, folder: Path) -> list[dict[str, Any]]:
     try:
         project = library.from_file(str(config))
         chosen = [run for run in project.runs if fnmatchcase(run.name, runs)]
-        rows = [_fetch_run(run, parse_pattern(uri), folder / DATA / RUNS / _safe(run.name)) for run in chosen]
+        rows = [_fetch_run(run, parse_pattern(uri), folder / DATA / RUNS / inside(run.name)) for run in chosen]
         objects = [item.model_dump(mode="json", exclude_none=True) for item in project.config.pickable_objects]
     except OSError as error:
         raise OutputError(f"cannot fetch {address}: {error}", "a connection to where the project lies, and free space",
@@ -51,31 +52,24 @@ def _fetch_run(run: Any, pattern: Pattern, folder: Path) -> dict[str, Any]:
     tomograms = [(spacing.voxel_size, item) for spacing in run.voxel_spacings for item in spacing.tomograms
                  if fits(item.tomo_type, spacing.voxel_size, pattern)]
     for size, item in tomograms:
-        _copy(item.zarr(), folder / f"VoxelSpacing{size:.3f}" / f"{_safe(item.tomo_type)}.zarr")
+        _copy(item.zarr(), folder / f"VoxelSpacing{size:.3f}" / f"{inside(item.tomo_type)}.zarr")
     picks = list(run.picks) if tomograms else []
     for item in picks:
         item.load()
-        title = _safe(f"{item.user_id}_{item.session_id}_{item.pickable_object_name}")
+        title = inside(f"{item.user_id}_{item.session_id}_{item.pickable_object_name}")
         write_json(folder / PICKS / f"{title}.json", item.meta.model_dump(mode="json"))
     masks = list(run.segmentations) if tomograms else []
     for item in masks:
-        stem = _safe(f"{item.voxel_size:.3f}_{item.user_id}_{item.session_id}_{item.name}{MULTILABEL if item.is_multilabel else ''}")
+        stem = inside(f"{item.voxel_size:.3f}_{item.user_id}_{item.session_id}_{item.name}{MULTILABEL if item.is_multilabel else ''}")
         kind = "InstanceSegmentations" if getattr(item, "is_instance", False) else "Segmentations"
         _copy(item.zarr(), folder / kind / f"{stem}.zarr")
     return {"run": run.name, "tomograms": len(tomograms), "picks": len(picks), "segmentations": len(masks)}
 
 
-def _safe(name: str, separators: str = "") -> str:
-    """``name`` as it is; raises :class:`InputError` where it would lead out of its folder. ``separators`` may stand in it."""
-    if ".." in name.split("/") or name.startswith("/") or ("/" in name and "/" not in separators):
-        raise InputError(f"the project calls something '{name}'", "names without / and ..", "rename it in the project")
-    return name
-
-
 def _copy(store: Any, folder: Path) -> None:
     """Write a zarr as the files that it is made of; those that are there, whole, stay."""
     for key, content in store.items():
-        path = folder / _safe(key, "/")
+        path = folder / inside(key, "/")
         if not path.is_file() or path.stat().st_size != len(content):
             with atomic_path(path) as part:
                 part.write_bytes(content)

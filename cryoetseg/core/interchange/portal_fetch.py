@@ -12,6 +12,7 @@ from typing import Any
 
 from ..runtime.errors import InputError, OutputError
 from ..runtime.files import write_json
+from ..runtime.names import inside
 
 ADDRESS = re.compile(r"portal:(\d+)(?:/(.+))?")
 RECORD = "portal.json"
@@ -45,7 +46,7 @@ def _fetch_dataset(portal: Any, parts: re.Match[str], folder: Path, server: str,
     chosen = [run for run in runs if parts[2] in (None, run.name)]
     if not chosen:
         raise InputError(f"dataset {parts[1]} has no run '{parts[2]}'", ", ".join(run.name for run in runs[:20]))
-    rows = [_fetch_run(portal, client, dataset, run, folder / str(dataset.id) / run.name, annotations) for run in chosen]
+    rows = [_fetch_run(portal, client, dataset, run, folder / str(dataset.id) / inside(run.name), annotations) for run in chosen]
     write_json(folder / str(dataset.id) / RECORD, {"dataset": dataset.id, "title": dataset.title, "licence": LICENCE,
                                                    "publications": dataset.dataset_publications, "runs": rows})
     return rows

@@ -53,6 +53,14 @@ def distinct(items: Sequence[InputFile]) -> List[InputFile]:
     return [item.model_copy(update={"tilt_series_id": name}) for item, name in zip(items, chosen)]
 
 
+def inside(name: str, separators: str = "") -> str:
+    """What another program or service calls something, as it is, for a file or folder. Raises :class:`InputError` where it would lead out
+    of the folder that it is put in. ``separators`` may stand in it."""
+    if ".." in name.split("/") or name.startswith("/") or ("/" in name and "/" not in separators):
+        raise InputError(f"the project calls something '{name}'", "names without / and ..", "rename it in the project")
+    return name
+
+
 def _folders(parts: Sequence[str], depth: int) -> List[str]:
     return [part for part in parts[:-1] if part not in (os.sep, os.altsep)][-depth:]
 

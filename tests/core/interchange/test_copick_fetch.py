@@ -11,6 +11,7 @@ from cryoetseg.core.interchange import copick_fetch
 from cryoetseg.core.interchange.copick_project import parse_pattern, read_project
 from cryoetseg.core.particles.formats import read_particles
 from cryoetseg.core.runtime.errors import InputError
+from cryoetseg.core.runtime.names import inside
 from cryoetseg.core.volumes.io import read_labels, read_volume
 
 MISSING = 77  # exit code of the program below
@@ -44,7 +45,7 @@ def test_what_is_named_arrives_as_a_project_on_this_machine(tmp_path, kind):
 @pytest.mark.parametrize("name", ["..", "a/b", "/etc"])
 def test_a_name_leads_nowhere_else(name):
     with pytest.raises(InputError, match="names without"):
-        copick_fetch._safe(name)
+        inside(name)
     with pytest.raises(InputError, match="names without"):
         copick_fetch._copy({f"0/../../{name}": b"x"}, Path("nowhere"))
 

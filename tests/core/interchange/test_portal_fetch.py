@@ -24,7 +24,7 @@ def answers(url, size):
     files = f"{url}/files"
     return {
         "datasets": [{"id": 10004, "title": "test dataset", "datasetPublications": "10.1/x"}],
-        "runs": [{"id": 1, "name": "Position_1"}, {"id": 2, "name": "Position_2"}],
+        "runs": [{"id": 1, "name": "Position_1"}, {"id": 2, "name": "Position_2"}, {"id": 3, "name": "../x"}],
         "tomograms": [{"id": 7, "voxelSpacing": 7.84, "httpsMrcFile": f"{files}/Position_1.mrc", "fileSizeMrc": size,
                        "processing": "denoised", "isVisualizationDefault": True}],
         "annotations": [{"id": 100, "objectName": "cytosolic ribosome", "groundTruthStatus": True,
@@ -101,6 +101,12 @@ def test_a_run_is_fetched_with_voxel_size_licence_and_annotations(fetched, servi
     assert table.class_names == {1: "cytosolic ribosome"}
     assert json.loads((out / "10004" / "portal.json").read_text())["title"] == "test dataset"
     assert not list(out.rglob(".fetch_*"))
+
+
+def test_a_run_leads_nowhere_else(fetched, service, tmp_path):
+    done = fetched("portal:10004/../x", tmp_path / "out", service)
+    assert "names without / and .." in done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_no_connection_is_a_clear_error(fetched, tmp_path):
