@@ -69,7 +69,7 @@ def train_segmenter(scene: Scene) -> Case:
 
 def train_generator(scene: Scene) -> Case:
     return training(scene, "train-generator", {"held_out": 0.3, "validation_items": 2},
-                    tried={"split": ["tomogram"], "validation_items": [4], "channels": [16], "box_px": [24]})
+                    tried={"split": ["tomogram"], "validation_items": [4], "channels": [16], "box_px": [24], "micro_batch": [1]})
 
 
 def train_voxuda(scene: Scene) -> Case:

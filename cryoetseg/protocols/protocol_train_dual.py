@@ -16,6 +16,8 @@ from .input_checks import Writers, checkTomograms
 from .protocol_base import CONTRASTS
 from .protocol_train_base import TRAINING, ProtCryoEtSegTrainBase
 
+HALVES = ("half1", "half2")  # roles of half maps
+
 
 class ProtCryoEtSegTrainWedge(ProtCryoEtSegTrainBase):
     """Learn to fill the missing wedge of tomograms from these tomograms alone (DUAL).
@@ -72,7 +74,8 @@ class ProtCryoEtSegTrainDual(ProtCryoEtSegTrainWedge):
     """Learn what separates noisy tomograms from clean density, without a single pair of the two (DUAL).
 
     *Tomograms* are the noisy set, *Clean volumes* any set of clean ones: grand models of *simulate tomograms*, or tomograms of better
-    quality, of other samples. Six networks learn both directions, with the noise kept apart.
+    quality, of other samples. Six networks learn both directions, with the noise kept apart. How strong the noise is, half maps tell where
+    every tomogram has them; else the statistics of both sets do.
 
     Output: a model for *denoise with DUAL*, *simulate with DUAL*, *convert style* and *label by simulation*. *Analyze Results* shows
     losses, correlations and the accuracies of the discriminators, also while it runs. *Continue* goes on from the last checkpoint.
@@ -93,7 +96,18 @@ class ProtCryoEtSegTrainDual(ProtCryoEtSegTrainWedge):
     def _getInputs(self, tsId: str) -> List[InputFile]:
         contrast = CONTRASTS[self.cleanContrast.get()]
         clean = byTsId(self.inClean.get())
-        return super()._getInputs(tsId) + [inputFile(clean[name], "clean", contrast) for name in sorted(clean)]
+        return super()._getInputs(tsId) + [inputFile(clean[name], "clean", contrast) for name in sorted(clean)] + self._halves()
+
+    def _halves(self) -> List[InputFile]:
+        """Half maps of the tomograms, where every one has two."""
+        files: List[InputFile] = []
+        for name in self.getTrainingIds():
+            halves = list(self._tomograms()[name].getHalfMaps(asList=True))
+            if len(halves) != len(HALVES) or not all(map(os.path.isfile, halves)):
+                return []
+            whole = self._tomogramFile(name)
+            files += [whole.model_copy(update={"path": path, "role": role}) for path, role in zip(halves, HALVES)]
+        return files
 
     def _sources(self) -> List[Pointer]:
         return [self.inTomos, self.inClean]

@@ -101,3 +101,21 @@ def test_labels_by_simulation(project, simulated, dual):
 def test_a_tilt_range_without_a_wedge_is_refused(project, simulated):
     run = new_run(project, ProtCryoEtSegFillWedge, inTomos=(simulated, "tomograms"), tiltMin=-90.0, tiltMax=90.0)
     assert any("tilt range of 180 degrees" in line for line in run.validate())
+
+
+def test_half_maps_of_the_tomograms_tell_the_noise(project, simulated, tmp_path):
+    run = new_run(project, ProtCryoEtSegTrainDual, inTomos=(simulated, "tomograms"), inClean=(simulated, "grandModels"))
+    assert {item.role for item in run._getInputs("training")} == {"noisy", "clean"}
+    for name, tomogram in run._tomograms().items():
+        halves = [tmp_path / f"{name}_{half}.mrc" for half in ("odd", "even")]
+        tomogram.setHalfMaps([str(half) for half in halves])
+        if name == "sim_001":
+            for half in halves:
+                half.write_bytes(b"")
+    assert {item.role for item in run._getInputs("training")} == {"noisy", "clean"}  # those of one tomogram alone would not do
+    for half in ("odd", "even"):
+        (tmp_path / f"sim_002_{half}.mrc").write_bytes(b"")
+    found = {item.role: item for item in run._getInputs("training") if item.tilt_series_id == "sim_002"}
+    assert found["half1"].path == str(tmp_path / "sim_002_odd.mrc")
+    assert found["half2"].path == str(tmp_path / "sim_002_even.mrc")
+    assert found["half1"].voxel_size == found["noisy"].voxel_size

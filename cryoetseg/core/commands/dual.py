@@ -15,7 +15,7 @@ from .options import ContrastOption, FolderOption, Settings, TomogramArgument, V
 from .running import Published, build_job, destination, input_file, input_files, model_file, run_and_show
 
 app = command_group("Unpaired translation between tomograms and clean density (DUAL): train once, then denoise, simulate, convert.")
-MANY = ("--noisy", "--clean", "--grand-model", "--labels", "--tomogram", "--restored")
+MANY = ("--noisy", "--clean", "--half1", "--half2", "--grand-model", "--labels", "--tomogram", "--restored")
 
 
 class ManyFilesCommand(SectionedCommand):
@@ -55,6 +55,13 @@ CleanVoxelSizeOption = Annotated[
     Optional[float],
     typer.Option("--clean-voxel-size", metavar="ANGSTROM", help="Voxel size of the clean volumes.", show_default="from the headers"),
 ]
+HalfOption = Annotated[
+    Optional[list[Path]], typer.Option("--half1", metavar="FILE...", help="First half maps (odd tilts or frames) of noisy tomograms: they "
+                                       "tell the noise, which the statistics of both sets else do.", show_default=False)
+]
+OtherHalfOption = Annotated[
+    Optional[list[Path]], typer.Option("--half2", metavar="FILE...", help="Second half maps, in the same order.", show_default=False)
+]
 GrandModelsOption = Annotated[
     list[Path], typer.Option("--grand-model", metavar="FILE...", help="Grand models whose classes are known.", show_default=False)
 ]
@@ -70,12 +77,15 @@ def train(
     contrast: ContrastOption = "dark",
     clean_voxel_size: CleanVoxelSizeOption = None,
     clean_contrast: CleanContrastOption = "bright",
+    half1: HalfOption = None,
+    half2: OtherHalfOption = None,
     *,
     settings: Settings,
 ) -> None:
     """Learn from noisy tomograms and clean volumes that need not show the same samples; an interrupted training goes on."""
     inputs = input_files(noisy, "noisy", voxel_size, contrast)
     inputs += input_files(clean, "clean", clean_voxel_size, clean_contrast)
+    inputs += input_files(half1 or [], "half1", voxel_size, contrast) + input_files(half2 or [], "half2", voxel_size, contrast)
     run_and_show(build_job("train-dual", inputs, out, settings), settings)
 
 

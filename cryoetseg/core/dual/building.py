@@ -14,12 +14,14 @@ from .losses import correlation
 from .model import DualNetworks, widths
 from .networks import Discriminator, FilteredUNet, orthogonal_start, permute_voxels
 from .params import DualArchitecture, TrainDualParameters
-from .start import spectral_start
+from .start import Halves, spectral_start
 
 PATCHES_OF_SIGN = 8
+UNUSED_HALVES = "half maps were given, but a random start does not look at the noise: take start spectrum"
 
 
-def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain, seed: int) -> tuple[DualNetworks, tuple[str, ...]]:
+def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain, seed: int,
+                   halves: Halves | None = None) -> tuple[DualNetworks, tuple[str, ...]]:
     """The networks at their start, and what had to be guessed for it.
 
     Orthogonal kernels and, when asked for, filter and noise from the spectra of the two sets; else heads of the sign that keeps contrast.
@@ -33,8 +35,8 @@ def build_networks(parameters: TrainDualParameters, noisy: Domain, clean: Domain
     if parameters.start == "random":
         keep_contrast(dual.denoiser, noisy, generator)
         keep_contrast(dual.generator, clean, generator)
-        return dual, ()
-    start = spectral_start(noisy, clean, shape.filter_radius, generator)
+        return dual, (UNUSED_HALVES,) if halves else ()
+    start = spectral_start(noisy, clean, shape.filter_radius, generator, halves)
     dual.denoiser.start_from(start.restoring)
     dual.generator.start_from(start.kernel)
     dual.generator.transfer.kernel.copy_(torch.from_numpy(start.transfer))  # type: ignore[operator, union-attr]

@@ -20,6 +20,7 @@ from .data import Domain, held_apart
 from .losses import correlation, reconstruction_loss
 from .networks import channels_last
 from .params import TrainDualParameters
+from .start import Halves
 from .watch import TrainingWatch, scored, spectrum_distance
 
 
@@ -28,9 +29,9 @@ class CalibratedTask(TrainingTask):
 
     selection = Selection("score", "max")
 
-    def __init__(self, noisy: Domain, clean: Domain, parameters: TrainDualParameters, seed: int) -> None:
+    def __init__(self, noisy: Domain, clean: Domain, parameters: TrainDualParameters, seed: int, halves: Halves | None = None) -> None:
         self.parameters = parameters
-        self.dual, warnings = build_networks(parameters, noisy, clean, seed)
+        self.dual, warnings = build_networks(parameters, noisy, clean, seed, halves)
         self.noisy = noisy
         self.clean, self.judged_clean = held_apart(clean)
         for weight in (*self.dual.generator.parameters(), *self.dual.decoder.parameters()):

@@ -3,9 +3,12 @@
 Band-passed, a tomogram is t_a = A_a v_a + n_a with the density v of its sample. In E[t_a^2 t_b] = A_a^2 A_b E[v_a^2 v_b] the noise drops
 out, because it is symmetric and independent of structure, however its power depends on frequency and place. Second moments cannot tell
 noise from structure, and fourth moments take noise whose power changes from place to place for structure.
+
+Where a tomogram has half maps, nothing need be inferred: their noise is independent, so that what they have in common is structure.
 """
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -49,16 +52,42 @@ def band_masks(shape: tuple[int, ...], patch: int, half: bool) -> list[np.ndarra
 def third_moments(domain: Domain, generator: np.random.Generator) -> Moments:
     """The moments of a set from windows at random places; blocks as large as a patch tell the error."""
     samples = []
-    for _ in range(WINDOWS):
-        view = domain.views[int(generator.choice(len(domain.views), p=domain.chances))]
-        sides = [min(LARGEST_WINDOW, side) // domain.patch * domain.patch for side in view.shape]
-        corner = [int(generator.integers(whole - side + 1)) for whole, side in zip(view.shape, sides)]
-        volume = view[tuple(slice(first, first + side) for first, side in zip(corner, sides))]
+    for number, window in _windows(domain, generator):
+        volume = domain.views[number][window]
         spectrum = fft.rfftn(volume)
         bands = [fft.irfftn(spectrum * mask, s=volume.shape) for mask in band_masks(volume.shape, domain.patch, half=True)]
         samples.append(np.array([[_block_means(a * a * b, domain.patch) for b in bands] for a in bands]))
     values = np.concatenate(samples, axis=2)
     return Moments(values.mean(axis=2), values.std(axis=2) / np.sqrt(values.shape[2]))
+
+
+def _windows(domain: Domain, generator: np.random.Generator) -> Iterator[tuple[int, tuple[slice, ...]]]:
+    """Large windows (z, y, x) at random places: which volume, and where in it."""
+    for _ in range(WINDOWS):
+        number = int(generator.choice(len(domain.views), p=domain.chances))
+        shape = domain.views[number].shape
+        sides = [min(LARGEST_WINDOW, side) // domain.patch * domain.patch for side in shape]
+        corner = [int(generator.integers(whole - side + 1)) for whole, side in zip(shape, sides)]
+        yield number, tuple(slice(first, first + side) for first, side in zip(corner, sides))
+
+
+def shares_of_halves(first: Domain, second: Domain, generator: np.random.Generator) -> np.ndarray:
+    """Share of structure in the power of each band (bands,) of the mean of two half maps: their common power over its own.
+
+    Volume i of ``first`` and of ``second`` are the halves of one tomogram, of one shape and scale. As elsewhere, shares do not rise with
+    frequency.
+    """
+    common, whole = np.zeros(BANDS), np.zeros(BANDS)
+    for number, window in _windows(first, generator):
+        one, other = (domain.views[number][window] for domain in (first, second))
+        fade = np.hanning(one.shape[0])[:, None, None] * np.hanning(one.shape[1])[:, None] * np.hanning(one.shape[2])
+        spectra = fft.rfftn(one * fade), fft.rfftn(other * fade)
+        product, mean = (spectra[0] * spectra[1].conj()).real, np.abs((spectra[0] + spectra[1]) / 2) ** 2
+        for band, mask in enumerate(band_masks(one.shape, first.patch, half=True)):
+            common[band] += product[mask].sum()
+            whole[band] += mean[mask].sum()
+    shares = np.clip(common / np.maximum(whole, np.finfo(float).tiny), SMALLEST_SHARE, LARGEST_SHARE)
+    return np.minimum.accumulate(shares)
 
 
 def tell_noise(noisy: Moments, clean: Moments) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy import fft
 
 from .data import Domain
-from .moments import FALLBACK_NOISE, band_edges, band_masks, structure_shares, tell_noise, third_moments
+from .moments import FALLBACK_NOISE, band_edges, band_masks, shares_of_halves, structure_shares, tell_noise, third_moments
 
 logger = logging.getLogger(__name__)
 PATCHES = 192
@@ -24,6 +24,9 @@ SPECTRUM_SIDE = 64  # voxels: fine enough for the edge of the missing wedge
 GUESSED = (f"the two sets do not tell how strong the noise is: the training started from white noise of {FALLBACK_NOISE:g} times the "
            "density's deviation, which is a guess; give more or larger volumes, and clean ones that resemble the sample")
 WIENER_FLOOR = 1.0  # of the mean power: where tomograms hold next to nothing (the wedge) the kernel's edge would blow up
+
+
+Halves = tuple[Domain, Domain]  # of the noisy tomograms, in one order
 
 
 class Start(NamedTuple):
@@ -40,25 +43,29 @@ class Start(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
-def spectral_start(noisy: Domain, clean: Domain, radius: int, generator: np.random.Generator) -> Start:
-    """Estimate transfer, filter and noise of the noisy set as seen from the clean one."""
+def spectral_start(noisy: Domain, clean: Domain, radius: int, generator: np.random.Generator, halves: Halves | None = None) -> Start:
+    """Estimate transfer, filter and noise of the noisy set as seen from the clean one; ``halves`` of noisy tomograms, where there are
+    any, tell the noise better than moments do."""
     side = min(SPECTRUM_SIDE, *(length // 2 * 2 for domain in (noisy, clean) for view in domain.views for length in view.shape))
     noisy_power, clean_power = power_spectrum(noisy, side, generator), power_spectrum(clean, side, generator)
     masks = band_masks(noisy_power.shape, noisy.patch, half=False)
     means = [np.array([power[mask].mean() for mask in masks]) for power in (noisy_power, clean_power)]
-    moments = third_moments(noisy, generator), third_moments(clean, generator)
-    shares = structure_shares(*moments, *means)
+    if halves is None:
+        moments = third_moments(noisy, generator), third_moments(clean, generator)
+        shares, told = structure_shares(*moments, *means), tell_noise(*moments)
+    else:
+        shares, told = shares_of_halves(*halves, generator), True
     share = radial_field(shares, side, noisy.patch)
     # below the bands power rises steeply, which shells follow; where it vanishes the bands' means keep the quotient finite
     density_power = np.maximum(radial_mean(clean_power), radial_field(means[1], side, noisy.patch))
     ratio = share / (1 - share)
     noise = float(1 / np.sqrt(ratio.mean()))
-    logger.info("start from moments: %.0f %% of the power in the innermost band is structure, noise mask of deviation %.2f",
+    logger.info("start: %.0f %% of the power in the innermost band is structure, noise mask of deviation %.2f",
                 100 * shares[0], noise)
     transfer, amplitude = noise * np.sqrt(ratio / density_power), np.sqrt((1 - share) * noisy_power) / noise
     wiener = np.sqrt(share * noisy_power * clean_power) / (noisy_power + WIENER_FLOOR * noisy_power.mean())
     return Start(kernel_of(transfer, radius), kernel_of(amplitude, radius), kernel_of(wiener, radius), noise,
-                 () if tell_noise(*moments) else (GUESSED,))
+                 () if told else (GUESSED,))
 
 
 def power_spectrum(domain: Domain, side: int, generator: np.random.Generator) -> np.ndarray:

@@ -26,6 +26,7 @@ from .model import METHOD
 from .networks import channels_last
 from .params import TrainDualParameters
 from .pool import ReplayPool
+from .start import Halves
 from .watch import TrainingWatch, scored, spectrum_distance
 
 GENERATORS = ("denoiser", "generator", "encoder", "decoder")
@@ -38,9 +39,9 @@ class DualTask(TrainingTask):
 
     selection = Selection("score", "max")
 
-    def __init__(self, noisy: Domain, clean: Domain, parameters: TrainDualParameters, seed: int) -> None:
+    def __init__(self, noisy: Domain, clean: Domain, parameters: TrainDualParameters, seed: int, halves: Halves | None = None) -> None:
         self.parameters = parameters
-        self.dual, warnings = build_networks(parameters, noisy, clean, seed)
+        self.dual, warnings = build_networks(parameters, noisy, clean, seed, halves)
         (self.noisy, self.judged_noisy), (self.clean, self.judged_clean) = held_apart(noisy), held_apart(clean)
         judges = build_judges(JUDGES, parameters.judge_channels, seed)
         self.networks = {**{name: getattr(self.dual, name) for name in GENERATORS}, **judges}
@@ -157,23 +158,42 @@ def judged(judge: nn.Module, volumes: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def run(job: Job) -> MethodOutcome:
-    """Train on the inputs with the roles ``noisy`` and ``clean``; writes the model folder ``model`` and the training's record."""
+    """Train on the inputs with the roles ``noisy`` and ``clean``; writes the model folder ``model`` and the training's record.
+
+    The halves of the noisy tomograms may come with the roles ``half1`` and ``half2``, as many of each, in one order.
+    """
     p = parameters_from(TrainDualParameters, job.parameters)
     folder = Path(job.output_folder)
     files = {role: inputs_of(job, role) for role in ("noisy", "clean")}
     voxel_size = voxel_size_of(p.model_voxel_size, files["noisy"])
     domains = {role: open_domain(files[role], p.patch_px, voxel_size, folder / "resampled") for role in files}
+    halves = _halves(job, p.patch_px, voxel_size, folder / "resampled")
     made = CalibratedTask if p.taught_by == "calibrated_simulation" else DualTask
-    task = made(domains["noisy"], domains["clean"], p, job.seed)
+    task = made(domains["noisy"], domains["clean"], p, job.seed, halves)
     names = {role: [Path(item.path).name for item in files[role]] for role in files}
     card = ModelCard(method=METHOD, network="dual", network_parameters=task.dual.shape.model_dump(), voxel_size=voxel_size,
                      normalisation="whole volume to mean 0 and deviation 1, particles bright",
-                     training={**names, "taught_by": p.taught_by, "seed": job.seed})
+                     training={**names, "taught_by": p.taught_by, "noise_from": "statistics" if halves is None else "half maps",
+                               "seed": job.seed})
     outcome = train_and_save(task, task.dual, card, p, job)
     told = [line for role, domain in domains.items() for line in contrast_warnings(domain, names[role])]
     told += [line for role in files for line in coarseness_warnings(files[role], voxel_size)]
     outcome.warnings = [*told, *task.warnings, *outcome.warnings, *task.watch.warnings]
     return outcome
+
+
+def _halves(job: Job, patch: int, voxel_size: float, folder: Path) -> Halves | None:
+    """The half maps of a job, if any; raises :class:`InputError` where they do not come in pairs of one shape."""
+    first, second = job.inputs_of("half1"), job.inputs_of("half2")
+    if not first and not second:
+        return None
+    if len(first) != len(second):
+        raise InputError(f"{len(first)} first and {len(second)} second half maps", "as many of each, in one order")
+    domains = open_domain(first, patch, voxel_size, folder / "first"), open_domain(second, patch, voxel_size, folder / "second")
+    for item, one, other in zip(first, *(domain.views for domain in domains)):
+        if one.shape != other.shape:
+            raise InputError(f"{item.path} has {one.shape} voxels (z, y, x), its other half {other.shape}", "halves of one shape")
+    return domains
 
 
 def inputs_of(job: Job, role: str) -> list[InputFile]:

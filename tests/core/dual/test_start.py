@@ -6,7 +6,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.signal import fftconvolve
 
 from cryoetseg.core.dual.data import Domain, StandardisedView
-from cryoetseg.core.dual.moments import BANDS, Moments, band_masks, structure_shares, third_moments
+from cryoetseg.core.dual.moments import BANDS, Moments, band_edges, band_masks, shares_of_halves, structure_shares, third_moments
 from cryoetseg.core.dual.start import kernel_of, power_spectrum, radial_field, spectral_start
 
 from .conftest import density_of
@@ -130,3 +130,40 @@ def test_a_cut_kernel_keeps_the_zero_frequency():
     length = np.sqrt(axis[:, None, None] ** 2 + axis[:, None] ** 2 + axis**2)
     kernel = kernel_of(np.minimum(length / 0.05, 1.0), 5)  # 0 at zero frequency, which 11 voxels alone would not hold
     assert kernel.sum() == pytest.approx(0, abs=1e-4)
+
+
+def halves_of(noise, symmetric=False):
+    """Two recordings of one density whose blur is known, with white noise of their own; the mean has ``noise`` deviations of it."""
+    rng = np.random.default_rng(3)
+    density = gaussian_filter(rng.normal(size=(48, 48, 64)), 1.0) if symmetric else density_of(3, (48, 48, 64), 120)
+    density = (density - density.mean()) / density.std()
+    return density, [density + np.sqrt(2) * noise * rng.normal(size=density.shape) for _ in range(2)]
+
+
+def as_domain(volume):
+    return Domain([StandardisedView(volume.astype(np.float32), "bright")], 16)
+
+
+def test_halves_tell_the_share_of_structure_where_third_moments_say_nothing():
+    _, halves = halves_of(1.0, symmetric=True)  # Gaussian density: its third moments are those of noise
+    found = shares_of_halves(*map(as_domain, halves), np.random.default_rng(0))
+    axis = fft.fftfreq(64)
+    length = np.sqrt(sum(np.square(part) for part in np.meshgrid(axis, axis, axis, indexing="ij")))
+    edges = band_edges(16)
+    power = np.exp(-((2 * np.pi * length) ** 2))  # of white noise blurred by one voxel
+    power /= power.mean()
+    means = np.array([power[(length >= low) & (length < high)].mean() for low, high in zip(edges, edges[1:])])
+    np.testing.assert_allclose(found[:5], means[:5] / (means[:5] + 1), atol=0.1)
+    assert found[-1] < 0.1
+    assert (np.diff(found) <= 0).all()
+
+
+def test_the_start_takes_its_noise_from_halves_and_guesses_nothing():
+    strengths = {}
+    for noise in (1.0, 3.0):
+        _, halves = halves_of(noise)
+        whole, clean = as_domain((halves[0] + halves[1]) / 2), as_domain(density_of(9, (48, 48, 64), 120))
+        start = spectral_start(whole, clean, 3, np.random.default_rng(0), (as_domain(halves[0]), as_domain(halves[1])))
+        strengths[noise] = start.noise
+        assert start.warnings == ()
+    assert strengths[3.0] / strengths[1.0] == pytest.approx(3.0, rel=0.25)

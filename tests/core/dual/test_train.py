@@ -177,3 +177,33 @@ def test_the_published_settings():
     assert p.code_weight == 0.1
     assert (p.code, p.code_covariance) == ("global", "full")
     assert (p.start, p.cycle_gradient, p.filter_radius, p.replay_pool, p.real_label, p.ema_decay) == ("random", "all", 0, 0, 1.0, 0.0)
+
+
+def with_halves(tmp_path, quick, second_shape=(32, 48, 48)):
+    whole = job(tmp_path, **{**quick, "taught_by": "calibrated_simulation", "iterations": 1, "validation_interval": 0})
+    rng, files = np.random.default_rng(0), []
+    for role, shape in (("half1", (32, 48, 48)), ("half2", second_shape)):
+        write_volume(tmp_path / f"{role}.mrc", rng.normal(size=shape).astype(np.float32), 10.0)
+        files.append(InputFile(path=str(tmp_path / f"{role}.mrc"), role=role))
+    return whole.model_copy(update={"inputs": [*whole.inputs, *files]})
+
+
+def test_half_maps_tell_the_noise_and_the_card_says_so(quick, tmp_path):
+    outcome = run(with_halves(tmp_path, quick))
+    card = load_dual(tmp_path / "out" / "model", torch.device("cpu"))[1]
+    assert card.training["noise_from"] == "half maps"
+    assert not any("which is a guess" in line for line in outcome.warnings)
+
+
+def test_half_maps_come_in_pairs_of_one_shape(quick, tmp_path):
+    whole = with_halves(tmp_path, quick, second_shape=(32, 48, 32))
+    with pytest.raises(InputError, match="halves of one shape"):
+        run(whole)
+    with pytest.raises(InputError, match="1 first and 0 second half maps"):
+        run(whole.model_copy(update={"inputs": whole.inputs[:-1]}))
+
+
+def test_a_random_start_says_that_it_does_not_look_at_halves(domains, quick):
+    random = TrainDualParameters(**{**quick, "start": "random", "filter_radius": 0})
+    assert "does not look at the noise" in DualTask(*domains, random, 0, domains).warnings[0]
+    assert DualTask(*domains, random, 0).warnings == []
