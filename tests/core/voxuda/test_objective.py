@@ -9,13 +9,14 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 from torch.nn import functional as F
 
+from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.training.checkpoint import read_checkpoint
 from cryoetseg.core.training.task import Selection, Step
 from cryoetseg.core.voxuda import noise
 from cryoetseg.core.voxuda.network import Taps, VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
 from cryoetseg.core.voxuda.pools import gaussian, same_wedge
-from cryoetseg.core.voxuda.train import VoxUdaTask, fit
+from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit
 
 ALL = {"size": 16, "width": 4, "iterations": 100, "batch_size": 4, "noise_samples": 3, "adversarial": True, "pseudo_labels": True,
        "consistency_weight": 0.7, "adversarial_weight": 0.6, "pseudo_weight": 0.9, "pseudo_start": 0.0, "denoise_source": False,
@@ -264,8 +265,16 @@ def test_one_loss_on_the_target_is_enough_for_its_pass_to_teach(source, target, 
     own = task_of(source, target, statistics="all", consistency=False, **{other: False})
     loss, metrics = own.loss(nets, batch, step())
     name = {"adversarial": "adversarial_loss", "pseudo_labels": "pseudo_loss"}[part]
-    assert metrics[name].requires_grad
     torch.testing.assert_close(loss, metrics["segmentation_loss"] + metrics[name])
+    # through the target's pass: with the target of another brightness the student is pushed in another way
+    pushes = []
+    for shift in (0.0, 2.0):
+        metrics = own.loss(nets, {**batch, "target": batch["target"] + shift}, step())[1]
+        clean = nets["student"].features(batch["source"])
+        of_source = {"adversarial": 0.6 * F.softplus(nets["discriminator"](clean.f_v6, 0.0)).mean() / 2, "pseudo_labels": 0.0}[part]
+        pushes.append(torch.autograd.grad(metrics[name] - of_source, nets["student"].gains, retain_graph=True)[0])
+    assert float(pushes[0].abs().max()) > 1e-4
+    assert not torch.allclose(*pushes, rtol=1e-3)
 
 
 def test_without_pseudo_labels_no_noised_source_is_filtered(source, target, batch):
@@ -338,3 +347,65 @@ def test_few_subtomograms_are_told_of(source, target, tmp_path):
     assert warnings == ["the target has only 5 subtomograms"]
     assert not network.training
     assert outcome.steps == 1
+
+
+class Stopped(Exception):
+    """In place of a training."""
+
+
+def stopped_before_training(monkeypatch):
+    """The parameters of what would be trained."""
+    seen = []
+
+    def stop(task, parameters, *rest):
+        seen.append(parameters)
+        raise Stopped
+
+    monkeypatch.setattr("cryoetseg.core.voxuda.train.train", stop)
+    return seen
+
+
+def test_a_training_by_iterations_steps_its_rate_by_epochs(source, target, tmp_path, monkeypatch):
+    seen = stopped_before_training(monkeypatch)
+    for iterations, wanted in ((7, 3 * 2), (0, 3)):  # an epoch of eight is two batches of five
+        p = TrainVoxUdaParameters(size=16, width=4, batch_size=5, iterations=iterations, schedule="step", step_every=3)
+        with pytest.raises(Stopped):
+            fit(source, target, p, tmp_path, 0, "cpu")
+        assert seen[-1].step_every == wanted
+
+
+def test_only_pseudo_labels_without_a_teacher_are_refused(source, target, tmp_path, monkeypatch):
+    stopped_before_training(monkeypatch)
+    for labels, decay, error in ((True, 0.0, ParameterError), (True, 0.9, Stopped), (False, 0.0, Stopped)):
+        p = TrainVoxUdaParameters(size=16, width=4, iterations=1, pseudo_labels=labels, ema_decay=decay)
+        with pytest.raises(error):
+            fit(source, target, p, tmp_path, 0, "cpu")
+
+
+@pytest.mark.parametrize(("text", "right"), [("1,2,3", False), ("1,2,3,-1", False), ("-1,1,1,1", False), ("a,b,c,d", False), ("", False),
+                                             ("0,0,0,0", True), ("0.5,1,1,2", True)])
+def test_weights_of_features_are_four_and_not_negative(text, right):
+    if right:
+        assert feature_weights(text) == [float(part) for part in text.split(",")]
+    else:
+        with pytest.raises(ParameterError):
+            feature_weights(text)
+
+
+def test_labels_and_the_target_are_turned_alike_for_the_teacher(source, target):
+    own = task_of(source, target, denoiser="none", restandardise=False)
+    batch = own.gather({"subtomograms": torch.tensor([[0, 3], [1, 5]]), "turns": torch.tensor([[0, 1], [1, 3]])})
+    torch.testing.assert_close(batch["denoised"], batch["target"])
+
+
+def test_a_filter_that_does_nothing_is_told_when_the_data_are_there(source, target):
+    own = task_of(source, target, denoiser="improved_bilateral", range_feature="sobel")
+    own.gather({"subtomograms": torch.tensor([[0, 3]]), "turns": torch.tensor([[0, 1]])})
+    assert "changes nothing" in own.warnings[0]
+
+
+def test_pseudo_labels_start_at_their_share_of_the_steps(source, target, batch):
+    own = task_of(source, target, pseudo_start=0.5)
+    losses = [float(own.loss(networks(), batch, step(number=number))[1]["pseudo_loss"].detach()) for number in (1, 49, 50)]
+    assert losses[:2] == [0.0, 0.0]
+    assert losses[2] > 0

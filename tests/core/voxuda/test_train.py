@@ -7,7 +7,6 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from cryoetseg.core.models.card import load_model, read_card
-from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.training.task import Step
 from cryoetseg.core.volumes.io import write_volume
@@ -16,7 +15,7 @@ from cryoetseg.core.voxuda import evaluate
 from cryoetseg.core.voxuda.network import VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters, VoxUdaSourceParameters
 from cryoetseg.core.voxuda.pools import denoised, filter_warning, gaussian, same_wedge
-from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit, run, stepping_by_epochs
+from cryoetseg.core.voxuda.train import VoxUdaTask, fit, run
 
 SMALL = {"size": 16, "width": 4, "iterations": 2, "batch_size": 4, "precision": "float32", "noise_samples": 4,
          "adversarial": True, "pseudo_labels": True, "consistency_weight": 1.0}  # all parts of the method
@@ -72,12 +71,6 @@ def test_pseudo_labels_count_only_where_the_teacher_is_sure(source, target):
     assert float(metrics["kept_foreground"]) == pytest.approx(float((volumes > 1).float().mean()))
 
 
-def test_pseudo_labels_may_start_later(source, target):
-    task = VoxUdaTask(source, target, parameters(iterations=10, pseudo_start=0.5), 0)
-    assert loss_of(task, SureTeacher(), number=4)[1]["pseudo_loss"] == 0
-    assert loss_of(task, SureTeacher(), number=5)[1]["pseudo_loss"] > 0
-
-
 @pytest.mark.parametrize("kind", ["target_spectrum", "gaussian"])
 def test_noised_source_comes_from_the_step_alone(source, target, kind):
     task = VoxUdaTask(source, target, parameters(noise_kind=kind), 0)
@@ -110,12 +103,6 @@ def test_the_teacher_of_background_is_warned_of_once(source, target):
     task = resumed
     assert len(task.warnings) == 1
     assert "sure of no foreground" in task.warnings[0]
-
-
-def test_a_degenerate_filter_is_told(source, target):
-    task = VoxUdaTask(source, target, parameters(range_feature="sobel"), 0)
-    loss_of(task)
-    assert "changes nothing" in task.warnings[0]
 
 
 def test_augmentation_keeps_the_wedge_of_tilts_about_y():
@@ -162,12 +149,6 @@ def test_it_learns_to_segment_balls(source, target, tmp_path):
     assert evaluate.score(network, target.volumes, target.masks, target.classes)["dice"] > 0.6
 
 
-def test_the_rate_steps_by_epochs_also_where_iterations_are_given():
-    p = parameters(schedule="step", step_every=100, batch_size=16, iterations=56100)
-    assert stepping_by_epochs(p, 3000).step_every == 100 * 188
-    assert stepping_by_epochs(p.model_copy(update={"iterations": 0}), 3000).step_every == 100
-
-
 def test_by_default_the_noised_source_is_segmented_and_nothing_else_added(source, target):
     plain = TrainVoxUdaParameters(**{name: SMALL[name] for name in ("size", "width", "iterations", "batch_size", "precision")})
     task = VoxUdaTask(source, target, plain, 0)
@@ -175,17 +156,6 @@ def test_by_default_the_noised_source_is_segmented_and_nothing_else_added(source
     assert set(metrics) == {"segmentation_loss", "noised_segmentation_loss"}
     torch.testing.assert_close(total, sum(metrics.values()))
     assert set(task.networks) == {"student"}
-
-
-@pytest.mark.parametrize("text", ["1,2,3", "a,b,c,d", "1,1,1,-1"])
-def test_feature_weights_are_checked(text):
-    with pytest.raises(ParameterError, match="feature weights"):
-        feature_weights(text)
-
-
-def test_pseudo_labels_need_a_teacher(source, target, tmp_path):
-    with pytest.raises(ParameterError, match="running average is the teacher"):
-        fit(source, target, parameters(ema_decay=0.0), tmp_path)
 
 
 def test_the_published_values_are_at_hand():
