@@ -22,6 +22,7 @@ TOMOGRAMS = ("rlnTomoReconstructedTomogramDenoised", "rlnTomoReconstructedTomogr
 SIZES = ("rlnTomoSizeZ", "rlnTomoSizeY", "rlnTomoSizeX")
 OPTICS = ("rlnVoltage", "rlnSphericalAberration", "rlnAmplitudeContrast", "rlnTomoTiltSeriesPixelSize")
 ANGLES = ("rlnTomoYTilt", "rlnTomoNominalStageTiltAngle")
+PROJECTED = 4  # numbers of a row of a projection matrix
 CENTRED = "rlnCenteredCoordinateXAngst"
 WARP_SUFFIX = ".tomostar"
 WARP_VOXEL_SIZE = re.compile(r"_(\d+\.\d+)Apx$")
@@ -102,16 +103,22 @@ def read_tomograms(path: Path) -> RelionTomograms:
                          "give the tomograms.star of a Reconstruct or Denoise job")
     sizes = np.stack([numbers(rows, column, path) for column in SIZES], axis=1)
     pixel_sizes = numbers(rows, "rlnTomoTiltSeriesPixelSize", path)
+    hands, binnings = _told(rows, "rlnTomoHand", -1.0, path), _told(rows, "rlnTomoTomogramBinning", 1.0, path)
+    told = {column: numbers(rows, column, path) for column in OPTICS if column in rows.columns}
     root, tomograms = path.absolute().parent, {}
     for number, (_, row) in enumerate(rows.iterrows()):
         name = str(row["rlnTomoName"])
-        file, voxel_size, found_root = _reconstruction(path, row, float(pixel_sizes[number]))
+        file, voxel_size, found_root = _reconstruction(path, row, float(pixel_sizes[number] * binnings[number]))
         root = found_root or root
         z, y, x = sizes[number].tolist()
-        optics = {column: float(row[column]) for column in OPTICS if column in rows.columns}
-        tomograms[name] = RelionTomogram(name, float(pixel_sizes[number]), (z, y, x), float(row.get("rlnTomoHand", -1)), file, voxel_size,
+        optics = {column: float(values[number]) for column, values in told.items()}
+        tomograms[name] = RelionTomogram(name, float(pixel_sizes[number]), (z, y, x), float(hands[number]), file, voxel_size,
                                          _tilt_range(path, row, blocks.get(name)), optics)
     return RelionTomograms(path.absolute(), root, tomograms)
+
+
+def _told(rows: pd.DataFrame, column: str, default: float, path: Path) -> np.ndarray:
+    return numbers(rows, column, path) if column in rows.columns else np.full(len(rows), default)
 
 
 def find_in_project(path: Path, name: str) -> tuple[Path, Path]:
@@ -123,12 +130,12 @@ def find_in_project(path: Path, name: str) -> tuple[Path, Path]:
                      "copy the project as a whole, or make the list again")
 
 
-def _reconstruction(path: Path, row: pd.Series, pixel_size: float) -> tuple[Path | None, float | None, Path | None]:
-    """The tomogram's file, its voxel size, and the project's folder when the list tells it."""
+def _reconstruction(path: Path, row: pd.Series, voxel_size: float) -> tuple[Path | None, float | None, Path | None]:
+    """The tomogram's file, its voxel size (that of the list for what it names), and the project's folder when the list tells it."""
     column = next((name for name in TOMOGRAMS if name in row.index and str(row[name]) not in ("", "nan", "None")), None)
     if column is not None:
         file, root = find_in_project(path, str(row[column]))
-        return file, pixel_size * float(row.get("rlnTomoTomogramBinning", 1)), root
+        return file, voxel_size, root
     stem = plain_name(str(row["rlnTomoName"]))
     found = [file for folder in (path.absolute().parent, path.absolute().parent / "reconstruction")
              for file in sorted(folder.glob(f"{stem}_*Apx.mrc")) if plain_name(file.stem) == stem]
@@ -148,15 +155,26 @@ def _tilt_range(path: Path, row: pd.Series, inside: pd.DataFrame | None) -> tupl
             series = find_in_project(path, str(row["rlnTomoTiltSeriesStarFile"]))[0]
         except InputError:  # only the tilts are unknown then
             return None
-        inside = next(iter(read_blocks(series).values()))
-    if inside is None:
+        inside = next(iter(read_blocks(series).values()), None)
+    if inside is None or inside.empty:
         return None
     for column in ANGLES:
         if column in inside.columns:
             angles = numbers(inside, column, path)
             return float(angles.min()), float(angles.max())
     if "rlnTomoProjZ" in inside.columns:
-        depth = np.array([[float(word) for word in str(text).strip("[]").split(",")] for text in inside["rlnTomoProjZ"]])
+        depth = np.array([_projection(text, path) for text in inside["rlnTomoProjZ"]])
         angles = np.degrees(np.arctan2(-depth[:, 0], depth[:, 2]))
         return float(angles.min()), float(angles.max())
     return None
+
+
+def _projection(text: object, path: Path) -> list[float]:
+    """One row of a projection matrix, written [x,y,z,shift]."""
+    try:
+        values = [float(word) for word in str(text).strip("[]").split(",")]
+    except ValueError:
+        values = []
+    if len(values) != PROJECTED:
+        raise InputError(f"{path}: column rlnTomoProjZ holds {text!r}", f"{PROJECTED} numbers, [x,y,z,shift]", "make the list again")
+    return values

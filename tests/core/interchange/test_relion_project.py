@@ -47,6 +47,29 @@ def test_lists_of_relion_and_warptools(shared_data):
     assert not is_tomogram_list(shared_data / "metadata/relion5_warptools/warptools_test.star")
 
 
+@pytest.mark.parametrize(("good", "bad", "column"), [
+    (" -1.0 ", " -! ", "rlnTomoHand"), (" 4.0 ", " 4.04.0 ", "rlnTomoTomogramBinning"), (" 300.0 ", " nan ", "rlnVoltage"),
+    (" 2.5 ", " x ", "rlnTomoTiltSeriesPixelSize")])
+def test_a_damaged_row_names_its_column(relion_project, good, bad, column):
+    path = relion_project / "Tomograms" / "job012" / "tomograms.star"
+    path.write_text(path.read_text().replace(good, bad, 1))
+    with pytest.raises(InputError, match=f"column {column}: row 1"):
+        read_tomograms(path)
+
+
+@pytest.mark.parametrize("rows", [[], ["[0.1,-0.9,0.02,0]"], ["[0,0,1,0]", "[0.1,-0.9,x,0]"], ["[0,1]"], ["?"]])
+def test_projections_that_older_lists_hold_are_whole_or_refused(tmp_path, rows):
+    (tmp_path / "tomograms.star").write_text(
+        "data_global\nloop_\n_rlnTomoName\n_rlnTomoTiltSeriesPixelSize\n_rlnTomoSizeX\n_rlnTomoSizeY\n_rlnTomoSizeZ\nTS_1 2.5 72 64 24\n"
+        "\ndata_TS_1\nloop_\n_rlnTomoProjZ\n_rlnVoltage\n" + "".join(f"{row} 300\n" for row in rows))
+    if rows in ([], ["[0.1,-0.9,0.02,0]"]):
+        tilts = read_tomograms(tmp_path / "tomograms.star").tomograms["TS_1"].tilt_range
+        assert tilts == (pytest.approx((-78.69, -78.69), abs=0.01) if rows else None)
+        return
+    with pytest.raises(InputError, match="column rlnTomoProjZ holds"):
+        read_tomograms(tmp_path / "tomograms.star")
+
+
 def read_tomograms_without_files(path):
     """The tomograms of that project are not here, which is said by name."""
     with pytest.raises(InputError, match="rec_tomo200528_100"):
