@@ -349,7 +349,7 @@ def test_few_subtomograms_are_told_of(source, target, tmp_path):
     assert outcome.steps == 1
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """In place of a training."""
 
 
@@ -359,7 +359,7 @@ def stopped_before_training(monkeypatch):
 
     def stop(task, parameters, *rest):
         seen.append(parameters)
-        raise Stopped
+        raise StoppedError
 
     monkeypatch.setattr("cryoetseg.core.voxuda.train.train", stop)
     return seen
@@ -369,14 +369,14 @@ def test_a_training_by_iterations_steps_its_rate_by_epochs(source, target, tmp_p
     seen = stopped_before_training(monkeypatch)
     for iterations, wanted in ((7, 3 * 2), (0, 3)):  # an epoch of eight is two batches of five
         p = TrainVoxUdaParameters(size=16, width=4, batch_size=5, iterations=iterations, schedule="step", step_every=3)
-        with pytest.raises(Stopped):
+        with pytest.raises(StoppedError):
             fit(source, target, p, tmp_path, 0, "cpu")
         assert seen[-1].step_every == wanted
 
 
 def test_only_pseudo_labels_without_a_teacher_are_refused(source, target, tmp_path, monkeypatch):
     stopped_before_training(monkeypatch)
-    for labels, decay, error in ((True, 0.0, ParameterError), (True, 0.9, Stopped), (False, 0.0, Stopped)):
+    for labels, decay, error in ((True, 0.0, ParameterError), (True, 0.9, StoppedError), (False, 0.0, StoppedError)):
         p = TrainVoxUdaParameters(size=16, width=4, iterations=1, pseudo_labels=labels, ema_decay=decay)
         with pytest.raises(error):
             fit(source, target, p, tmp_path, 0, "cpu")
