@@ -4,11 +4,13 @@ The only module at the package's root that imports Scipion.
 """
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
 import sys
-from typing import Dict, List, Sequence, Tuple
+from pathlib import Path
+from typing import Dict, List, Optional, Sequence, Tuple
 
 import pwem
 from pyworkflow import TOMO, VarTypes
@@ -25,6 +27,11 @@ INSTALLED = ".installed"  # ending of the file in which the recipe notes the Pyt
 _LOOK_FOR_MODULES = "import importlib.util as u, sys; print(' '.join(m for m in sys.argv[1:] if u.find_spec(m) is None))"
 
 
+def pageName(protClass: type) -> str:
+    """The page of a protocol: ``ProtCryoEtSegSegmentSlabs`` -> ``segment_slabs``."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", protClass.__name__.replace("ProtCryoEtSeg", "")).lower()
+
+
 class Plugin(pwem.Plugin):
     """Tomogram segmentation without labels. The numerics run as a program under ``CRYOETSEG_PYTHON``."""
 
@@ -34,6 +41,13 @@ class Plugin(pwem.Plugin):
     _processingField = [TOMO]
     _missingModules: Dict[Tuple[str, ...], List[str]] = {}
     _gpuCount: List[int] = []  # of this machine, once it was asked for
+
+    @classmethod
+    def getUrl(cls, protClass: Optional[type] = None) -> str:
+        """Where a protocol is explained, for the help of its form: its page in a checkout, empty elsewhere."""
+        docs = Path(__file__).resolve().parents[1] / "docs"
+        page = docs / "index.md" if protClass is None else docs / "protocols" / f"{pageName(protClass)}.md"
+        return page.as_uri() if page.is_file() else cls._url
 
     @classmethod
     def _defineVariables(cls) -> None:

@@ -1,5 +1,6 @@
 """Coordinates as files that other programs read."""
 import os
+import shutil
 from functools import partial
 from typing import Any, Dict, List
 
@@ -9,6 +10,7 @@ from pyworkflow.utils import Message
 from cryoetseg.constants import EXPORT_PARTICLES
 from cryoetseg.convert import byTsId, inputFile, particlesOf, tsIdsOf, writeParticles
 from cryoetseg.core.particles.params import ExportParticlesParameters
+from cryoetseg.core.runtime.files import atomic_path
 from cryoetseg.core.runtime.job import InputFile, Result
 from cryoetseg.core.runtime.params import describe
 
@@ -39,22 +41,23 @@ class ProtCryoEtSegExportCoordinates(ProtCryoEtSegBase):
         form.addSection(label=Message.LABEL_INPUT)
         form.addParam("inCoordinates", PointerParam, pointerClass="SetOfCoordinates3D", important=True, label="Coordinates",
                       help="Coordinates of any picker.")
-        fields = {field.name: field for field in describe(self._model)}
-        addFields(form, self._model, ["format"])
+        (format_, _) = describe(self._model)
+        addFields(form, self._model, [format_.name])
         form.addParam("inTiltSeries", PointerParam, pointerClass="SetOfTiltSeries", allowsNull=True, label="Tilt series (optional)",
-                      condition=f"format == {fields['format'].choices.index(OF_TILT_SERIES)}",
+                      condition=f"format == {format_.choices.index(OF_TILT_SERIES)}",
                       help="The tilt series as they were recorded, not binned: RELION 5's optics names their pixel size.")
         addFields(form, self._model, ["tilt_series_pixel"])
         narrow(form, "tilt_series_pixel", "not inTiltSeries")
-        form.addParam("folder", FolderParam, default="", allowsNull=True, label=fields["folder"].label, help=fields["folder"].help)
+        form.addParam("folder", FolderParam, default="", allowsNull=True, label="Destination",
+                      help="Folder that gets a copy of each file; files of the same names there are replaced. Empty: they stay in the "
+                           "folder of the run.")
         self._addParallel(form)
 
     # --------------------------- jobs --------------------------------------
     def _getParameters(self, tsId: str) -> Dict[str, Any]:
-        """With the pixel size of the tilt series, and a destination that does not depend on where the program runs."""
+        """With the pixel size of the tilt series where they are given."""
         values = super()._getParameters(tsId)
-        pixel = self._pixelSize() or values["tilt_series_pixel"]
-        return {**values, "tilt_series_pixel": pixel, "folder": os.path.abspath(values["folder"]) if values["folder"] else ""}
+        return {**values, "tilt_series_pixel": self._pixelSize() or values["tilt_series_pixel"]}
 
     def _pixelSize(self) -> float:
         """That of the tilt series; 0 without any, and for formats that have no use for it."""
@@ -93,6 +96,16 @@ class ProtCryoEtSegExportCoordinates(ProtCryoEtSegBase):
 
     def _listFile(self, tsId: str) -> str:
         return self._getItemFile(EXPORTED, "input", f"{tsId}.star")
+
+    def _registerEnd(self, finished: List[str]) -> None:
+        """Copy the files to their destination, with the names of tomograms that a format knows by number."""
+        target, written = self.getFolder(), self.getFiles()
+        if os.path.abspath(target) == os.path.abspath(self._getItemFile(EXPORTED)):
+            return
+        for path in dict.fromkeys([*written, *(f"{os.path.splitext(path)[0]}_tomograms.csv" for path in written)]):
+            if os.path.isfile(path):
+                with atomic_path(os.path.join(target, os.path.basename(path))) as part:
+                    shutil.copyfile(path, part)
 
     # --------------------------- information -------------------------------
     def getFolder(self) -> str:

@@ -14,11 +14,11 @@ from pyworkflow.protocol import LEVEL_ADVANCED, EnumParam, MultiPointerParam, Pa
 
 import cryoetseg
 from cryoetseg import bibtex, protocols
+from cryoetseg._plugin import pageName as pageName
 from cryoetseg.core import cli
 from cryoetseg.core.runtime.params import FieldDescription, describe
 from cryoetseg.protocols.form_builder import UNIT_SYMBOLS, attributeName
 
-PREFIX = "ProtCryoEtSeg"
 SECTION = "CryoETSeg"  # the plugin's own section of Scipion's menu
 # fields of every Scipion form, not of ours
 SCIPIONS = {"numberOfMpi", "numberOfThreads", "hostName", "runName", "runMode", "expertLevel", "gpuList", "useGpu", "binThreads"}
@@ -41,11 +41,6 @@ class Parameter(NamedTuple):
 def classes() -> List[type]:
     """All protocols of the package."""
     return [getattr(protocols, name) for name in protocols.__all__]
-
-
-def pageName(protocolClass: type) -> str:
-    """``ProtCryoEtSegSegmentSlabs`` -> ``segment_slabs``."""
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", protocolClass.__name__[len(PREFIX):]).lower()
 
 
 def description(protocolClass: type) -> str:

@@ -7,7 +7,6 @@ import mrcfile
 import numpy as np
 import pytest
 import starfile
-from pyworkflow.object import Pointer
 from reliontomo.convert import createReaderTomo, createWriterTomo50
 from scipion_environment import groups, launch, log_of, new_run, positions, run_here
 from tomo.constants import TR_RELION
@@ -138,7 +137,7 @@ def test_export_for_relion5_names_the_pixel_of_the_tilt_series(project, simulate
     def pixel(run):
         return float(starfile.read(run.getFiles()[0])["optics"].rlnTomoTiltSeriesPixelSize.iloc[0])
 
-    source = ProtCryoEtSegExportCoordinates(format=0, tiltSeriesPixel=3.25, inCoordinates=Pointer(simulated, extended="coordinates"))
+    source = new_run(project, ProtCryoEtSegExportCoordinates, format=0, tiltSeriesPixel=3.25, inCoordinates=(simulated, "coordinates"))
     source.inTiltSeries.set(series)
     assert source._getParameters("")["tilt_series_pixel"] == pytest.approx(2.17)
     assert source._warnings() == []

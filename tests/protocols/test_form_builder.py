@@ -21,7 +21,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegTrainVoxUda,
     slice_ranges,
 )
-from cryoetseg.protocols.form_builder import addFields, attributeName, fieldsByBase, groupsFrom, labelOf, parametersOf
+from cryoetseg.protocols.form_builder import _formValue, addFields, attributeName, fieldsByBase, groupsFrom, labelOf, parametersOf
 
 CLASSES = [getattr(protocols, name) for name in protocols.__all__]
 PROTOCOLS = [pytest.param(made, made._model, id=made.__name__) for made in CLASSES if hasattr(made, "_model")]
@@ -115,6 +115,34 @@ def test_forms_show_what_acts_and_hide_what_does_not(protocolClass, model, prese
     for field in describe(model):
         if field.name not in NARROWED.get(protocolClass.__name__, ()):
             assert bool(protocol.evalParamCondition(attributeName(field.name))) == field.acts(values), field.name
+
+
+def values_to_try(model, field):
+    """Values of a field that others depend on: those that conditions name, and others."""
+    if field.choices or field.kind is bool:
+        return field.choices or (True, False)
+    named = {value for other in describe(model) for alternative in other.needs for need in alternative if need.name == field.name
+             for value in need.values}
+    other = {int: 7, float: 0.3, str: "other"}[field.kind]
+    return sorted({field.default, *named, *(() if field.known else (other,))}, key=str)
+
+
+@pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)
+def test_forms_follow_every_field_that_others_depend_on(protocolClass, model):
+    """Whatever one of them is set to: what then acts is shown, what then does nothing is hidden."""
+    fields = {field.name: field for field in describe(model)}
+    protocol = protocolClass()
+    for name in sorted({need.name for field in fields.values() for alternative in field.needs for need in alternative}):
+        attribute = getattr(protocol, attributeName(name))
+        before = attribute.get()
+        for value in values_to_try(model, fields[name]):
+            attribute.set(_formValue(fields[name], value))
+            values = parametersOf(protocol, model)
+            assert values[name] == value
+            shown = {field.name for field in fields.values() if protocol.evalParamCondition(attributeName(field.name))}
+            acting = {field.name for field in fields.values() if field.acts(values)}
+            assert shown ^ acting <= NARROWED.get(protocolClass.__name__, set()), (name, value)
+        attribute.set(before)
 
 
 @pytest.mark.parametrize(("protocolClass", "chosen", "shown"), [

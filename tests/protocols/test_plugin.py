@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pwem
 import pytest
@@ -182,3 +183,14 @@ def test_the_environment_of_the_recipe_is_found_by_itself(monkeypatch, tmp_path)
 def test_the_package_imports_without_scipion():
     code = "import sys, cryoetseg, cryoetseg.core.runtime.job; sys.exit(any(m in sys.modules for m in ('pwem', 'pyworkflow', 'torch')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", sorted(protocols.__all__))
+def test_the_help_of_each_form_leads_to_its_page(name):
+    page = urlsplit(getattr(protocols, name).getUrl()).path
+    assert Path(unquote(page)).read_text(encoding="utf-8").splitlines()[2] == f"# {getattr(protocols, name)._label}"
+
+
+def test_a_package_without_its_documentation_names_no_page(monkeypatch, tmp_path):
+    monkeypatch.setattr("cryoetseg._plugin.__file__", str(tmp_path / "cryoetseg" / "_plugin.py"))
+    assert Plugin.getUrl(protocols.ProtCryoEtSegPickDog) == ""

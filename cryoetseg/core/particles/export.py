@@ -1,12 +1,10 @@
 """Particle lists for other programs as a job: one file for all tomograms where the format names them in its rows, else one each."""
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from ..runtime.errors import JobError
-from ..runtime.files import atomic_path
 from ..runtime.job import Job, MethodOutcome, Output
 from ..runtime.names import distinct, file_stem, name_of
 from ..runtime.params import parameters_from
@@ -51,17 +49,7 @@ def run(job: Job) -> MethodOutcome:
     if name == "relion5" and not p.tilt_series_pixel:
         warnings.append(f"the optics group names {tables[0].voxel_size:g} A, the voxel size of the tomograms, as the pixel of the tilt "
                         "series, which is right only where the tomograms are not binned")
-    if p.folder:
-        _copy(Path(job.output_folder), [item.path for item in outputs], Path(p.folder))
     return MethodOutcome(outputs=outputs, metrics={"particles": sum(map(len, tables)), "files": len(files)}, warnings=warnings)
-
-
-def _copy(source: Path, names: list[str], folder: Path) -> None:
-    """Copy files, and the names of tomograms that are known by number, into a folder that is made where it is missing, each whole."""
-    for name in dict.fromkeys([*names, *(f"{Path(name).stem}_tomograms.csv" for name in names)]):
-        if (source / name).is_file():
-            with atomic_path(folder / name) as part:
-                shutil.copyfile(source / name, part)
 
 
 def _shapes(job: Job) -> dict[str, Shape]:

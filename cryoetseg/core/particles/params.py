@@ -17,9 +17,6 @@ class ExportParticlesParameters(Parameters):
     tilt_series_pixel: float = parameter(
         0.0, "Pixel size of the tilt series, which RELION 5's optics names; 0 takes that of the tomograms, which is right only where these "
         "are not binned.", unit="A", ge=0, acts_when={"format": "relion5"}, label="Pixel size of the tilt series")
-    folder: str = parameter(
-        "", "Folder that gets a copy of each file; files of the same names there are replaced. Empty: they stay in the folder of the run.",
-        label="Destination", keeps_result="where copies of the files go")
 
 
 class SelectParticlesParameters(Parameters):
