@@ -26,7 +26,7 @@ from ..runtime.params import parameters_from
 from ..runtime.progress import track
 from ..volumes.io import Volume, create_volume
 from ..volumes.resampling import resample_into, resampled_shape
-from ..volumes.streaming import release_pages, temporary_volume
+from ..volumes.streaming import read_rows, release_pages, temporary_volume
 from ..volumes.wedge import check_tilt_range, measured_plane, missing_energy
 from .apply import check_large_enough, resampled_view, translate
 from .data import StandardisedView, cleaning_of, coarseness_warnings, is_alike, open_checked
@@ -54,8 +54,7 @@ def join(measured: Any, guess: Any, noise: Any | None, target: Any, weights: np.
             filling += _planes(noise, rows)
         joined = weights[:, None] * _planes(measured, rows) + (1 - weights)[:, None] * filling
         target[:, rows] = fft.irfft2(joined, s=(depth, width), axes=(0, 2)).astype(np.float32)
-        for volume in (measured, guess, noise, target):
-            release_pages(volume)
+        release_pages(target)
 
 
 def amplitude_scale(measured: Any, guess: Any, weights: np.ndarray) -> np.ndarray:
@@ -105,7 +104,7 @@ def _slabs(height: int) -> list[slice]:
 
 
 def _planes(volume: Any, rows: slice) -> np.ndarray:
-    return np.asarray(fft.rfft2(np.asarray(volume[:, rows], np.float32), axes=(0, 2)))
+    return np.asarray(fft.rfft2(read_rows(volume, rows).astype(np.float32, copy=False), axes=(0, 2)))
 
 
 Scale = Callable[[Any, Any, np.ndarray], np.ndarray]

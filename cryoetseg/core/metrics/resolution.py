@@ -8,7 +8,7 @@ from scipy import fft
 
 from ..runtime.errors import InputError
 from ..volumes.normalisation import mean_and_deviation
-from ..volumes.streaming import release_pages, temporary_volume, z_slabs
+from ..volumes.streaming import read_rows, release_pages, temporary_volume, z_slabs
 
 
 class ShellCorrelation(NamedTuple):
@@ -32,13 +32,11 @@ def fourier_shell_correlation(first: Any, second: Any, voxel_size: float) -> She
     x = fft.rfftfreq(first.shape[2])
     sums = np.zeros((4, count + longest))  # cross spectrum, both powers, coefficients; corners lie beyond Nyquist
     for rows in z_slabs((first.shape[1], first.shape[0], len(x)), 2 * spectra[0].itemsize):
-        a, b = (fft.fft(np.asarray(spectrum[:, rows]), axis=0) for spectrum in spectra)
+        a, b = (fft.fft(read_rows(spectrum, rows), axis=0, overwrite_x=True) for spectrum in spectra)
         shell = np.rint(longest * np.sqrt(z[:, None, None] ** 2 + y[rows, None] ** 2 + x**2)).astype(np.int64).ravel()
         weight = np.broadcast_to(_conjugate_pairs(first.shape[2]), a.shape)  # the half spectrum stands for both halves
         for total, values in zip(sums, ((a * b.conj()).real, np.abs(a) ** 2, np.abs(b) ** 2, np.ones(1))):
             total += np.bincount(shell, weights=(values * weight).ravel(), minlength=sums.shape[1])
-        for spectrum in spectra:
-            release_pages(spectrum)
     cross, power_a, power_b, coefficients = sums[:, 1:count]
     scale = np.sqrt(power_a * power_b)
     correlation = np.divide(cross, scale, out=np.zeros_like(cross), where=scale > 0)
