@@ -5,7 +5,7 @@
 Each row is one kind of trouble: how often it was tried, how often the engine bore it, and what went wrong: a wrong result with exit 0, an
 untyped end, a lost result, a file outside of the output folder. ``--write`` puts the table into docs/reliability.md. Mutated files and
 batches are made by the programs beside this one (``reliability_formats.py``, ``reliability_batch.py``), which do more when called alone.
-A count of 0 leaves a row out. The exit code is the number of failures, at most 1.
+A count of 0 leaves a row out; rows do not depend on each other, so that they may be made by several commands. The exit code is the number of failures, at most 1.
 """
 from __future__ import annotations
 
@@ -267,8 +267,11 @@ def main() -> int:
     options = parser.parse_args()
     counts = dict(zip(TROUBLES, (options.kills, options.pairs, 1, options.disks, options.memory, options.jobs)))
     with tempfile.TemporaryDirectory() as name:
-        rows = [trouble(Path(name), counts[trouble], random.Random(f"{options.seed} {trouble.__name__}"))
-                for trouble in TROUBLES if counts[trouble]]
+        rows = []
+        for trouble in TROUBLES:
+            if counts[trouble]:
+                rows.append(trouble(Path(name), counts[trouble], random.Random(f"{options.seed} {trouble.__name__}")))
+                sys.stderr.write(rows[-1].cells() + "\n")  # minutes lie between rows
     if options.mutations:
         with tempfile.TemporaryDirectory() as name:
             rows += mutations(Path(name), options.mutations, options.seed)
