@@ -5,7 +5,8 @@
 Each row is one kind of trouble: how often it was tried, how often the engine bore it, and what went wrong: a wrong result with exit 0, an
 untyped end, a lost result, a file outside of the output folder. ``--write`` puts the table into docs/reliability.md. Mutated files and
 batches are made by the programs beside this one (``reliability_formats.py``, ``reliability_batch.py``), which do more when called alone.
-A count of 0 leaves a row out; rows do not depend on each other, so that they may be made by several commands. The exit code is the number of failures, at most 1.
+A count of 0 leaves a row out; rows do not depend on each other, so that they may be made by several commands. The exit code is the number
+of failures, at most 1.
 """
 from __future__ import annotations
 
