@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,12 +90,17 @@ class StudentVolume:
         """``data`` in a window, standardised as the whole and read when sliced."""
         return self.data.part(window) if isinstance(self.data, CleanedView) else self.data[window]
 
+    @cached_property
+    def sample_box(self) -> tuple[slice, slice, slice]:
+        """The smallest box (z, y, x) that holds all that shows sample: for a network the tomogram ends there."""
+        z, y, x = self.header.shape
+        return self.data.sample_box() if isinstance(self.data, CleanedView) else (slice(0, z), slice(0, y), slice(0, x))
+
     def within_sample(self) -> tuple[StudentVolume, np.ndarray]:
-        """The part of the tomogram that shows sample, without labels and particles, and its first voxel (z, y, x): for a network the
-        tomogram ends there."""
+        """The part of the tomogram in its :attr:`sample_box`, without labels and particles, and its first voxel (z, y, x)."""
         if not isinstance(self.data, CleanedView) or self.data.grey.invalid is None:
             return self, np.zeros(3)
-        box = self.data.sample_box()
+        box = self.sample_box
         z, y, x = (side.stop - side.start for side in box)
         inner = replace(self, data=self.data.part(box), header=replace(self.header, shape=(z, y, x)), labels=None, particles=None)
         return inner, np.array([side.start for side in box])

@@ -57,16 +57,19 @@ class MembraneTask(TrainingTask):
         return {"image": turned(image, change, order=0), "labels": labels, "weights": weights}
 
     def _window(self, tomogram: LabelledTomogram, z: int, generator: np.random.Generator) -> tuple[int, list[int]]:
-        """Slice and first voxel of a crop: around a membrane voxel, or elsewhere: where it may lie, or anywhere in slice ``z``."""
-        sizes, side = tomogram.volume.header.shape[1:], self._side
+        """Slice and first voxel of a crop: around a membrane voxel, or elsewhere: where it may lie, or anywhere in slice ``z``.
+
+        A crop lies where the tomogram shows sample, as far as that is wide enough: a border teaches nothing.
+        """
+        spans, side = tomogram.volume.sample_box[1:], self._side
         centred, places = generator.random() < self._parameters.foreground_crops, generator.random(2)
         around = tomogram.centres if centred and len(tomogram.centres) else tomogram.elsewhere
         if len(around):
             z, *voxel = (int(value) for value in around[generator.integers(len(around))])
             start = [middle - int(place * side) for middle, place in zip(voxel, places)]
         else:
-            start = [int(place * (size - side + 1)) for place, size in zip(places, sizes)]
-        return z, [max(0, min(first, size - side)) for first, size in zip(start, sizes)]
+            start = [span.start + int(place * (span.stop - span.start - side + 1)) for place, span in zip(places, spans)]
+        return z, [max(span.start, min(first, span.stop - side)) for first, span in zip(start, spans)]
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         logits = networks["unet"](batch["image"].contiguous(memory_format=torch.channels_last))

@@ -112,10 +112,11 @@ def _doubtful(table: ParticleTable, share: float) -> np.ndarray:
     return table.score < np.quantile(table.score, share)
 
 
-def crop_start(centre: Sequence[float], side: int, shape: Sequence[int]) -> Triple:
-    """First voxel of a crop around ``centre``, moved so that it stays inside; a volume that is too small lies in its middle."""
+def crop_start(centre: Sequence[float], side: int, box: Sequence[slice]) -> Triple:
+    """First voxel of a crop around ``centre``, moved so that it stays inside of ``box``; one that is too small lies in its middle."""
     starts = [int(c) - side // 2 for c in centre]
-    z, y, x = (min(max(a, 0), size - side) if size >= side else -((side - size) // 2) for a, size in zip(starts, shape))
+    z, y, x = (min(max(a, span.start), span.stop - side) if span.stop - span.start >= side
+               else span.start - (side - (span.stop - span.start)) // 2 for a, span in zip(starts, box))
     return z, y, x
 
 
@@ -146,9 +147,9 @@ class Crops:
         else:
             some = self._volumes if index < len(self._particles) + self._background else self._empty
             item = some[int(generator.integers(len(some)))]
-            low, high = np.array([item.z_range[0], 0, 0]), np.array([item.z_range[1], *item.volume.header.shape[1:]])
-            centre = generator.integers(low, high)
-        start = crop_start(centre, side, item.volume.header.shape)
+            y, x = item.volume.sample_box[1:]
+            centre = generator.integers([item.z_range[0], y.start, x.start], [item.z_range[1], y.stop, x.stop])
+        start = crop_start(centre, side, item.volume.sample_box)
         grey, labels = item.volume.crop(start, (side,) * 3), self._labels(item, start)
         if augmented:
             grey, labels = augment(grey, labels + 1, p.augmentation, generator)  # one more, so that what is warped in is unknown

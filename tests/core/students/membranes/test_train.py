@@ -15,6 +15,7 @@ from cryoetseg.core.students.membranes.network import MembraneModel, build_netwo
 from cryoetseg.core.students.membranes.params import SegmentMembranesParameters, TrainMembranesParameters
 from cryoetseg.core.students.membranes.task import MembraneTask
 from cryoetseg.core.students.membranes.train import _relabelled, run, train_membranes
+from cryoetseg.core.students.volumes import volume_from_array
 from cryoetseg.core.volumes.io import write_volume
 
 from .conftest import QUICK, VOXEL_SIZE, sheet, training_volume
@@ -80,6 +81,17 @@ def test_nothing_found_in_nothing_is_no_validation():
     task = MembraneTask(tomograms, p, 0)
     assert len(tomograms[0].held_out)
     assert task.validate(task.networks, np.random.default_rng(0)) == {}
+
+
+def test_crops_lie_where_the_tomogram_shows_sample():
+    grey, mask = sheet(0, (12, 80, 96))
+    grey[:, :20], grey[:, :, -24:] = -10, -10
+    p = TrainMembranesParameters(**QUICK)
+    volume = volume_from_array("bordered", grey, VOXEL_SIZE, mask)
+    task = MembraneTask(open_labelled([volume], p), p, 0)
+    for seed in range(30):
+        z, (y, x) = task._window(task._tomograms[0], 5, np.random.default_rng(seed))
+        assert (volume.crop((z, y, x), (1, 32, 32)) != 0).mean() > 0.99
 
 
 class Answers(torch.nn.Module):

@@ -42,8 +42,20 @@ def test_crops_jitter_around_the_particle_and_stay_inside():
         middle = np.argwhere(labels[0] == 1).mean(axis=0)
         assert np.abs(middle - 8).max() <= 16 // 5
         assert (source.draw(1, np.random.default_rng(seed))[1] == 1).sum() == 23  # 3 x 3 x 3 without the corner
-    assert crop_start((0, 39, 20), 16, SHAPE) == (0, 24, 12)
-    assert crop_start((3, 3, 3), 16, (10, 16, 40)) == (-3, 0, 0)
+    assert crop_start((0, 39, 20), 16, volume.sample_box) == (0, 24, 12)
+    assert crop_start((3, 3, 3), 16, (slice(0, 10), slice(0, 16), slice(0, 40))) == (-3, 0, 0)
+
+
+def test_crops_lie_where_the_tomogram_shows_sample():
+    grey = np.full((48, 64, 64), -10, np.float32)
+    inside = (slice(None), slice(14, 50), slice(14, 50))
+    grey[inside] = np.random.default_rng(0).standard_normal(grey[inside].shape)
+    particles = ParticleTable.from_points([[24, 16, 48], [24, 30, 30]], voxel_size=10.0)
+    volume = volume_from_array("bordered", grey, 10.0, particles=particles)
+    source = crops(volume, background_share=0.5)
+    for seed in range(20):
+        for index in range(len(source)):
+            assert (source.draw(index, np.random.default_rng(seed))[0] != 0).mean() > 0.99
 
 
 def test_grey_values_and_labels_are_of_the_same_place():
