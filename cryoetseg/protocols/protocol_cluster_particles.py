@@ -15,6 +15,7 @@ from .form_builder import addFields, byHand
 from .input_checks import Writers, checkIds
 from .protocol_base import CONTRASTS, ProtCryoEtSegBase
 from .protocol_tomograms_base import counted
+from .selection import copySet
 
 CLUSTERED = "coordinates"
 CLUSTERS = "clusters"  # the one item of a run: all tomograms are clustered together
@@ -102,11 +103,10 @@ class ProtCryoEtSegClusterParticles(ProtCryoEtSegBase):
     def _createCoordinates(self) -> SetOfCoordinates3D:
         source = self.inCoordinates.get()
         coordinates = SetOfCoordinates3D.create(self._getPath(), suffix=CLUSTERED)
-        coordinates.copyInfo(source)
+        copySet(source, coordinates)
         precedents = source.getPrecedents()
         coordinates.setSamplingRate(precedents.getSamplingRate())
         coordinates.setBoxSize(max(2, round(source.getBoxSize() * source.getSamplingRate() / precedents.getSamplingRate())))
-        coordinates.setPrecedents(precedents)
         return coordinates
 
     # --------------------------- information -------------------------------

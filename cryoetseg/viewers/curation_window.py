@@ -3,7 +3,6 @@ import json
 from typing import Any, Callable, Dict, List, Optional, Set
 
 import numpy as np
-from matplotlib.widgets import Button
 from tomo.objects import SetOfCoordinates3D
 
 from cryoetseg.convert import byTsId
@@ -31,9 +30,7 @@ class CurationWindow(SliceBrowser):
 
     def _addWidgets(self) -> None:
         super()._addWidgets()
-        self.writer = Button(self.figure.add_axes((0.5, 0.965, 0.2, 0.03)), "Write the corrected set")
-        self.told = self.figure.text(0.72, 0.98, "click: away, back, add", va="center", fontsize=8)
-        self.writer.on_clicked(lambda event: self.write())
+        self._addWriter("Write the corrected set", "a click takes a particle away, or back; beside one it adds")
         self.figure.canvas.mpl_connect("button_press_event", self._click)
 
     def write(self) -> None:

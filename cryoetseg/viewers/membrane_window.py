@@ -3,7 +3,6 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 from matplotlib.patches import Patch
-from matplotlib.widgets import Button
 from tomo.objects import SetOfTomoMasks
 
 from cryoetseg.convert import byTsId, fileOf
@@ -38,9 +37,7 @@ class MembraneWindow(SliceBrowser):
 
     def _addWidgets(self) -> None:
         super()._addWidgets()
-        self.writer = Button(self.figure.add_axes((0.5, 0.965, 0.2, 0.03)), "Write the corrected set")
-        self.told = self.figure.text(0.72, 0.98, "click: out, back, in", va="center", fontsize=8)
-        self.writer.on_clicked(lambda event: self.write())
+        self._addWriter("Write the corrected set", "a click takes a membrane out, back, or puts one in")
         self.figure.canvas.mpl_connect("button_press_event", self._press)
 
     @property

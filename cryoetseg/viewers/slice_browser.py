@@ -81,6 +81,13 @@ class SliceBrowser(FigureView):
         self.levelSlider.on_changed(lambda value: self.draw())
         self.writer.on_clicked(lambda event: self.write())
 
+    def _addWriter(self, label: str, hint: str) -> None:
+        """A button that calls :meth:`write`, above the other widgets, and room for what it says."""
+        self.axes.set_position((0.03, 0.2, 0.94, 0.76))
+        self.writer = Button(self.figure.add_axes((0.12, 0.156, 0.25, 0.034)), label)
+        self.told = self.figure.text(0.39, 0.173, hint, va="center", fontsize=8)
+        self.writer.on_clicked(lambda event: self.write())
+
     def write(self) -> None:
         """Write a set with the threshold that the slider is at."""
         assert self.level is not None
@@ -98,10 +105,15 @@ class SliceBrowser(FigureView):
         name = self.entries[self.number][0]
         self.stack: SliceStack = self._opened(self.entries[self.number])
         # what a tomogram does not have is not offered
-        self.checks[MASK].ax.set_visible(self.stack.mask is not None)
-        self.checks[PARTICLES].ax.set_visible(len(self.stack.points) > 0)
+        self._offer(MASK, self.stack.mask is not None)
+        self._offer(PARTICLES, len(self.stack.points) > 0)
         self.label.set_text(f"{name}  ({self.number + 1} of {len(self.entries)})")
         self.turn(self.axis)
+
+    def _offer(self, name: str, isThere: bool) -> None:
+        """Show or hide a box and its cross, which matplotlib draws also where the box is hidden."""
+        self.checks[name].ax.set_visible(isThere)
+        self.checks[name].set_check_props({"visible": isThere})
 
     def _opened(self, entry: Entry) -> SliceStack:
         """The tomogram of an entry."""

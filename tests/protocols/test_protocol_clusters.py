@@ -6,7 +6,13 @@ from matplotlib.backend_bases import MouseEvent
 from scipion_environment import in_process, log_of, new_run, run_here
 
 from cryoetseg.convert import fileOf
-from cryoetseg.protocols import ProtCryoEtSegClusterParticles, ProtCryoEtSegMeasureMembranes, ProtCryoEtSegSelectByCluster
+from cryoetseg.protocols import (
+    ProtCryoEtSegClusterParticles,
+    ProtCryoEtSegCurateCoordinates,
+    ProtCryoEtSegMeasureMembranes,
+    ProtCryoEtSegSelectByCluster,
+    ProtCryoEtSegSelectByScore,
+)
 from cryoetseg.viewers import CryoEtSegClustersViewer
 from cryoetseg.viewers.cluster_map import ClusterMap, Member, slicesAbout
 from cryoetseg.viewers.slice_stack import openArray
@@ -29,6 +35,18 @@ def test_every_coordinate_gets_a_cluster(simulated, clustered):
     assert table.share_near_membrane.notna().any()
     assert len(clustered.getPictures()) == 3
     assert any("kind" in line for line in clustered.summary())
+
+
+def test_tomograms_are_named_by_a_run_and_its_output(project, simulated, clustered):
+    """The number of a set differs between the databases of runs, so in workflows that are launched as a whole it leads nowhere."""
+    group = str(clustered.coordinates.getFirstItem().getGroupId())
+    runs = [run_here(project, ProtCryoEtSegSelectByCluster, inCoordinates=(clustered, "coordinates"), clusters=group),
+            run_here(project, ProtCryoEtSegSelectByScore, inCoordinates=(clustered, "coordinates"), threshold=-9.0),
+            run_here(project, ProtCryoEtSegCurateCoordinates, inCoordinates=(clustered, "coordinates"))]
+    for made in (clustered.coordinates, *(run.selected for run in runs[:2]), runs[2].curated):
+        pointer = made._precedentsPointer
+        assert (pointer.getObjValue().getObjId(), pointer.getExtended()) == (simulated.getObjId(), "tomograms")
+        assert made.getPrecedents().getSize() == 2
 
 
 def test_some_clusters_are_kept(project, clustered):

@@ -139,3 +139,21 @@ def test_each_particle_is_as_large_as_its_diameter():
     widths = [np.ptp(line.get_xdata()[first:first + 25]) for first in (0, 26, 52)]
     np.testing.assert_allclose(widths, [2.0, 10.0, 4.0], rtol=0.01)
     window.close()
+
+
+def test_what_is_not_there_leaves_no_cross(sets):
+    """Boxes and their crosses go together."""
+    window = SliceBrowser(entriesOfMasks(sets.masks))
+    assert [window.checks[name].ax.get_visible() for name in (MASK, PARTICLES)] == [True, False]
+    assert len(np.unique(_pixels(window, PARTICLES))) == 1
+    assert len(np.unique(_pixels(window, MASK))) > 1
+    window.close()
+
+
+def _pixels(window, name):
+    """What the window draws where a box is."""
+    canvas = window.figure.canvas
+    canvas.draw()
+    left, bottom, right, top = (int(value) for value in window.checks[name].ax.bbox.extents)
+    image = np.asarray(canvas.buffer_rgba())
+    return image[image.shape[0] - top:image.shape[0] - bottom, left:right]
