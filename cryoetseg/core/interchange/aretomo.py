@@ -7,8 +7,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from ..particles.formats import is_file
 from ..runtime.errors import InputError
+from ..runtime.files import is_file
 
 NAME, STACK, VOLUME = "Tilt_Series", ".mrc", "_Vol.mrc"
 

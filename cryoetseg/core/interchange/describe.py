@@ -4,7 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..particles.star import read_blocks
+from ..particles.star import find_in_project, read_blocks
 from ..runtime.errors import InputError
 from ..runtime.files import read_json
 from . import aretomo, relion_project
@@ -29,7 +29,7 @@ def describe(path: Path) -> dict[str, Any] | None:
 def _particles_of(path: Path) -> dict[str, Any]:
     """The particle list that an optimisation set names beside its tomograms."""
     named = [str(block["rlnTomoParticlesFile"].iloc[0]) for block in read_blocks(path).values() if "rlnTomoParticlesFile" in block.columns]
-    return {"particles": str(relion_project.find_in_project(path, named[0])[0])} if named else {}
+    return {"particles": str(find_in_project(path, named[0])[0])} if named else {}
 
 
 def _of_relion(item: relion_project.RelionTomogram) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ..particles.options import numbers
-from ..particles.star import read_blocks
+from ..particles.star import find_in_project, read_blocks
 from ..runtime.errors import InputError
 
 TOMOGRAMS = ("rlnTomoReconstructedTomogramDenoised", "rlnTomoReconstructedTomogram")
@@ -119,15 +119,6 @@ def read_tomograms(path: Path) -> RelionTomograms:
 
 def _told(rows: pd.DataFrame, column: str, default: float, path: Path) -> np.ndarray:
     return numbers(rows, column, path) if column in rows.columns else np.full(len(rows), default)
-
-
-def find_in_project(path: Path, name: str) -> tuple[Path, Path]:
-    """A file named from the project's folder, which is that of ``path`` or one above it; the file and that folder."""
-    for folder in [path.absolute().parent, *path.absolute().parent.parents]:
-        if (folder / name).is_file():
-            return folder / name, folder
-    raise InputError(f"{path}: it names '{name}', which does not exist in its folder or above", "a list inside its RELION project",
-                     "copy the project as a whole, or make the list again")
 
 
 def _reconstruction(path: Path, row: pd.Series, voxel_size: float) -> tuple[Path | None, float | None, Path | None]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from ..runtime.errors import InputError, ParameterError
+from ..runtime.files import is_file
 from . import coords, copick, cryolo, deepfinder, delimited, dynamo, em_motl, imod_model, numbers_file, portal, relion, stopgap
 from .options import AxisOrder, ReadOptions, Shape, Unit
 from .table import ParticleTable
@@ -55,14 +56,6 @@ def read_particles(
     if name in NUMBERED:
         table = numbers_file.named(table, path)
     return table.at_voxel_size(tomogram_voxel_size) if tomogram_voxel_size and table.voxel_size_is_known else table
-
-
-def is_file(path: Path) -> bool:
-    """Whether a file is there; False too for names that are too long or not allowed."""
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def recognise(path: Path) -> str:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..runtime.errors import InputError
 from .options import ReadOptions, ScalesAbout, Shape, as_floats, integers, named_classes, numbers, one_voxel_size, positive, shape_of
-from .star import read_blocks, write_blocks
+from .star import find_in_project, read_blocks, write_blocks
 from .table import UNKNOWN, ParticleTable
 
 logger = logging.getLogger(__name__)
@@ -79,20 +79,11 @@ def _particle_block(blocks: dict[str, pd.DataFrame], path: Path) -> pd.DataFrame
 
 
 def _read_optimisation_set(path: Path, block: pd.DataFrame, options: ReadOptions) -> ParticleTable:
-    particles = _find_beside(path, str(block["rlnTomoParticlesFile"].iloc[0]))
+    particles = find_in_project(path, str(block["rlnTomoParticlesFile"].iloc[0]))[0]
     sizes: Sizes = {}
     if "rlnTomoTomogramsFile" in block.columns:
-        sizes = tomogram_sizes(_find_beside(path, str(block["rlnTomoTomogramsFile"].iloc[0])))
+        sizes = tomogram_sizes(find_in_project(path, str(block["rlnTomoTomogramsFile"].iloc[0]))[0])
     return _read_particles(particles, read_blocks(particles), sizes, options)
-
-
-def _find_beside(path: Path, name: str) -> Path:
-    """A file named relative to the project, which is the set's folder or one above it."""
-    for folder in [path.parent, *path.resolve().parents]:
-        if (folder / name).is_file():
-            return folder / name
-    raise InputError(f"{path}: it names '{name}', which does not exist in its folder or above", "an optimisation set inside its project",
-                     "read the particle file itself")
 
 
 def tomogram_sizes(path: Path) -> Sizes:

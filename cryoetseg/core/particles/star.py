@@ -14,7 +14,7 @@ import pandas as pd
 import starfile
 
 from ..runtime.errors import InputError
-from ..runtime.files import write_text
+from ..runtime.files import is_file, write_text
 from ..runtime.provenance import origin_of
 from .text_rows import LINE_END, read_text
 
@@ -22,6 +22,16 @@ TOKEN = re.compile(r"""'(?P<single>.*?)'(?=\s|$)|"(?P<double>.*?)"(?=\s|$)|(?P<c
 KEYWORD = re.compile(r"(data|save)_|(loop|stop|global)_$", re.IGNORECASE)
 INCOMPLETE_ROWS = ("optics",)  # RELION writes nothing, not even quotes, for a file name that is not set at the end of a row
 VALID = "data blocks whose rows have a value for every column"
+
+
+def find_in_project(path: Path, name: str) -> tuple[Path, Path]:
+    """A file that the STAR file ``path`` names from its project's folder, which is that of ``path`` or one above it; the file and that
+    folder. Raises :class:`InputError` when there is none."""
+    for folder in [path.absolute().parent, *path.absolute().parent.parents]:
+        if is_file(folder / name):
+            return folder / name, folder
+    raise InputError(f"{path}: it names '{name}', which does not exist in its folder or above", "a list inside its RELION project",
+                     "copy the project as a whole, or make the list again")
 
 
 def read_blocks(path: Path) -> dict[str, pd.DataFrame]:

@@ -19,6 +19,14 @@ Permit = Callable[[Path], None]
 _permit: "ContextVar[Optional[Permit]]" = ContextVar("permit", default=None)
 
 
+def is_file(path: Path) -> bool:
+    """Whether a file is there; False too for names that are too long or not allowed."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 @contextmanager
 def writing_by(permit: Optional[Permit]) -> Iterator[None]:
     """Within the block ``permit`` is asked for each file before it is written; what it raises goes to the writer. None asks nobody."""

@@ -9,7 +9,7 @@ import starfile
 from cryoetseg.core.commands.addresses import resolved
 from cryoetseg.core.commands.running import input_file
 from cryoetseg.core.interchange.relion_project import is_tomogram_list, plain_name, read_tomograms
-from cryoetseg.core.particles.formats import write_particles
+from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.errors import InputError
 from cryoetseg.core.volumes.io import write_volume
@@ -55,6 +55,16 @@ def test_a_damaged_row_names_its_column(relion_project, good, bad, column):
     path.write_text(path.read_text().replace(good, bad, 1))
     with pytest.raises(InputError, match=f"column {column}: row 1"):
         read_tomograms(path)
+
+
+@pytest.mark.parametrize("name", ["gone.star", "n" * 300])
+@pytest.mark.parametrize("column", ["rlnTomoParticlesFile", "rlnTomoTomogramsFile"])
+def test_a_set_that_names_what_is_not_there_is_refused(tmp_path, name, column):
+    (tmp_path / "list.star").write_text("data_particles\nloop_\n_rlnCoordinateX\n_rlnCoordinateY\n_rlnCoordinateZ\n1 2 3\n")
+    named = {"rlnTomoParticlesFile": "list.star", column: name}
+    (tmp_path / "set.star").write_text("data_\n" + "".join(f"_{key} {value}\n" for key, value in named.items()))
+    with pytest.raises(InputError, match="does not exist in its folder or above"):
+        read_particles(tmp_path / "set.star")
 
 
 @pytest.mark.parametrize("rows", [[], ["[0.1,-0.9,0.02,0]"], ["[0,0,1,0]", "[0.1,-0.9,x,0]"], ["[0,1]"], ["?"]])
