@@ -43,7 +43,7 @@ def without_second_wedge(volume: np.ndarray) -> np.ndarray:
 def fill(options: argparse.Namespace, model: InputFile, tomogram: InputFile, folder: str, parameters: dict[str, float]) -> np.ndarray:
     """The filled tomogram, bright."""
     made = run(options, "fill-wedge", f"wedge/{folder}", [model, tomogram], **parameters)
-    return -read_volume(made / f"{Path(tomogram.path).stem}_filled.mrc")[0]
+    return -read_volume(made / f"{tomogram.tilt_series_id}_filled.mrc")[0]
 
 
 def filled_by(options: argparse.Namespace) -> dict[str, tuple[InputFile, dict[str, float]]]:
