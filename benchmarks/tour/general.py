@@ -1,8 +1,8 @@
 """Drive Scipion's real window through the general models in one go, look at every result, and open every form of the plugin.
 
 ``.venv/bin/python benchmarks/tour/general.py --out FOLDER --images FOLDER [--tomogram FILE --voxel-size A] [--no-forms]`` imports the
-template *cryoetseg-general_models*, starts all of its runs at once, opens what *Analyze Results* offers of each, takes a membrane out by
-a click, and writes pictures. It stops at the first thing that is not on the screen. Needs what tour.py needs.
+template *cryoetseg-general_models*, starts all of its runs at once, opens what *Analyze Results* offers of each, then the form of every
+protocol, and writes pictures. It stops at the first thing that is not on the screen. Needs what tour.py needs.
 """
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class GeneralTour(Tour):
         hands.shoot("general_runs")
 
     def look_at_membranes(self) -> None:
-        """The masks, then the window of clicks with one membrane taken out."""
+        """The masks, then the window of clicks."""
         hands = self.hands
         hands.click(self.box(MEMBRANES))
         time.sleep(2)
