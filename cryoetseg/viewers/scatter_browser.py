@@ -22,7 +22,7 @@ class ScatterBrowser(FigureView):
         tomograms = byTsId(coordinates.getPrecedents())
         self.tomograms = {tsId: tomograms[tsId] for tsId in tsIdsOf(coordinates) if tsId in tomograms}
         self.maskFiles = {tsId: fileOf(mask) for tsId, mask in byTsId(masks).items()} if masks is not None else {}
-        self.axes = self.figure.add_axes((0.02, 0.08, 0.94, 0.88), projection="3d")
+        self.axes = self.figure.add_axes((0.0, 0.08, 0.88, 0.88), projection="3d")
         add = self.figure.add_axes
         self.back, self.forth = Button(add((0.05, 0.015, 0.06, 0.045)), "<"), Button(add((0.89, 0.015, 0.06, 0.045)), ">")
         self.back.on_clicked(lambda event: self.open(self.number - 1))

@@ -151,3 +151,11 @@ def test_results_are_shown_on_their_tomograms(project, sets):
     window.close()
     (message,) = CryoEtSegResultViewer(project=project)._visualize(ProtCryoEtSegImportCopick())
     assert "Not yet" in message.getMessage()
+
+
+def test_the_height_of_a_flat_tomogram_is_named_within_the_window(sets):
+    window = ScatterBrowser(sets.coordinates)
+    window.axes.set_box_aspect((128, 128, 40))
+    window.figure.canvas.draw()
+    assert window.axes.zaxis.label.get_window_extent().x1 < window.figure.bbox.width
+    window.close()
