@@ -38,7 +38,7 @@ class ClusterWindow(FigureView):
         self.figure.canvas.mpl_connect("button_press_event", self._click)
         self.draw()
         if found.members:
-            self.show(int(np.argmax(found.clusters == found.numbers[0])))
+            self.showParticle(int(np.argmax(found.clusters == found.numbers[0])))
 
     def _average(self, place: int, number: int) -> Any:
         """The average of a cluster as a small picture below the map."""
@@ -58,7 +58,7 @@ class ClusterWindow(FigureView):
         if event.inaxes is self.map:
             number = self.found.nearest(self.map.transData.transform(self.found.places), (event.x, event.y), NEAR)
             if number >= 0:
-                self.show(number)
+                self.showParticle(number)
         for number, axes in self.averages.items():
             if event.inaxes is axes:
                 self.toggle(number)
@@ -77,7 +77,7 @@ class ClusterWindow(FigureView):
         self.button.label.set_text(f"Write a set of {total}" if self.chosen else "Choose clusters by their averages")
         self.figure.canvas.draw_idle()
 
-    def show(self, number: int) -> None:
+    def showParticle(self, number: int) -> None:
         """Open the slices about the member ``number`` of the map."""
         member = self.found.members[number]
         self.mark.set_data(self.found.places[number:number + 1].T)

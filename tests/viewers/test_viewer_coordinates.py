@@ -1,16 +1,21 @@
 """Windows of picks: slices, scores with a threshold, three dimensions with membranes."""
+import importlib
+import inspect
+import pkgutil
+
 import numpy as np
 import pytest
 import pyworkflow
 from pyworkflow.object import Pointer
-from pyworkflow.viewer import DESKTOP_TKINTER
+from pyworkflow.viewer import DESKTOP_TKINTER, View
 
-from cryoetseg import protocols
+from cryoetseg import protocols, viewers
 from cryoetseg.convert import Particle, coordinatesOf, maskLike
 from cryoetseg.core.volumes.io import write_volume
 from cryoetseg.objects import CryoEtSegModel
 from cryoetseg.protocols import ProtCryoEtSegImportCopick, ProtCryoEtSegPickDog, ProtCryoEtSegSegmentMembranes
 from cryoetseg.viewers import CryoEtSegMembranesViewer, CryoEtSegPicksViewer, CryoEtSegResultViewer, CryoEtSegScatterViewer
+from cryoetseg.viewers.cluster_window import ClusterWindow
 from cryoetseg.viewers.curation_window import CurationWindow
 from cryoetseg.viewers.scatter_browser import ScatterBrowser
 from cryoetseg.viewers.score_window import ScoreWindow
@@ -159,3 +164,13 @@ def test_the_height_of_a_flat_tomogram_is_named_within_the_window(sets):
     window.figure.canvas.draw()
     assert window.axes.zaxis.label.get_window_extent().x1 < window.figure.bbox.width
     window.close()
+
+
+def test_every_window_opens_as_scipion_opens_it():
+    """Scipion calls ``show()``; a window that needs more of it, or means something else by it, would never be seen."""
+    windows = [made for module in pkgutil.iter_modules(viewers.__path__)
+               for made in vars(importlib.import_module(f"cryoetseg.viewers.{module.name}")).values()
+               if isinstance(made, type) and issubclass(made, View)]
+    assert ClusterWindow in windows
+    for made in windows:
+        inspect.signature(made.show).bind(None)
