@@ -1,88 +1,20 @@
 """Small cases of every method that applies something, on one simulated scene, in which each of its parameters can be seen to act."""
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from acting import Case
+from small_scene import SCENE, Scene, as_role, general
 
 from cryoetseg.core.methods import run_job
-from cryoetseg.core.models.shelf import model_folder
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.volumes.io import write_volume
-
-SCENE = {"name": "scene", "voxel_size": 12.0, "size_z": 24, "size_y": 64, "size_x": 64, "snr": 1.0, "occupancy": 0.35, "actin_count": 1,
-         "particles": "tric, proteasome_20s", "vesicle_count": 1, "vesicle_radius_min": 100.0, "vesicle_radius_max": 160.0,
-         "ellipsoid_count": 0, "tube_count": 0, "sheet_count": 1}
-TRAINED: dict[str, tuple[Sequence[str], dict[str, Any]]] = {  # inputs and settings of models that few steps train
-    "train-picker": (("tomogram", "particles"), {"iterations": 2, "batch_size": 1, "patch_px": 16, "width": 4}),
-    "train-membranes": (("tomogram", "labels"), {"iterations": 2, "batch_size": 1, "crop_px": 32, "rounds": 0}),
-    "train-segmenter": (("tomogram", "classes"), {"iterations": 2, "batch_size": 1, "patch_px": 16, "held_out": 0.0}),
-    "train-dual": (("noisy", "clean"), {"iterations": 1, "batch_size": 2, "patch_px": 16, "model_voxel_size": 12.0,
-                                        "validation_patches": 1}),
-    "train-dual-wedge": (("tomogram",), {"iterations": 1, "batch_size": 2, "patch_px": 16, "model_voxel_size": 12.0}),
-    "train-generator": (("tomogram", "particles"), {"iterations": 1, "batch_size": 2, "box_px": 16, "channels": 8, "split": "particle"}),
-    "train-voxuda": (("source", "target"), {"iterations": 2, "batch_size": 2, "size": 16, "width": 4}),
-}
-
-
-class Scene:
-    """A simulated tomogram, what is known of it, and models that were hardly trained on it, as inputs by role."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._run("simulate", [], "scene", SCENE, seed=3)
-
-    def _run(self, method: str, inputs: Sequence[InputFile], name: str, parameters: dict[str, Any], seed: int = 0) -> Path:
-        folder = self.folder / name
-        run_job(Job(method=method, parameters=parameters, inputs=list(inputs), output_folder=str(folder), seed=seed, device="cpu"))
-        return folder
-
-    def input(self, role: str) -> InputFile:
-        """The scene's file for a role."""
-        suffix = {"tomogram": "", "noisy": "", "clean": "_grand_model", "grand_model": "_grand_model", "restored": "_clean",
-                  "labels": "_membranes", "mask": "_membranes", "classes": "_classes"}
-        if role in ("source", "target"):
-            return self.boxes(role)
-        if role in ("particles", "like"):
-            return InputFile(path=str(self.folder / "scene" / "scene_particles.star"), role=role, tilt_series_id="scene")
-        contrast = "bright" if role in ("clean", "grand_model") else "dark"
-        return InputFile(path=str(self.folder / "scene" / f"scene{suffix[role]}.mrc"), role="labels" if role == "classes" else role,
-                         contrast=contrast, tilt_series_id="scene")
-
-    def inputs(self, *roles: str) -> list[InputFile]:
-        return [self.input(role) for role in roles]
-
-    def boxes(self, role: str) -> InputFile:
-        """A folder of simulated subtomograms with masks."""
-        imaging = {"count": 12, "size": 16, "particles": "ribosome_80s, tric", "voxel_size": 20.0, "snr": 1.0, "max_shift": 2}
-        folder = self._run("simulate-subtomograms", [], role, imaging, seed=1 + (role == "target"))
-        return InputFile(path=str(folder), role=role, contrast="dark")
-
-    def trained(self, method: str) -> InputFile:
-        """A model that ``method`` trained for a step or two."""
-        roles, parameters = TRAINED[method]
-        self._run(method, self.inputs(*roles), method, parameters)
-        return InputFile(path=str(self.folder / method / "model"), role="model")
-
-    def made(self, name: str, write: Callable[[Path], None]) -> Path:
-        path = self.folder / name
-        if not path.exists():
-            write(path)
-        return path
-
-
-def as_role(item: InputFile, role: str) -> InputFile:
-    return item.model_copy(update={"role": role})
-
-
-def general(name: str) -> InputFile:
-    return InputFile(path=str(model_folder("general", name)), role="model")
 
 
 def simulate(scene: Scene) -> Case:
@@ -140,6 +72,19 @@ def curate_membranes(scene: Scene) -> Case:
               for made in (mask, probability)]
     return Case("curate-membranes", inputs, {"removed": '[["p", 4, 4, 1]]', "added": '[["p", 4, 16, 1]]'},
                 tried={"removed": ['[["p", 4, 4, 5]]'], "added": ['[["p", 4, 16, 5]]'], "candidates_from": [0.08]})
+
+
+def curate_membranes(scene: Scene) -> Case:
+    """Two patches in a mask, and one beside it that is probable in its middle and less so around."""
+    mask, probability = np.zeros((8, 24, 24), np.int8), np.zeros((8, 24, 24), np.float32)
+    mask[2, :6, :6], mask[2, 16:, :6] = 1, 1
+    probability[5, 10:20, 10:20], probability[5, 13:17, 13:17] = 0.4, 0.8
+    inputs = []
+    for role, volume in (("mask", mask), ("probability", probability)):
+        path = scene.made(f"curated_{role}.mrc", lambda path, volume=volume: write_volume(path, volume, 10.0))
+        inputs.append(InputFile(path=str(path), role=role, tilt_series_id="m"))
+    return Case("curate-membranes", inputs,
+                tried={"removed": ['[["m", 2, 2, 2]]'], "added": ['[["m", 15, 15, 5]]'], "candidates_from": [0.6]})
 
 
 def segment_filaments(scene: Scene) -> Case:
@@ -305,7 +250,7 @@ LONG = {"simulate", "segment-slabs", "segment-membranes", "segment-filaments", "
         "membrane-points", "denoise-dual", "simulate-dual", "convert-dual", "fill-wedge", "compare-denoisers", "generate-particles",
         "segment-subtomograms"}  # minutes of processor time together
 CASES = {case.__name__.replace("_", "-"): case for case in (
-    simulate, simulate_subtomograms, segment_slabs, segment_membranes, threshold_membranes, segment_filaments, pick_deepet,
-    segment_classes, measure_membranes, membrane_points, membrane_distance, pick_dog, cluster_particles, select_particles,
+    simulate, simulate_subtomograms, segment_slabs, segment_membranes, threshold_membranes, curate_membranes, segment_filaments,
+    pick_deepet, segment_classes, measure_membranes, membrane_points, membrane_distance, pick_dog, cluster_particles, select_particles,
     export_particles, export_chimerax, export_ome_zarr, export_copick, evaluate_segmentation, evaluate_picking, evaluate_restoration,
     denoise_dual, simulate_dual, convert_dual, fill_wedge, compare_denoisers, generate_particles, segment_subtomograms)}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from acting import Case, what_was_learned
-from method_cases import TRAINED, Scene, as_role, general
+from small_scene import TRAINED, Scene, as_role, general
 
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.runtime.job import InputFile

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import pytest
 from acting import Acting
-from method_cases import CASES, LONG, Scene
+from method_cases import CASES, LONG
+from small_scene import Scene
 
 from cryoetseg.core.methods import METHODS
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import pytest
 from acting import Acting
-from method_cases import Scene
+from small_scene import Scene
 from training_cases import TRAINING_CASES
 
 from cryoetseg.core.methods import METHODS
