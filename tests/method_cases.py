@@ -74,19 +74,6 @@ def curate_membranes(scene: Scene) -> Case:
                 tried={"removed": ['[["p", 4, 4, 5]]'], "added": ['[["p", 4, 16, 5]]'], "candidates_from": [0.08]})
 
 
-def curate_membranes(scene: Scene) -> Case:
-    """Two patches in a mask, and one beside it that is probable in its middle and less so around."""
-    mask, probability = np.zeros((8, 24, 24), np.int8), np.zeros((8, 24, 24), np.float32)
-    mask[2, :6, :6], mask[2, 16:, :6] = 1, 1
-    probability[5, 10:20, 10:20], probability[5, 13:17, 13:17] = 0.4, 0.8
-    inputs = []
-    for role, volume in (("mask", mask), ("probability", probability)):
-        path = scene.made(f"curated_{role}.mrc", lambda path, volume=volume: write_volume(path, volume, 10.0))
-        inputs.append(InputFile(path=str(path), role=role, tilt_series_id="m"))
-    return Case("curate-membranes", inputs,
-                tried={"removed": ['[["m", 2, 2, 2]]'], "added": ['[["m", 15, 15, 5]]'], "candidates_from": [0.6]})
-
-
 def segment_filaments(scene: Scene) -> Case:
     def write(path: Path) -> None:
         settings = {"name": "tubes", "voxel_size": 12.0, "size_z": 24, "size_y": 96, "size_x": 96, "snr": 4.0, "particles": "none",
