@@ -320,8 +320,8 @@ KNOWN = Start(np.full((7, 7, 7), 2.0, np.float32), np.full((7, 7, 7), 3.0, np.fl
 
 
 def test_the_start_from_spectra_goes_into_the_networks(domains, small, monkeypatch):
-    monkeypatch.setattr(building, "spectral_start", lambda noisy, clean, radius, generator: KNOWN if (noisy, clean, radius) == (*domains, 3)
-                        else None)
+    monkeypatch.setattr(building, "spectral_start", lambda noisy, clean, radius, generator, halves:
+                        KNOWN if (noisy, clean, radius, halves) == (*domains, 3, None) else None)
     dual, warnings = build_networks(TrainDualParameters(**small), *domains, seed=0)
     for part, value in ((dual.generator.transfer, 2.0), (dual.generator.filter, 3.0), (dual.denoiser.filter, 4.0)):
         assert float(part.kernel.mean()) == value

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from cryoetseg.core.generation.params import TrainGeneratorParameters
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.params import describe, parameters_from
 from cryoetseg.core.training.params import FREE_ON_RESUME, TrainingParameters
@@ -17,7 +18,8 @@ def test_every_parameter_has_help_and_a_plain_type() -> None:
 
 
 def test_names_that_may_change_on_resume_exist() -> None:
-    assert set(FREE_ON_RESUME) <= set(TrainingParameters.model_fields)
+    assert set(FREE_ON_RESUME) <= set(TrainingParameters.model_fields) | {"micro_batch"}
+    assert "micro_batch" in TrainGeneratorParameters.model_fields
 
 
 def test_bounds_are_kept() -> None:
