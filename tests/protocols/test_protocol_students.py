@@ -102,7 +102,7 @@ def test_a_training_gives_a_model_described_as_its_card(request, project, name, 
     assert "trained for 4 steps on 1 tomogram " in run.methods()[0]
 
 
-@pytest.mark.parametrize("name", ["membranes", "picker"])
+@pytest.mark.parametrize("name", ["membranes", pytest.param("picker", marks=pytest.mark.thorough)])
 def test_a_training_goes_on_from_a_model(request, project, name):
     before = request.getfixturevalue(name)
     labels = "inMasks" if name == "membranes" else "inCoordinates"
@@ -114,7 +114,7 @@ def test_a_training_goes_on_from_a_model(request, project, name):
     assert f"going on from a model for {before.model.describe()}" in run.methods()[0]
 
 
-@pytest.mark.parametrize("name", ["membranes", "picker"])
+@pytest.mark.parametrize("name", [pytest.param("membranes", marks=pytest.mark.thorough), "picker"])
 def test_a_training_goes_on_from_the_general_model(request, project, name):
     before = request.getfixturevalue(name)
     labels, size = ("inMasks", {"cropPx": 32, "rounds": 0}) if name == "membranes" else ("inCoordinates", {"particleDiameter": 250.0})
