@@ -82,7 +82,7 @@ def turned_average(boxes: np.ndarray, tilts: tuple[float, float], rng: np.random
     likeness = np.zeros(len(seen))
     for turn in range(TURN_ROUNDS):
         turns = torch.from_numpy(Rotation.random(TURNS, random_state=int(rng.integers(2**31))).as_matrix().astype(np.float32))
-        found = [_best_turn(spectrum, reference, turns, wedge) for spectrum in spectra]
+        found = _best_turns(spectra, reference, turns, wedge)
         likeness = np.array([score for score, _, _ in found])
         reference = _assembled(seen, found, wedge)
         if turn < TURN_ROUNDS - 1:
@@ -90,25 +90,35 @@ def turned_average(boxes: np.ndarray, tilts: tuple[float, float], rng: np.random
     return Average(reference.numpy(), likeness)
 
 
-def _best_turn(
-    spectrum: torch.Tensor, reference: torch.Tensor, turns: torch.Tensor, wedge: torch.Tensor,
-) -> tuple[float, torch.Tensor, np.ndarray]:
-    """Likeness, turn (3, 3) and shift (3,) of the orientation of the reference that is most like a box."""
+def _best_turns(
+    spectra: torch.Tensor, reference: torch.Tensor, turns: torch.Tensor, wedge: torch.Tensor,
+) -> list[tuple[float, torch.Tensor, np.ndarray]]:
+    """For each box, given by its spectrum, likeness, turn (3, 3) and shift (3,) of the orientation of the reference that is most like it.
+
+    The reference is turned once for all boxes.
+    """
     side = reference.shape[0]
-    best: tuple[float, torch.Tensor, np.ndarray] = (-np.inf, turns[0], np.zeros(3))
+    powers = spectra.abs().square().sum(dim=(1, 2, 3)).sqrt().clamp_min(1e-9)
+    best: list[tuple[float, torch.Tensor, np.ndarray]] = [(-np.inf, turns[0], np.zeros(3))] * len(spectra)
     for part in turns.split(100):
         views = torch.fft.rfftn(turned(reference.expand(len(part), -1, -1, -1), part), dim=(1, 2, 3)) * wedge
-        norms = views.abs().square().sum(dim=(1, 2, 3)).sqrt().clamp_min(1e-9)
-        correlation = torch.fft.irfftn(spectrum * views.conj(), s=(side,) * 3, dim=(1, 2, 3)) / norms[:, None, None, None]
-        reach = int(LARGEST_SHIFT)
-        near = torch.roll(correlation, (reach,) * 3, (1, 2, 3))[:, :2 * reach + 1, :2 * reach + 1, :2 * reach + 1].flatten(1)
-        top = int(near.max(dim=1).values.argmax())
-        place = int(near[top].argmax())
-        # half of both spectra is stored, and irfftn divides by the number of voxels
-        score = float(near[top, place]) * side**3 / 2 / max(float(spectrum.abs().square().sum().sqrt()), 1e-9)
-        if score > best[0]:
-            best = (score, part[top], np.array(np.unravel_index(place, (2 * reach + 1,) * 3), dtype=float) - reach)
+        views = views.conj() / views.abs().square().sum(dim=(1, 2, 3), keepdim=True).sqrt().clamp_min(1e-9)
+        for number, spectrum in enumerate(spectra):
+            height, top, shift = _highest(torch.fft.irfftn(spectrum * views, s=(side,) * 3, dim=(1, 2, 3)))
+            # half of both spectra is stored, and irfftn divides by the number of voxels
+            score = height * side**3 / 2 / float(powers[number])
+            if score > best[number][0]:
+                best[number] = (score, part[top], shift)
     return best
+
+
+def _highest(correlation: torch.Tensor) -> tuple[float, int, np.ndarray]:
+    """The highest value of cross-correlations (n, z, y, x) at shifts of at most :data:`LARGEST_SHIFT`: value, number and shift (3,)."""
+    reach = int(LARGEST_SHIFT)
+    near = torch.roll(correlation, (reach,) * 3, (1, 2, 3))[:, :2 * reach + 1, :2 * reach + 1, :2 * reach + 1].flatten(1)
+    top = int(near.max(dim=1).values.argmax())
+    place = int(near[top].argmax())
+    return float(near[top, place]), top, np.array(np.unravel_index(place, (2 * reach + 1,) * 3), dtype=float) - reach
 
 
 def turned(volumes: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
