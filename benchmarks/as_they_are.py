@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -109,7 +110,11 @@ class Methods:
         self.membranes = load_membrane_model(model_folder("general", "membranes"))
         self.picker = load_centres(model_folder("general", "picker"))
         self.cleaning, self.work, self.wanted = cleaning, arguments.work, arguments.methods
-        self.trained = trained_models(arguments.work)
+
+    @cached_property
+    def trained(self) -> dict[str, Path]:
+        """The DUAL and the Vox-UDA model, which only their own columns need."""
+        return trained_models(self.work)
 
     def results(self, volume: np.ndarray, slices: range, count: int) -> Results:
         """``slices`` are those that ``segment slabs`` takes, ``count`` is the number of picks of the difference of Gaussians."""
