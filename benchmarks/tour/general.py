@@ -15,7 +15,7 @@ from pathlib import Path
 
 from hands import Hands
 from sample import SLICES, VOXEL_SIZE, Sample, simulated
-from tour import CUSTOMIZER, FORM, Tour
+from tour import CUSTOMIZER, FORM, Tour, take
 
 from cryoetseg.scipion_home import load_plugins, prepare
 
@@ -125,13 +125,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *details: sys.exit("error: ended"))  # so that the screen and its windows end too
     with Hands(folder, options.images.absolute()) as hands:
         tour = GeneralTour(hands, folder, sample)
-        steps = [tour.make_project, tour.use_general_template, tour.run_all, tour.look_at_membranes, tour.look_at_picks,
-                 tour.look_at_export, *([] if options.no_forms else [tour.open_every_form])]
-        for step in steps:
-            began = time.monotonic()
-            step()
-            sys.stdout.write(f"{step.__name__}: {time.monotonic() - began:.0f} s\n")
-            sys.stdout.flush()
+        take([tour.make_project, tour.use_general_template, tour.run_all, tour.look_at_membranes, tour.look_at_picks,
+              tour.look_at_export, *([] if options.no_forms else [tour.open_every_form])])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hands import CORNER, PROGRAMS, Hands, Item
@@ -249,6 +250,15 @@ class Tour:
             self.finish(label)
 
 
+def take(steps: Sequence[Callable[[], None]]) -> None:
+    """Take steps one after the other and say how long each took."""
+    for step in steps:
+        began = time.monotonic()
+        step()
+        sys.stdout.write(f"{step.__name__}: {time.monotonic() - began:.0f} s\n")
+        sys.stdout.flush()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder of the project and of its tomogram")
@@ -269,12 +279,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *details: sys.exit("error: ended"))  # so that the screen and its windows end too
     with Hands(folder, options.images.absolute()) as hands:
         tour = Tour(hands, folder, sample, options.iterations)
-        for step in (tour.make_project, tour.use_template, tour.import_tomogram, tour.segment, tour.train_membranes,
-                     tour.segment_membranes, tour.pick, tour.show_wizard, tour.export):
-            began = time.monotonic()
-            step()
-            sys.stdout.write(f"{step.__name__}: {time.monotonic() - began:.0f} s\n")
-            sys.stdout.flush()
+        take([tour.make_project, tour.use_template, tour.import_tomogram, tour.segment, tour.train_membranes,
+              tour.segment_membranes, tour.pick, tour.show_wizard, tour.export])
 
 
 if __name__ == "__main__":

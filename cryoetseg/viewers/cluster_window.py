@@ -11,7 +11,6 @@ from .cluster_map import UNSURE, ClusterMap, Member, slicesAbout
 from .slice_browser import FigureView
 from .slice_stack import openArray
 
-LEFT = 1  # mouse button
 NEAR = 12.0  # pixels of the screen within which a click means a point
 ROW = 10  # averages beside each other
 CHOSEN, LEFT_OUT = 4.0, 0.6  # widths of the frames of averages
@@ -52,8 +51,7 @@ class ClusterWindow(FigureView):
         return axes
 
     def _click(self, event: Any) -> None:
-        toolbar = getattr(self.figure.canvas, "toolbar", None)
-        if event.button != LEFT or (toolbar is not None and toolbar.mode):
+        if not self.isClick(event):
             return
         if event.inaxes is self.map:
             number = self.found.nearest(self.map.transData.transform(self.found.places), (event.x, event.y), NEAR)

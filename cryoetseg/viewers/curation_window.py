@@ -12,8 +12,6 @@ from cryoetseg.protocols.protocol_curate_coordinates import Added
 from .slice_browser import SliceBrowser
 from .slice_stack import PLANES, entriesOfCoordinates
 
-LEFT = 1  # mouse button
-
 
 class CurationWindow(SliceBrowser):
     """Slices with the particles of ``coordinates``; ``write`` gets what was taken away and added, and says what it did.
@@ -39,8 +37,7 @@ class CurationWindow(SliceBrowser):
         self.figure.canvas.draw_idle()
 
     def _click(self, event: Any) -> None:
-        toolbar = getattr(self.figure.canvas, "toolbar", None)
-        if event.inaxes is self.axes and event.button == LEFT and not (toolbar is not None and toolbar.mode):
+        if event.inaxes is self.axes and self.isClick(event):
             self.click(float(event.ydata), float(event.xdata))
 
     def click(self, row: float, column: float) -> None:

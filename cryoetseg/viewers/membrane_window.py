@@ -13,7 +13,6 @@ from cryoetseg.core.students.membranes.parts import Parts, parts_beside, parts_o
 from .slice_browser import MASK, SliceBrowser
 from .slice_stack import PLANES, Entry, Plane, SliceStack, entriesOfMasks, openArray
 
-LEFT = 1  # mouse button
 REACH = 2.5  # voxels that a click may miss a membrane by
 STAYS, OUT, BESIDE, PUT_IN = 1, 2, 3, 4  # in what is drawn
 COLOURS = {STAYS: MASK_COLOUR, OUT: VERMILION, BESIDE: SKY, PUT_IN: GREEN}
@@ -69,8 +68,7 @@ class MembraneWindow(SliceBrowser):
         return stack
 
     def _press(self, event: Any) -> None:
-        toolbar = getattr(self.figure.canvas, "toolbar", None)
-        if event.inaxes is self.axes and event.button == LEFT and not (toolbar is not None and toolbar.mode):
+        if event.inaxes is self.axes and self.isClick(event):
             self.click(float(event.ydata), float(event.xdata))
 
     def click(self, row: float, column: float) -> None:

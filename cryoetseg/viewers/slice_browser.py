@@ -10,6 +10,7 @@ from cryoetseg.core.report.figures import GREY_RANGE, MASK_COLOUR, POINT_COLOURS
 from .slice_stack import AXES, Entry, Plane, SliceStack
 
 MASK, PARTICLES = "mask", "particles"
+LEFT = 1  # mouse button
 LABEL_COLOURS = (MASK_COLOUR, *POINT_COLOURS)  # of masks with several labels, one after the other
 MOST_CUT = 20.0  # percent of the grey values that the contrast may cut at either end
 
@@ -20,6 +21,11 @@ class FigureView(EmPlotter):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.tightLayoutOn = False
+
+    def isClick(self, event: Any) -> bool:
+        """Whether a press of a mouse button means a place: the left one, and no zooming or moving is switched on."""
+        toolbar = getattr(self.figure.canvas, "toolbar", None)
+        return bool(event.button == LEFT and not (toolbar is not None and toolbar.mode))
 
 
 class Level(NamedTuple):

@@ -1,6 +1,7 @@
 """Thresholds that move and clicks that correct, in windows, and the sets that their buttons write."""
 import numpy as np
 import pytest
+from matplotlib.backend_bases import MouseEvent, NavigationToolbar2
 from pyworkflow.object import Pointer
 from scipion_environment import in_process
 from tomo.constants import BOTTOM_LEFT_CORNER
@@ -106,6 +107,22 @@ def test_a_threshold_of_scores_writes_a_selection(project, picked):
     with in_process(project):
         window.write()
     assert latest(project, ProtCryoEtSegSelectByScore).selected.getSize() == 2
+    window.close()
+
+
+def test_other_buttons_and_clicks_while_zooming_mean_no_place(picked):
+    (window,) = picked._curation()
+    window.slider.set_val(5)
+    canvas = window.figure.canvas
+    x, y = window.axes.transData.transform((4, 14))
+    canvas.callbacks.process("button_press_event", MouseEvent("button_press_event", canvas, x, y, 3))
+    toolbar = NavigationToolbar2(canvas)
+    toolbar.zoom()
+    clicked(window, 14, 4)
+    assert (window.removed, window.added) == (set(), [])
+    toolbar.zoom()
+    clicked(window, 14, 4)
+    assert len(window.added) == 1
     window.close()
 
 

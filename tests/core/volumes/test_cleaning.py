@@ -187,4 +187,6 @@ def test_a_tomogram_of_few_grey_levels_is_no_mask(tmp_path, levels, where):
         where(mask)
     volume[mask] = 0
     write_volume(tmp_path / "tomogram.mrc", np.clip(volume, -128, 127).astype(np.int8), 10.0)
-    open_cleaned(tmp_path / "tomogram.mrc", "bright")
+    opened, _ = open_cleaned(tmp_path / "tomogram.mrc", "bright")
+    assert opened.shape == SHAPE
+    assert opened.deviation > 0
