@@ -15,9 +15,10 @@ from cryoetseg.core.training.curve import draw_curve
     [{"step": 1, "epoch": 0}],
 ])
 def test_a_picture_is_drawn_without_touching_pyplot(tmp_path: Path, rows: list[dict[str, float]]) -> None:
+    open_before = pyplot.get_fignums()
     draw_curve(rows, tmp_path / "curve.png")
     assert image.imread(tmp_path / "curve.png").std() > 0
-    assert pyplot.get_fignums() == []
+    assert pyplot.get_fignums() == open_before
 
 
 def test_metrics_that_are_no_losses_get_a_panel(tmp_path: Path) -> None:
