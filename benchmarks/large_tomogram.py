@@ -17,11 +17,12 @@ from pathlib import Path
 import numpy as np
 
 from cryoetseg.core.methods import parameters_model
+from cryoetseg.core.models.shelf import model_folder
 from cryoetseg.core.runtime.job import InputFile, Job, Result, read_result, write_job
 from cryoetseg.core.volumes.io import create_volume, open_labels, open_volume, read_volume
 
 SHAPE = (1000, 960, 928)
-LIMIT_GIB = 2.0
+LIMIT_GIB = 1.5
 
 
 def write_copies(small: Path, target: Path, shape: tuple[int, int, int]) -> Path:
@@ -55,20 +56,20 @@ def main() -> None:
     parser.add_argument("--small", type=Path, required=True, help="the tomogram whose copies are joined")
     parser.add_argument("--shape", type=int, nargs=3, default=SHAPE)
     for model in ("membranes", "picker", "segmenter"):
-        parser.add_argument(f"--{model}", type=Path, help="folder of the trained model")
+        parser.add_argument(f"--{model}", help="a shipped model by name, or the folder of a trained one")
     arguments = parser.parse_args()
     shape = tuple(arguments.shape)
     period = open_volume(arguments.small).header.shape
     large = write_copies(arguments.small, arguments.out / "large.mrc", shape)
     few = write_copies(arguments.small, arguments.out / "few.mrc", tuple(min(2 * size, total) for size, total in zip(period, shape)))
-    steps = {"pick-dog": None, "segment-membranes": arguments.membranes, "pick-deepet": arguments.picker,
-             "segment-classes": arguments.segmenter}
+    steps = {"pick-dog": ("", None), "segment-membranes": ("membranes", arguments.membranes), "pick-deepet": ("picker", arguments.picker),
+             "segment-classes": ("segmenter", arguments.segmenter)}
     print(f"{'step':20}{'peak GiB':>10}{'limit':>8}{'seconds':>10}{'s / Mvoxel':>12}{'seams':>10}")
-    for method, model in steps.items():
+    for method, (kind, model) in steps.items():
         if model is None and method != "pick-dog":
             continue
-        inputs = [] if model is None else [InputFile(path=str(model.absolute()), role="model")]
-        results = [run_program(method, [*inputs, InputFile(path=str(path.absolute()), tilt_series_id=path.stem)],
+        inputs = [] if model is None else [InputFile(path=str(model_folder(model, kind).absolute()), role="model")]
+        results = [run_program(method, [*inputs, InputFile(path=str(path.absolute()), tilt_series_id=path.stem, contrast="dark")],
                                arguments.out / method / path.stem) for path in (large, few)]
         masks = [Path(result.job["output_folder"]) / output.path for result in results
                  for output in result.outputs if output.kind in ("membrane_mask", "class_mask")]

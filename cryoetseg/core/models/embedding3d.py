@@ -24,6 +24,7 @@ class EmbeddingNetwork(nn.Module):
 
     def __init__(self, size: int = 32, side: int = SIDE, channels: Sequence[int] = CHANNELS) -> None:
         super().__init__()
+        self.size, self.channels = size, tuple(channels)
         self.stem = nn.Conv3d(1, channels[0], 4, stride=STRIDE, padding=1)
         self.encoder = nn.ModuleList([Block(channels[0], channels[0])])
         self.encoder.extend(Block(fine, coarse) for fine, coarse in zip(channels, channels[1:]))

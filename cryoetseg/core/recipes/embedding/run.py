@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...clusters.boxes import BOX_VOXEL
-from ...clusters.model import METHOD, NETWORK, SIZE, build_network
-from ...models.card import ModelCard, save_model
+from ...clusters.model import build_network, embedding_card
+from ...models.card import save_model
 from ...models.embedding3d import EmbeddingNetwork
 from ...models.shelf import model_folder
 from ...runtime.files import atomic_path
@@ -38,15 +37,13 @@ def run(job: Job) -> MethodOutcome:
     taught = [*(library[name] for name in TRAINING_MOLECULES), *(random_molecule(n, p.molecule_seed) for n in range(p.molecules))]
     held_out = [*(library[name] for name in HELD_OUT_MOLECULES), *(random_molecule(n, HELD_OUT_SEED) for n in range(HELD_OUT_RANDOM))]
     chosen = EmbeddingTrainingParameters(iterations=p.iterations, minutes=p.minutes)
-    task = EmbeddingTask(_started(job.seed), _stored(folder / "molecules_taught.npy", taught),
+    network = started(job.seed)
+    task = EmbeddingTask(network, _stored(folder / "molecules_taught.npy", taught),
                          _stored(folder / "molecules_held_out.npy", held_out), chosen, job.seed)
     trained = train(task, chosen, folder / "training", job.seed, job.device)
     trained.load_best(task.networks)
     record: dict[str, Any] = {**trained.record(), "molecules": len(taught), "seed": job.seed, "parameters": chosen.model_dump(mode="json")}
-    card = ModelCard(
-        name="general", method=METHOD, network=NETWORK, voxel_size=BOX_VOXEL, normalisation="boxes of one tomogram: mean 0, deviation 1",
-        network_parameters={"size": SIZE}, training=record, made_by=_command(job))
-    save_model(folder / "model", task.networks["embedding"], card, torch.float16)
+    save_model(folder / "model", network, embedding_card(network, record, _command(job)), torch.float16)
     outcome = MethodOutcome(outputs=[
         Output(kind="model", path="model"), Output(kind="figure", path="training/training_curve.png"),
         Output(kind="table", path="training/metrics.csv")], metrics={"retrieval": trained.best_value, "steps": trained.steps})
@@ -55,11 +52,11 @@ def run(job: Job) -> MethodOutcome:
     return outcome
 
 
-def _started(seed: int) -> EmbeddingNetwork:
-    """The network with the encoder of the general picker."""
-    network = build_network(seed)
-    picker = load_centres(model_folder("general", "picker")).network.state_dict()
-    own = network.state_dict()
+def started(seed: int) -> EmbeddingNetwork:
+    """The network with the encoder of the general picker, as wide as that is."""
+    taught = load_centres(model_folder("general", "picker")).network
+    network = build_network(seed, channels=taught.channels)
+    picker, own = taught.state_dict(), network.state_dict()
     network.load_state_dict({name: picker[name] if name in picker and not name.startswith("head") else own[name] for name in own})
     return network
 

@@ -4,8 +4,13 @@ import pytest
 import torch
 
 from cryoetseg.core.clusters.boxes import BOX_VOXEL, SIDE
+from cryoetseg.core.clusters.model import embedding_card, load_embedding
+from cryoetseg.core.models.card import save_model
+from cryoetseg.core.models.shelf import model_folder
 from cryoetseg.core.recipes.embedding.boxes import EMPTY, GOLD, MEMBRANE, STORED, draw_conditions, draw_views, recorded, render
+from cryoetseg.core.recipes.embedding.run import started
 from cryoetseg.core.recipes.embedding.task import contrastive_loss, retrieval
+from cryoetseg.core.students.centres.model import load_centres
 
 
 def views_of(kind, count=3, seed=0):
@@ -58,3 +63,15 @@ def test_retrieval():
     vectors = np.eye(3)[[0, 0, 1, 1]]
     assert retrieval(vectors, [0, 0, 1, 1]) == 1
     assert retrieval(vectors, [0, 1, 0, 1]) < 0.6
+
+
+def test_it_starts_as_the_general_pickers_encoder_whatever_its_width_and_comes_back_from_disk(tmp_path):
+    picker, network = load_centres(model_folder("general", "picker")).network, started(0)
+    own, taught = network.state_dict(), picker.state_dict()
+    encoder = [name for name in own if not name.startswith("head")]
+    assert len(encoder) > 20
+    assert all(torch.equal(own[name], taught[name]) for name in encoder)
+    save_model(tmp_path / "model", network, embedding_card(network, {}, "by hand"))
+    again = load_embedding(tmp_path / "model").state_dict()
+    assert again.keys() == own.keys()
+    assert all(torch.equal(again[name], own[name]) for name in own)
