@@ -74,11 +74,13 @@ class ProtCryoEtSegTrainDual(ProtCryoEtSegTrainWedge):
     """Learn what separates noisy tomograms from clean density, without a single pair of the two (DUAL).
 
     *Tomograms* are the noisy set, *Clean volumes* any set of clean ones: grand models of *simulate tomograms*, or tomograms of better
-    quality, of other samples. Six networks learn both directions, with the noise kept apart. How strong the noise is, half maps tell where
-    every tomogram has them; else the statistics of both sets do.
+    quality, of other samples. By default clean volumes are made tomograms by a calibrated simulation, and one network, the denoiser, learns
+    the way back; *Taught by* dual trains the paper's six networks, which learn both directions with the noise kept apart. How strong the
+    noise is, half maps tell where every tomogram has them; else the statistics of both sets do.
 
     Output: a model for *denoise with DUAL*, *simulate with DUAL*, *convert style* and *label by simulation*. *Analyze Results* shows
-    losses, correlations and the accuracies of the discriminators, also while it runs. *Continue* goes on from the last checkpoint.
+    losses and correlations, of six networks the accuracies of the discriminators too, also while it runs. *Continue* goes on from the last
+    checkpoint.
     """
 
     _label = "train DUAL"

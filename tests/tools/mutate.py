@@ -43,12 +43,12 @@ class Target(NamedTuple):
 
 METHODS: dict[str, tuple[Target, ...]] = {
     "dual": (Target("dual/losses.py", ("dual/test_losses.py",)),
-             Target("dual/train.py", ("dual/test_objective.py", "dual/test_train.py")),
-             Target("dual/building.py", ("dual/test_objective.py",)),
+             Target("dual/train.py", ("dual/test_objective.py", "dual/test_building.py", "dual/test_train.py")),
+             Target("dual/building.py", ("dual/test_building.py",)),
              Target("dual/calibrated.py", ("dual/test_calibrated.py",)),
              Target("dual/rotate_cut.py", ("dual/test_rotate_cut.py",)),
              Target("dual/wedge_train.py", ("dual/test_wedge_objective.py", "dual/test_wedge.py"))),
-    "voxuda": (Target("voxuda/train.py", ("voxuda/test_objective.py", "voxuda/test_train.py")),
+    "voxuda": (Target("voxuda/train.py", ("voxuda/test_objective.py", "voxuda/test_fit.py", "voxuda/test_train.py")),
                Target("voxuda/noise.py", ("voxuda/test_noise.py",))),
     "generation": (Target("generation/train.py", ("generation/test_objective.py",)),
                    Target("generation/diffusion.py", ("generation/test_diffusion.py",))),

@@ -93,9 +93,25 @@ class TrainGeneratorParameters(TrainingParameters):
                    position_dropout=0.0, answer="sample", validation_interval=0, checkpoint_interval=0)
 
 
-class SampleParameters(Parameters):
-    """Which particles to make and how."""
+class SamplingParameters(Parameters):
+    """How a trained model makes a particle."""
 
+    sampler: Literal["ddpm", "ddim", "dpm_solver"] = parameter(
+        "dpm_solver", "ddpm adds fresh noise at each step and needs all 1000 steps: with 50 it loses a fifth of the variance; ddim and "
+        "dpm_solver are deterministic after the first noise, and dpm_solver is right within 2 % from 20 steps on.", published="ddpm")
+    steps: int = parameter(20, "Passes through the network for one particle.", unit="steps", ge=1, le=10000, published=1000,
+        label="Sampling steps")
+    guidance: float = parameter(
+        1.0, "Classifier-free guidance: 1 samples the class as learned, more exaggerates what sets it apart at the cost of variety and "
+        "twice the time.", ge=0.0, le=10.0, published=1, label="Guidance")
+    batch_size: int = parameter(8, "Particles made together; does not change the result beyond rounding.", expert=True, ge=1, le=1024,
+        label="Batch size", keeps_result="it changes time and memory")
+    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+        "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32",
+        label="Arithmetic")
+
+
+class _Wanted(Parameters):
     name: str = parameter("generated", "Prefix of the written files.")
     classes: str = parameter("all", "Classes to make: 'all', or names with commas such as 'ribosome, apoferritin'.")
     count: int = parameter(20, "Number of subtomograms of each class.", ge=1, le=1000000, label="Number")
@@ -103,27 +119,17 @@ class SampleParameters(Parameters):
         "training", "Where in a tomogram they sit: 'training' draws places of training particles, 'anywhere' leaves it open, "
         "'z, y, x' as fractions of the tomogram's sides names one. The particle is always in the middle of its box: the place "
         "tells of thickness and edges.", published="anywhere")
-    sampler: Literal["ddpm", "ddim", "dpm_solver"] = parameter(
-        "dpm_solver", "ddpm adds fresh noise at each step and needs all 1000 steps: with 50 it loses a fifth of the variance; ddim and "
-        "dpm_solver are deterministic after the first noise, and dpm_solver is right within 2 % from 20 steps on.", published="ddpm")
-    steps: int = parameter(20, "Passes through the network for one subtomogram.", unit="steps", ge=1, le=10000, published=1000,
-        label="Sampling steps")
-    guidance: float = parameter(
-        1.0, "Classifier-free guidance: 1 samples the class as learned, more exaggerates what sets it apart at the cost of variety and "
-        "twice the time.", ge=0.0, le=10.0, published=1, label="Guidance")
-    batch_size: int = parameter(8, "Subtomograms made together; does not change the result beyond rounding.", expert=True, ge=1, le=1024,
-        label="Batch size")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
-        "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32",
-        label="Arithmetic")
-    contrast: Literal["dark", "bright"] = parameter("dark", "How particles look in the written subtomograms.")
 
     _name = field_validator("name")(checked_file_name)
 
 
-class PasteParameters(Parameters):
-    """Generated particles set into real tomograms, as labelled data for trainings."""
+class SampleParameters(SamplingParameters, _Wanted):  # a form shows the fields of the last base first
+    """Which particles to make and how."""
 
+    contrast: Literal["dark", "bright"] = parameter("dark", "How particles look in the written subtomograms.")
+
+
+class _Placed(Parameters):
     classes: str = parameter("all", "Classes to set in: 'all', or names with commas such as 'ribosome, apoferritin'.")
     count: int = parameter(30, "Particles of each class in each tomogram.", ge=1, le=100000, label="Number")
     spacing: float = parameter(
@@ -131,19 +137,10 @@ class PasteParameters(Parameters):
         unit="A", ge=0.0, le=100000.0)
     softness: float = parameter(
         0.4, "Share of the radius over which a particle fades into its surroundings.", expert=True, gt=0.0, le=1.0)
-    sampler: Literal["ddpm", "ddim", "dpm_solver"] = parameter("dpm_solver", "As in generate particles.", expert=True)
-    steps: int = parameter(20, "Passes through the network for one particle.", unit="steps", expert=True, ge=1, le=10000,
-        label="Sampling steps")
-    guidance: float = parameter(1.0, "As in generate particles.", expert=True, ge=0.0, le=10.0, label="Guidance")
-    batch_size: int = parameter(8, "Particles made together; does not change the result beyond rounding.", expert=True, ge=1, le=1024,
-        label="Batch size", keeps_result="it changes time and memory")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the network.", expert=True,
-        label="Arithmetic")
 
-    def sampling(self) -> SampleParameters:
-        """How the particles are made."""
-        return SampleParameters(sampler=self.sampler, steps=self.steps, guidance=self.guidance, batch_size=self.batch_size,
-                                precision=self.precision)
+
+class PasteParameters(SamplingParameters, _Placed):
+    """Generated particles set into real tomograms, as labelled data for trainings."""
 
 
 class EvaluateGenerationParameters(Parameters):

@@ -98,7 +98,7 @@ def _paste_into(item: InputFile, job: Job, p: PasteParameters, generator: Genera
     stem = f"{file_stem(name_of(item))}_pasted"
     with create_volume(Path(job.output_folder) / f"{stem}.mrc", view.shape, "float32", header.voxel_size, header.origin) as target:
         _copy(view, target)
-        cubes = generate_particles(generator, kinds, (centres / np.array(view.shape)).astype(np.float32), p.sampling(), seed, job.device)
+        cubes = generate_particles(generator, kinds, (centres / np.array(view.shape)).astype(np.float32), p, seed, job.device)
         weight = soft_ball(generator.box, p.softness)
         for centre, cube in zip(centres, cubes):
             start = centre.astype(int) - generator.box // 2

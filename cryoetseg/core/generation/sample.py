@@ -21,12 +21,12 @@ from ..volumes.contrast import particles_bright
 from ..volumes.io import write_volume
 from .diffusion import sample
 from .model import Generator, load_generator
-from .params import SampleParameters
+from .params import SampleParameters, SamplingParameters
 
 ANYWHERE = 0.5
 
 
-def generate_particles(generator: Generator, kinds: Sequence[int], positions: np.ndarray, parameters: SampleParameters, seed: int = 0,
+def generate_particles(generator: Generator, kinds: Sequence[int], positions: np.ndarray, parameters: SamplingParameters, seed: int = 0,
                        device: str = "cpu") -> Iterator[np.ndarray]:
     """Yield one cube (box, box, box), float32, bright, for each class number in ``kinds`` and row of ``positions`` (n, 3).
 

@@ -47,8 +47,7 @@ def _draw_panel(axes: Axes, rows: Sequence[dict[str, float]], names: Sequence[st
         points = [(row["step"], row[name]) for row in rows if name in row]
         values += [value for _, value in points]
         style = {"linestyle": ":", "marker": "o", "markersize": 3} if name.startswith(VALIDATION) else {"linewidth": 1}
-        label = name.replace("_", " ").replace("validation validation", "validation")  # a metric may bear the word in its own name
-        axes.plot(*zip(*points), label=label, **style)
+        axes.plot(*zip(*points), label=name.replace("_", " "), **style)
     if not names:
         return
     if "loss" in names[0] and min(values) > 0 and max(values) > 20 * min(values):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Dict
 
 from ..runtime.files import write_text
-from .curve import draw_curve
+from .curve import VALIDATION, draw_curve
 
 logger = logging.getLogger(__name__)
 TABLE, FIGURE = "metrics.csv", "training_curve.png"
@@ -52,9 +52,10 @@ class TrainingLog:
             self._append({"step": step, "epoch": epoch, "learning_rate": learning_rate, **means})
 
     def add_validation(self, step: int, epoch: int, metrics: Mapping[str, float]) -> None:
-        """Record validation metrics, each under ``validation_<name>``."""
-        logger.info("step %d: %s", step, ", ".join(f"validation {name} {value:.4g}" for name, value in metrics.items()))
-        self._append({"step": step, "epoch": epoch, **{f"validation_{name}": float(value) for name, value in metrics.items()}})
+        """Record validation metrics, each under ``validation_<name>``; a name that begins so stays as it is."""
+        named = {name if name.startswith(VALIDATION) else VALIDATION + name: float(value) for name, value in metrics.items()}
+        logger.info("step %d: %s", step, ", ".join(f"{name.replace('_', ' ', 1)} {value:.4g}" for name, value in named.items()))
+        self._append({"step": step, "epoch": epoch, **named})
         self.draw(SECONDS_BETWEEN_FIGURES)
 
     def draw(self, seconds_since_last: float = 0.0) -> None:
@@ -104,7 +105,10 @@ class TrainingLog:
 
 
 def read_table(path: Path) -> list[Row]:
-    """The rows of a metrics table, empty cells left out; none when there is no table. A line cut by a kill is dropped."""
+    """The rows of a metrics table, empty cells left out; none when there is no table. A line cut by a kill is dropped.
+
+    Columns of older tables that bear the word of validation twice are read under their present name.
+    """
     if not Path(path).exists():
         return []
     with open(path, encoding="utf-8", newline="") as stream:
@@ -118,7 +122,7 @@ def _numbers(cells: Mapping[Any, Any]) -> Row:
         row = {name: float(cell) for name, cell in cells.items() if cell != ""}
     except ValueError:
         return {}
-    return {name: int(value) if name in ("step", "epoch") else value for name, value in row.items()}
+    return {name.replace(2 * VALIDATION, VALIDATION): int(value) if name in ("step", "epoch") else value for name, value in row.items()}
 
 
 def _columns(rows: Iterable[Row]) -> list[str]:

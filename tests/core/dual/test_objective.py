@@ -2,91 +2,19 @@
 import numpy as np
 import pytest
 import torch
+from dual_stubs import SIDE, Bent, step, stubs
 from torch import nn
 
-from cryoetseg.core.dual import building
-from cryoetseg.core.dual.building import build_judges, build_networks, keep_contrast, noisy_from, random_noise
-from cryoetseg.core.dual.data import Domain, StandardisedView
+from cryoetseg.core.dual.building import noisy_from, random_noise
 from cryoetseg.core.dual.losses import code_regulariser, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from cryoetseg.core.dual.params import TrainDualParameters
-from cryoetseg.core.dual.start import Start
 from cryoetseg.core.dual.train import GENERATORS, JUDGES, DualTask, judged
 from cryoetseg.core.dual.watch import TrainingWatch, spectrum_distance
 from cryoetseg.core.runtime.seeds import numpy_generator, torch_generator
-from cryoetseg.core.training.task import Selection, Step
+from cryoetseg.core.training.task import Selection
 
-SIDE = 16
 WEIGHTS = {"clean_cycle_weight": 1.3, "noisy_cycle_weight": 0.7, "adversarial_weight": 2.1, "clean_adversarial_weight": 0.4,
            "code_weight": 0.3}
-
-
-class Gain(nn.Module):
-    """x -> gain x + offset; as a structural generator also ``transfer``, x -> carried x."""
-
-    def __init__(self, gain, offset=0.0, carried=1.0):
-        super().__init__()
-        self.gain, self.offset = nn.Parameter(torch.tensor(gain)), nn.Parameter(torch.tensor(offset))
-        self.carried = nn.Parameter(torch.tensor(carried))
-
-    def forward(self, volumes):
-        return self.gain * volumes + self.offset
-
-    def transfer(self, volumes):
-        return self.carried * volumes
-
-
-class Bent(Gain):
-    """As its base, and then what no correlation is blind to."""
-
-    def forward(self, volumes):
-        return super().forward(volumes) * volumes.abs()
-
-
-class Ramp(nn.Module):
-    """A noise decoder: code -> code times a ramp of ``block`` voxels a side, so that every voxel is known."""
-
-    def __init__(self, block=SIDE):
-        super().__init__()
-        self.gain, self.block = nn.Parameter(torch.tensor(1.1)), block
-        self.ramp = torch.linspace(-1, 1, block**3).reshape(1, 1, block, block, block)
-
-    def code_shape(self, batch):
-        return batch, 1
-
-    def forward(self, codes):
-        return self.gain * codes[:, 0].reshape(-1, 1, 1, 1, 1) * self.ramp
-
-
-class Coded(nn.Module):
-    """A noise encoder: the largest value of each volume."""
-
-    def __init__(self):
-        super().__init__()
-        self.gain = nn.Parameter(torch.tensor(0.6))
-
-    def forward(self, volumes):
-        return self.gain * volumes.flatten(1).amax(dim=1, keepdim=True)
-
-
-class Brightness(nn.Module):
-    """A judge in two branches: logits by the square of a volume's values."""
-
-    def __init__(self, gain):
-        super().__init__()
-        self.gain = nn.Parameter(torch.tensor(gain))
-
-    def forward(self, volumes):
-        return self.gain * volumes.square().mean(dim=(1, 2, 3, 4)), self.gain * volumes[:, 0, 0, 0, 0] - 0.2
-
-
-def stubs():
-    networks = {"denoiser": Gain(0.5, 0.1), "generator": Gain(0.8, -0.2, 0.9), "encoder": Coded(), "decoder": Ramp(),
-                "tomogram_judge": Brightness(0.7), "density_judge": Brightness(-0.4)}
-    return networks, dict(enumerate(weight for network in networks.values() for weight in network.parameters()))
-
-
-def step(turn="generators", seed=0):
-    return Step(0, 0, turn, torch.Generator().manual_seed(seed), {})
 
 
 @pytest.fixture
@@ -215,30 +143,6 @@ def test_judges_have_the_published_optimiser(task):
     assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (2e-4, (0.9, 0.999), 1e-8, 3e-5)
 
 
-def test_synthetic_tomograms_hold_the_carried_density_and_noise_of_one_code_a_patch(batch):
-    networks, _ = stubs()
-    networks["decoder"] = Ramp(block=8)
-    empty = torch.zeros(4, 1, SIDE, SIDE, SIDE)
-    made = noisy_from(networks, empty, step()).detach()
-    codes = step().normal(torch.zeros(4, 1))
-    for volume, code in zip(made, codes):  # eight copies of the block's values, mixed, behind the structural generator
-        values = torch.sort(0.8 * 1.1 * float(code) * networks["decoder"].ramp.flatten().repeat(8) - 0.2).values
-        torch.testing.assert_close(volume.flatten().sort().values, values, atol=1e-5, rtol=1e-5)
-        centred = volume[0] - volume.mean()
-        assert abs(float((centred[:, :, 1:] * centred[:, :, :-1]).mean() / centred.square().mean())) < 0.1
-    difference = noisy_from(networks, batch["clean"], step()) - noisy_from(networks, torch.zeros_like(batch["clean"]), step())
-    torch.testing.assert_close(difference, 0.8 * 0.9 * batch["clean"], atol=1e-5, rtol=1e-4)
-
-
-def test_noise_without_density_is_drawn_as_in_training():
-    decoder = Ramp(block=8)
-    masks = random_noise(decoder, 3, SIDE, torch_generator(4))
-    codes = torch.randn((3, 1), generator=torch_generator(4))
-    for mask, code in zip(masks, codes):
-        torch.testing.assert_close(mask.flatten().sort().values, (1.1 * code * decoder.ramp.flatten().repeat(8)).sort().values)
-    assert not torch.equal(masks[0, 0, :8], masks[0, 0, 8:])
-
-
 class Listed:
     """A domain that notes which places it was asked for."""
 
@@ -314,71 +218,6 @@ def test_pools_of_both_judges_survive_a_checkpoint(task):
     again.restore(own.state())
     for number, name in enumerate(JUDGES):
         torch.testing.assert_close(again.pools[name].state()["pool"], torch.full((2, 1, 2, 2, 2), float(number)))
-
-
-KNOWN = Start(np.full((7, 7, 7), 2.0, np.float32), np.full((7, 7, 7), 3.0, np.float32), np.full((7, 7, 7), 4.0, np.float32), 5.0, ("told",))
-
-
-def test_the_start_from_spectra_goes_into_the_networks(domains, small, monkeypatch):
-    monkeypatch.setattr(building, "spectral_start", lambda noisy, clean, radius, generator, halves:
-                        KNOWN if (noisy, clean, radius, halves) == (*domains, 3, None) else None)
-    dual, warnings = build_networks(TrainDualParameters(**small), *domains, seed=0)
-    for part, value in ((dual.generator.transfer, 2.0), (dual.generator.filter, 3.0), (dual.denoiser.filter, 4.0)):
-        assert float(part.kernel.mean()) == value
-    masks = dual.decoder(torch.randn(dual.decoder.code_shape(32), generator=torch_generator(9))).detach()
-    assert float(masks.std()) == pytest.approx(5.0, rel=0.2)
-    assert warnings == ("told",)
-    task = DualTask(*domains, TrainDualParameters(**small), seed=0)
-    assert task.warnings == ["told"]
-    assert task.networks["denoiser"] is task.dual.denoiser
-
-
-@pytest.mark.parametrize("start", ["random", "spectrum"])
-def test_first_weights_depend_on_the_seed_alone(domains, small, monkeypatch, start):
-    monkeypatch.setattr(building, "spectral_start", lambda *_: KNOWN)
-    settings = TrainDualParameters(**{**small, "taught_by": "dual", "start": start})
-    before = torch.random.get_rng_state()
-    first, same, other = (torch.cat([weight.detach().flatten() for weight in build_networks(settings, *domains, seed)[0].parameters()])
-                          for seed in (1, 1, 2))
-    assert torch.equal(torch.random.get_rng_state(), before)
-    assert torch.equal(first, same)
-    assert not torch.equal(first, other)
-    judges = [build_judges(JUDGES, "2,4", seed)["density_judge"].spatial[0].weight for seed in (1, 1, 2)]
-    assert torch.equal(judges[0], judges[1])
-    assert not torch.equal(judges[0], judges[2])
-
-
-class Headed(nn.Module):
-    """A network of one head, as a U-Net ends."""
-
-    def __init__(self, gain):
-        super().__init__()
-        self.unet = nn.Module()
-        self.unet.head = nn.Conv3d(1, 1, 1)
-        with torch.no_grad():
-            self.unet.head.weight.fill_(gain)
-            self.unet.head.bias.fill_(0.25)
-
-    def forward(self, volumes):
-        return self.unet.head(volumes)
-
-
-@pytest.mark.parametrize(("gain", "sign"), [(0.5, 1), (-0.5, -1)])
-def test_a_head_that_starts_upside_down_is_turned(gain, sign):
-    view = StandardisedView(np.random.default_rng(0).normal(size=(16, 16, 16)).astype(np.float32), "bright")
-    network = Headed(gain)
-    keep_contrast(network, Domain([view], 16), numpy_generator(0))
-    assert float(network.unet.head.weight.detach()) == 0.5
-    assert float(network.unet.head.bias.detach()) == 0.25 * sign
-
-
-def test_a_random_start_keeps_contrast_of_both_translators(domains, small, monkeypatch):
-    turned = []
-    monkeypatch.setattr(building, "keep_contrast", lambda network, domain, generator: turned.append((network, domain)))
-    settings = TrainDualParameters(**{**small, "taught_by": "dual", "start": "random", "filter_radius": 0})
-    dual, warnings = build_networks(settings, *domains, seed=0)
-    assert turned == [(dual.denoiser, domains[0]), (dual.generator, domains[1])]
-    assert warnings == ()
 
 
 def test_the_watch_ends_a_stuck_training_after_the_limit_asked_for(task):

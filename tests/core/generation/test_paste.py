@@ -6,7 +6,7 @@ from cryoetseg.core.generation import paste as module
 from cryoetseg.core.generation.data import open_particles
 from cryoetseg.core.generation.model import generator_card
 from cryoetseg.core.generation.network import ConditionalUNet3d
-from cryoetseg.core.generation.params import PasteParameters, TrainGeneratorParameters
+from cryoetseg.core.generation.params import TrainGeneratorParameters
 from cryoetseg.core.generation.paste import free_places, pasted, run, soft_ball
 from cryoetseg.core.generation.train import noise_schedule
 from cryoetseg.core.models.card import save_model
@@ -117,8 +117,3 @@ def test_a_tomogram_of_another_voxel_size_is_refused(model, tmp_path):
     with pytest.raises(InputError, match="10 A, those of the model"):
         run(Job(method="paste-particles", inputs=[model, InputFile(path=str(tmp_path / "t.mrc"))], output_folder=str(tmp_path / "o"),
                 device="cpu"))
-
-
-def test_sampling_takes_what_was_set():
-    found = PasteParameters(sampler="ddim", steps=7, guidance=2.0, batch_size=3, precision="float32").sampling()
-    assert (found.sampler, found.steps, found.guidance, found.batch_size, found.precision) == ("ddim", 7, 2.0, 3, "float32")

@@ -33,6 +33,14 @@ def test_new_columns_are_added_and_cells_left_empty(tmp_path: Path) -> None:
     assert (tmp_path / FIGURE).exists()
 
 
+def test_a_validation_is_named_so_once_in_new_tables_and_of_old_ones(tmp_path: Path) -> None:
+    log = TrainingLog(tmp_path, interval=1)
+    log.add_validation(1, 0, {"validation_loss": 0.5, "dice": 0.25})
+    assert (tmp_path / TABLE).read_text().splitlines()[0] == "step,epoch,validation_loss,validation_dice"
+    (tmp_path / TABLE).write_text("step,epoch,validation_validation_loss\n1,0,0.75\n")
+    assert read_table(tmp_path / TABLE) == [{"step": 1, "epoch": 0, "validation_loss": 0.75}]
+
+
 def test_going_back_drops_later_rows_and_keeps_the_unfinished_mean(tmp_path: Path) -> None:
     log = TrainingLog(tmp_path, interval=2)
     for step in range(1, 4):

@@ -6,62 +6,14 @@ import pytest
 import torch
 from monai.losses import DiceCELoss
 from scipy.ndimage import gaussian_filter
-from torch import nn
 from torch.nn import functional as F
+from voxuda_stubs import ALL, Teacher, networks, step, task_of
 
-from cryoetseg.core.runtime.errors import ParameterError
-from cryoetseg.core.training.checkpoint import read_checkpoint
 from cryoetseg.core.training.task import Selection, Step
 from cryoetseg.core.voxuda import noise
-from cryoetseg.core.voxuda.network import Taps, VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
 from cryoetseg.core.voxuda.pools import gaussian, same_wedge
-from cryoetseg.core.voxuda.train import VoxUdaTask, feature_weights, fit
-
-ALL = {"size": 16, "width": 4, "iterations": 100, "batch_size": 4, "noise_samples": 3, "adversarial": True, "pseudo_labels": True,
-       "consistency_weight": 0.7, "adversarial_weight": 0.6, "pseudo_weight": 0.9, "pseudo_start": 0.0, "denoise_source": False,
-       "denoiser": "gaussian", "gaussian_sigma": 0.8, "noise_kind": "gaussian", "noise_scale": 1.5, "feature_weights": "0.1,0.2,0.3,0.4"}
-
-
-class Student(nn.Module):
-    """Features that are functions of the volume, one number each; the logit is their mean."""
-
-    def __init__(self):
-        super().__init__()
-        self.gains = nn.Parameter(torch.tensor([0.9, -0.4, 0.7, 1.2]))
-        self.norm = nn.BatchNorm3d(2, momentum=0.5)
-
-    def features(self, volumes):
-        pairs = torch.cat([volumes, volumes.square()], dim=1)
-        self.norm(pairs)  # as in the network, every pass moves the running statistics
-        return Taps(*(gain * torch.cat([volumes, torch.tanh(power * volumes)], dim=1) for power, gain in enumerate(self.gains, 1)))
-
-    def logits(self, taps):
-        return torch.stack([tap[:, :1] + 0.5 * tap[:, 1:] for tap in taps]).sum(dim=0)
-
-
-class Discriminator(nn.Module):
-    """The mean of a feature; keeps the strengths that it was given."""
-
-    def __init__(self):
-        super().__init__()
-        self.gain, self.strengths = nn.Parameter(torch.tensor(0.8)), []
-
-    def forward(self, features, strength):
-        self.strengths.append(strength)
-        return self.gain * features.square().mean(dim=(1, 2, 3, 4)) - 0.3
-
-
-class Teacher(nn.Module):
-    """Keeps what it sees; sure of foreground above 1, of background below -0.5, undecided between."""
-
-    def __init__(self):
-        super().__init__()
-        self.seen = []
-
-    def forward(self, volumes):
-        self.seen.append(volumes)
-        return torch.where(volumes > 1, 9.0, torch.where(volumes < -0.5, -9.0, 1.0))
+from cryoetseg.core.voxuda.train import VoxUdaTask
 
 
 @pytest.fixture
@@ -69,18 +21,6 @@ def batch(source, target):
     volumes = [torch.from_numpy(part.volumes[:4])[:, None] for part in (source, target)]
     return {"source": volumes[0], "target": volumes[1], "mask": torch.from_numpy(source.masks[:4])[:, None].float(),
             "denoised": task_of(source, target).denoised(volumes[1])}
-
-
-def task_of(source, target, **changed):
-    return VoxUdaTask(source, target, TrainVoxUdaParameters(**{**ALL, **changed}), 0)
-
-
-def networks():
-    return {"student": Student(), "discriminator": Discriminator()}
-
-
-def step(teacher=None, number=50):
-    return Step(number, 0, "all", torch.Generator().manual_seed(3), {"student": teacher or Teacher()})
 
 
 def test_the_five_terms_are_what_the_paper_says_and_so_are_their_gradients(source, target, batch):
@@ -328,68 +268,6 @@ def test_the_gaussian_filter_is_within_each_volume(batch):
     found = gaussian(batch["target"], 0.8)
     for volume, given in zip(found, batch["target"]):
         np.testing.assert_allclose(volume[0].numpy(), gaussian_filter(given[0].numpy(), 0.8, mode="nearest"), atol=1e-5)
-
-
-def test_what_is_returned_is_the_average_that_the_training_kept(source, target, tmp_path):
-    small = TrainVoxUdaParameters(size=16, width=4, iterations=3, batch_size=4, precision="float32", noise_samples=2, ema_decay=0.5)
-    network, outcome, _ = fit(source, target, small, tmp_path, 0, "cpu")
-    kept = VoxResNet(4)
-    outcome.load_best({"student": kept})
-    assert all(torch.equal(one, other) for one, other in zip(network.state_dict().values(), kept.state_dict().values()))
-    last = read_checkpoint(outcome.last).tensors
-    assert any("conv1a.weight" in name and not torch.equal(value, network.conv1a.weight) for name, value in last.items())
-
-
-def test_few_subtomograms_are_told_of(source, target, tmp_path):
-    few = target.select(range(5))
-    small = TrainVoxUdaParameters(size=16, width=4, iterations=1, batch_size=2, precision="float32", noise_samples=2)
-    network, outcome, warnings = fit(source, few, small, tmp_path, 0, "cpu")
-    assert warnings == ["the target has only 5 subtomograms"]
-    assert not network.training
-    assert outcome.steps == 1
-
-
-class StoppedError(Exception):
-    """In place of a training."""
-
-
-def stopped_before_training(monkeypatch):
-    """The parameters of what would be trained."""
-    seen = []
-
-    def stop(task, parameters, *rest):
-        seen.append(parameters)
-        raise StoppedError
-
-    monkeypatch.setattr("cryoetseg.core.voxuda.train.train", stop)
-    return seen
-
-
-def test_a_training_by_iterations_steps_its_rate_by_epochs(source, target, tmp_path, monkeypatch):
-    seen = stopped_before_training(monkeypatch)
-    for iterations, wanted in ((7, 3 * 2), (0, 3)):  # an epoch of eight is two batches of five
-        p = TrainVoxUdaParameters(size=16, width=4, batch_size=5, iterations=iterations, schedule="step", step_every=3)
-        with pytest.raises(StoppedError):
-            fit(source, target, p, tmp_path, 0, "cpu")
-        assert seen[-1].step_every == wanted
-
-
-def test_only_pseudo_labels_without_a_teacher_are_refused(source, target, tmp_path, monkeypatch):
-    stopped_before_training(monkeypatch)
-    for labels, decay, error in ((True, 0.0, ParameterError), (True, 0.9, StoppedError), (False, 0.0, StoppedError)):
-        p = TrainVoxUdaParameters(size=16, width=4, iterations=1, pseudo_labels=labels, ema_decay=decay)
-        with pytest.raises(error):
-            fit(source, target, p, tmp_path, 0, "cpu")
-
-
-@pytest.mark.parametrize(("text", "right"), [("1,2,3", False), ("1,2,3,-1", False), ("-1,1,1,1", False), ("a,b,c,d", False), ("", False),
-                                             ("0,0,0,0", True), ("0.5,1,1,2", True)])
-def test_weights_of_features_are_four_and_not_negative(text, right):
-    if right:
-        assert feature_weights(text) == [float(part) for part in text.split(",")]
-    else:
-        with pytest.raises(ParameterError):
-            feature_weights(text)
 
 
 def test_labels_and_the_target_are_turned_alike_for_the_teacher(source, target):

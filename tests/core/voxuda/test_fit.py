@@ -1,0 +1,71 @@
+"""What a training of Vox-UDA refuses, how its rate steps, and which network it gives back."""
+import pytest
+import torch
+
+from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.training.checkpoint import read_checkpoint
+from cryoetseg.core.voxuda.network import VoxResNet
+from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
+from cryoetseg.core.voxuda.train import feature_weights, fit
+
+
+def test_what_is_returned_is_the_average_that_the_training_kept(source, target, tmp_path):
+    small = TrainVoxUdaParameters(size=16, width=4, iterations=3, batch_size=4, precision="float32", noise_samples=2, ema_decay=0.5)
+    network, outcome, _ = fit(source, target, small, tmp_path, 0, "cpu")
+    kept = VoxResNet(4)
+    outcome.load_best({"student": kept})
+    assert all(torch.equal(one, other) for one, other in zip(network.state_dict().values(), kept.state_dict().values()))
+    last = read_checkpoint(outcome.last).tensors
+    assert any("conv1a.weight" in name and not torch.equal(value, network.conv1a.weight) for name, value in last.items())
+
+
+def test_few_subtomograms_are_told_of(source, target, tmp_path):
+    few = target.select(range(5))
+    small = TrainVoxUdaParameters(size=16, width=4, iterations=1, batch_size=2, precision="float32", noise_samples=2)
+    network, outcome, warnings = fit(source, few, small, tmp_path, 0, "cpu")
+    assert warnings == ["the target has only 5 subtomograms"]
+    assert not network.training
+    assert outcome.steps == 1
+
+
+class StoppedError(Exception):
+    """In place of a training."""
+
+
+def stopped_before_training(monkeypatch):
+    """The parameters of what would be trained."""
+    seen = []
+
+    def stop(task, parameters, *rest):
+        seen.append(parameters)
+        raise StoppedError
+
+    monkeypatch.setattr("cryoetseg.core.voxuda.train.train", stop)
+    return seen
+
+
+def test_a_training_by_iterations_steps_its_rate_by_epochs(source, target, tmp_path, monkeypatch):
+    seen = stopped_before_training(monkeypatch)
+    for iterations, wanted in ((7, 3 * 2), (0, 3)):  # an epoch of eight is two batches of five
+        p = TrainVoxUdaParameters(size=16, width=4, batch_size=5, iterations=iterations, schedule="step", step_every=3)
+        with pytest.raises(StoppedError):
+            fit(source, target, p, tmp_path, 0, "cpu")
+        assert seen[-1].step_every == wanted
+
+
+def test_only_pseudo_labels_without_a_teacher_are_refused(source, target, tmp_path, monkeypatch):
+    stopped_before_training(monkeypatch)
+    for labels, decay, error in ((True, 0.0, ParameterError), (True, 0.9, StoppedError), (False, 0.0, StoppedError)):
+        p = TrainVoxUdaParameters(size=16, width=4, iterations=1, pseudo_labels=labels, ema_decay=decay)
+        with pytest.raises(error):
+            fit(source, target, p, tmp_path, 0, "cpu")
+
+
+@pytest.mark.parametrize(("text", "right"), [("1,2,3", False), ("1,2,3,-1", False), ("-1,1,1,1", False), ("a,b,c,d", False), ("", False),
+                                             ("0,0,0,0", True), ("0.5,1,1,2", True)])
+def test_weights_of_features_are_four_and_not_negative(text, right):
+    if right:
+        assert feature_weights(text) == [float(part) for part in text.split(",")]
+    else:
+        with pytest.raises(ParameterError):
+            feature_weights(text)
