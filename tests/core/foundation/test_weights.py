@@ -16,7 +16,7 @@ CONTENT = b"weights"
 def hub(monkeypatch):
     """A hub in this process: what it was asked for, and what it hands out."""
     asked = []
-    state = SimpleNamespace(asked=asked, content=CONTENT, stated=None, fails=False)
+    state = SimpleNamespace(asked=asked, listed=[], content=CONTENT, stated=None, fails=False)
 
     def download(repository, file, revision, local_dir):
         if state.fails:
@@ -26,6 +26,7 @@ def hub(monkeypatch):
         (local_dir / file).write_bytes(state.content)
 
     def model_info(self, repository, revision, files_metadata):
+        state.listed.append((repository, revision))
         files = weights.SOURCES["cellpose-sam"].files
         return SimpleNamespace(siblings=[SimpleNamespace(rfilename=name, lfs=SimpleNamespace(sha256=state.stated)) for name in files])
 
@@ -47,7 +48,9 @@ def test_fetch_checks_records_and_does_not_fetch_twice(hub, stated, tmp_path):
     folder = weights.fetch("cellpose-sam", str(tmp_path / "w"))
     assert folder == weights.fetched_folder("cellpose-sam", str(tmp_path / "w")) == weights.verify("cellpose-sam", str(tmp_path / "w"))
     weights.fetch("cellpose-sam", str(tmp_path / "w"))
-    assert len(hub.asked) == 1
+    source = weights.SOURCES["cellpose-sam"]
+    assert hub.asked == [(source.repository, "cpsam", source.revision)]
+    assert set(hub.listed) == {(source.repository, source.revision)}
 
 
 def test_wrong_content_is_refused(hub, tmp_path):
@@ -94,9 +97,11 @@ def test_unknown_weights():
         weights.fetch("sam3")
 
 
-def test_every_source_is_taken_at_a_fixed_revision_without_pickle():
+def test_every_source_is_taken_at_a_fixed_revision_and_what_may_hold_a_pickle_by_its_sum():
     assert all(len(source.revision) == 40 for source in weights.SOURCES.values())
-    assert not any(file.endswith((".bin", ".ckpt", ".pt")) for file in weights.SOURCES["stable-diffusion-v1-4"].files)
+    for source in weights.SOURCES.values():
+        unsafe = [file for file in source.files if not file.endswith((".safetensors", ".json", ".txt"))]
+        assert all(len(source.sha256[file]) == 64 for file in unsafe)
 
 
 @pytest.mark.parametrize(("content", "sound"), [(b"{}\n", True), (b"{ }\n", False)])
