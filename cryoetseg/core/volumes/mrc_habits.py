@@ -60,12 +60,16 @@ def kind_of_bytes(path: Path, raw: np.ndarray, offset: int, warnings: list[str])
     Without IMOD's stamp the statistics tell; where these are not set, the values do, and a warning is added.
     """
     flags = imod_flags(raw)
+    low, high = float(raw["dmin"]), float(raw["dmax"])
     if flags is not None:
         if flags & FOUR_BITS:
             raise InputError(f"{path}: IMOD's flags: {flags} (16: two voxels of four bits in each byte) is not supported", "whole bytes",
                              "convert the volume, for instance with newstack -mode 0")
+        if flags & BYTES_SHIFTED and _are_of_stored_bytes(low, high, path, offset):
+            warnings.append(f"{path}: IMOD's flags: {flags} (1: 128 is added to bytes) contradicts dmin, dmax: {low:g} to {high:g}, which "
+                            "are those of the bytes without it; taken without it, as after a program that kept IMOD's header")
+            return "signed"
         return "shifted" if flags & BYTES_SHIFTED else "unsigned"
-    low, high = float(raw["dmin"]), float(raw["dmax"])
     if low < high:
         return "unsigned" if low >= 0 and 127 < high <= 255 else "signed"
     sample = _sample(path, offset)
@@ -83,6 +87,14 @@ def _sample(path: Path, offset: int) -> np.ndarray:
         length = stream.seek(0, 2)
         stream.seek(max(offset, (offset + length - SAMPLE_BYTES) // 2))
         return np.frombuffer(stream.read(SAMPLE_BYTES), np.uint8)
+
+
+def _are_of_stored_bytes(low: float, high: float, path: Path, offset: int) -> bool:
+    """Whether statistics hold for bytes as they are stored, none of them below 0, and so for none to which 128 is added."""
+    if not 0 <= low < high <= 127:
+        return False
+    sample = _sample(path, offset).view(np.int8)
+    return bool(sample.size) and low <= int(sample.min()) and int(sample.max()) <= high
 
 
 def _look_unsigned(sample: np.ndarray) -> bool:

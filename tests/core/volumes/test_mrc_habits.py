@@ -29,7 +29,7 @@ def mrc(path, data, *, statistics=(0, -1, -2), flags=None, nversion=0, nsymbt=0,
     return path
 
 
-@pytest.mark.parametrize("statistics", [(-128, -127, -127.5), (0, 0, 0), (0, -1, -2)])
+@pytest.mark.parametrize("statistics", [(-128, -127, -127.5), (0, 1, 0.3), (0, 0, 0), (0, -1, -2)])
 def test_bytes_that_imod_stores_shifted(tmp_path, statistics):
     path = mrc(tmp_path / "mask.mrc", (MASK - np.uint8(128)).view(np.int8), statistics=statistics, flags=1)
     labels, header = io.read_labels(path)
@@ -40,6 +40,16 @@ def test_bytes_that_imod_stores_shifted(tmp_path, statistics):
     opened = io.open_labels(path).data
     np.testing.assert_array_equal(opened[1:3, ::2, 4], MASK[1:3, ::2, 4])
     np.testing.assert_array_equal(np.asarray(opened), MASK)
+
+
+def test_the_header_of_imod_around_bytes_of_another_program(tmp_path):
+    """What ``mrcfile`` leaves when a mask is put into a file of IMOD: its stamp and flags stay, the statistics are the new ones."""
+    path = mrc(tmp_path / "mask.mrc", (MASK - np.uint8(128)).view(np.int8), flags=1)
+    with mrcfile.open(path, mode="r+") as file:
+        file.set_data(MASK.astype(np.int8))
+    labels, header = io.read_labels(path)
+    np.testing.assert_array_equal(labels, MASK)
+    assert "contradicts dmin, dmax: 0 to 1" in header.warnings[0]
 
 
 def test_a_shifted_mask_scores_as_the_same_mask(tmp_path):
