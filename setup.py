@@ -16,7 +16,7 @@ scipion = ["scipion-pyworkflow", "scipion-em", "scipion-em-tomo>=3.11"]
 core = ["torch>=2.1", "diffusers", "transformers", "accelerate", "safetensors", "monai", "scipy", "scikit-image", "scikit-learn",
         "emfile", "starfile", "pandas", "tifffile", "zarr>=3", "typer", "rich", "tqdm", "psutil", "matplotlib", "jinja2", "trimesh"]
 dev = ["pytest", "pytest-xdist", "hypothesis", "ruff", "mypy", "scipion-em-reliontomo", "scipion-app", "scipion-em-imod", "submitit",
-       "dynamotable", "eulerangles", "imodmodel"]
+       "dynamotable", "eulerangles", "imodmodel", "ome-zarr-models", "h5py"]
 
 setup(
     name="cryoetseg",

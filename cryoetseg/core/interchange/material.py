@@ -8,6 +8,7 @@ from ..particles.formats import read_particles
 from ..particles.table import ParticleTable, concatenate
 from ..runtime.errors import JobError
 from ..runtime.job import InputFile, Job
+from ..runtime.names import file_stem
 from ..volumes.io import read_header
 from ..volumes.names import volume_stem
 from .relion_project import RelionTomograms, is_centred, names_in, plain_name, read_tomograms
@@ -30,7 +31,7 @@ def gather(job: Job) -> list[Material]:
     found: dict[str, Material] = {}
     for item in job.inputs_of("tomogram"):
         name = item.tilt_series_id or volume_stem(item.path)
-        if name in found:
+        if file_stem(name) in {file_stem(other) for other in found}:  # names are names of files, in which a/b is a_b
             raise JobError(f"two tomograms are called '{name}'", "one tomogram of each name", "give one of them another tilt-series id")
         found[name] = Material(name, item)
     if not found:

@@ -4,6 +4,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..runtime.job import Job, MethodOutcome, Output
+from ..runtime.names import file_stem
 from ..runtime.params import parameters_from
 from ..runtime.progress import track
 from ..volumes.io import open_labels
@@ -17,8 +18,9 @@ def run(job: Job) -> MethodOutcome:
     """Write NAME.zarr for each tomogram. Raises :class:`JobError` and :class:`InputError`."""
     version, outcome = parameters_from(ExportOmeZarrParameters, job.parameters).version, MethodOutcome()
     for material in gather(job):
-        voxel_size = write_image(material, Path(job.output_folder) / f"{material.name}.zarr", version)
-        outcome.outputs.append(Output(kind="tomogram", path=f"{material.name}.zarr", voxel_size=voxel_size, tilt_series_id=material.name))
+        name = f"{file_stem(material.name)}.zarr"
+        voxel_size = write_image(material, Path(job.output_folder) / name, version)
+        outcome.outputs.append(Output(kind="tomogram", path=name, voxel_size=voxel_size, tilt_series_id=material.name))
         outcome.metrics[material.name] = {"labels": len(material.masks)}
     return outcome
 

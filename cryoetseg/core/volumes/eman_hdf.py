@@ -92,6 +92,8 @@ def _scalar(value: Any) -> Any:
 
 
 def _rendering(attributes: dict[str, Any]) -> _Rendering | None:
+    """As HdfIO2::read_data of EMAN2 decides: bits and both ends of the range are told, also where they are one value."""
     bits = int(attributes.get("stored_renderbits", 0))
-    low, high = float(attributes.get("stored_rendermin", 0)), float(attributes.get("stored_rendermax", 0))
-    return _Rendering(float(2**bits - 1), low, high) if bits > 0 and high != low else None
+    if bits <= 0 or "stored_rendermin" not in attributes or "stored_rendermax" not in attributes:
+        return None
+    return _Rendering(float(2**bits - 1), float(attributes["stored_rendermin"]), float(attributes["stored_rendermax"]))

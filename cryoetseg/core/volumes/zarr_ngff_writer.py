@@ -59,8 +59,10 @@ def write_labels(image: Path, name: str, labels: Any, voxel_size: float, origin:
             data[window] = block = np.asarray(labels[window])
             found.update(np.unique(block).tolist())
         levels = _write_pyramid(group, data, name)
-        described = {"version": version, "source": {"image": "../../"}, "colors": [_colour(value) for value in sorted(found - {0})],
-                     "properties": [{"label-value": value, "name": title} for value, title in sorted((names or {}).items())]}
+        known = names or {}
+        values = sorted((found | set(known)) - {0})
+        properties = [{"label-value": value, **({"name": known[value]} if value in known else {})} for value in values]
+        described = {"version": version, "source": {"image": "../../"}, "colors": list(map(_colour, values)), "properties": properties}
         _describe(group, {"multiscales": [_multiscale(target, levels, voxel_size, origin, version)], "image-label": described}, version)
     _list_labels(image, name, version)
     return target

@@ -1,4 +1,5 @@
 """Scenes for ChimeraX, checked by a parser of the commands' documented grammar, and the files that they open by other readers."""
+import gzip
 import re
 import shlex
 from xml.etree import ElementTree
@@ -18,9 +19,9 @@ from cryoetseg.core.volumes.io import write_volume
 MODEL = r"#\d+(\.\d+)?"
 NUMBER, COLOUR = r"-?\d+(\.\d+)?(e-?\d+)?", r"#[0-9a-f]{6}"
 TRIPLE = f"{NUMBER},{NUMBER},{NUMBER}"
-# keywords and their values as the user's guide of ChimeraX 1.9 lists them for each command
+# keywords and their values as the user's guide and the source of ChimeraX (open_command, map/volumecommand.py) have them
 GRAMMAR = {
-    "open": {"id": r"\d+(\.\d+)?", "name": ".+", "format": r"\w+"},
+    "open": {"id": r"\d+(\.\d+)?", "name": ".+", "format": "mrc"},
     "volume": {"style": "surface|mesh|image", "level": NUMBER, "color": COLOUR, "step": r"\d+", "voxelSize": NUMBER, "origin": TRIPLE,
                "colorMode": "l8|auto8", "orthoplanes": "xyz|off", "positionPlanes": r"\d+,\d+,\d+", "imageMode": "orthoplanes|full region"},
     "lighting": {}, "view": {},
@@ -74,10 +75,13 @@ def test_the_scene_is_what_chimerax_understands(scene):
         "3.1": "classes 1", "3.2": "classes 4", "4": "ribosome & co", "5": "p97"}
     for target, _ in opened.values():
         assert (scene / target).is_file(), target
+    formats = {options.get("format") for command, target, options in commands if command == "open" and not target.endswith(".cmm")}
+    assert formats == {"mrc"}
     shown = {target: options for command, target, options in commands if command == "volume"}
     assert (shown["#1"]["positionPlanes"], shown["#2"]["style"], shown["#2"]["level"]) == ("6,5,4", "surface", "0.5")
     assert shown["#3.2"]["color"] == CLASS_COLOURS[3]
-    assert ("volume", "#1", {"voxelSize": "10", "origin": "0,-20,40"}) in commands
+    for model in ("#1", "#2", "#3.1", "#3.2"):
+        assert ("volume", model, {"voxelSize": "10", "origin": "0,-20,40"}) in commands
 
 
 def test_maps_of_probabilities_and_instances_are_surfaces(tmp_path):
@@ -97,6 +101,32 @@ def test_maps_of_probabilities_and_instances_are_surfaces(tmp_path):
     assert levels == dict.fromkeys(("#2", "#3.1", "#3.2", "#4"), "0.5")
     with mrcfile.open(tmp_path / "scene" / "t_few_600.mrc") as file:
         assert (file.data == (np.arange(480).reshape(shape) >= 320)).all()
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".mrc.gz", ".em", ".tif"])
+def test_what_chimerax_does_not_read_is_copied_as_mrc(tmp_path, suffix):
+    """ChimeraX has no reader of .zarr, refuses packed files and takes no origin from EM and TIFF."""
+    tomogram, mask = np.arange(960, dtype=np.float32).reshape(8, 10, 12), np.zeros((8, 10, 12), dtype=np.int8)
+    mask[3] = 1
+    for name, array in {"t": tomogram, "t_membranes": mask}.items():
+        plain = tmp_path / (f"{name}.mrc" if suffix == ".mrc.gz" else f"{name}{suffix}")
+        write_volume(plain, array, 10.0, (40.0, -20.0, 0.0))
+        if suffix == ".mrc.gz":
+            (tmp_path / f"{name}{suffix}").write_bytes(gzip.compress(plain.read_bytes()))
+            plain.unlink()
+    inputs = [InputFile(path=str(tmp_path / f"t{suffix}"), tilt_series_id="t"),
+              InputFile(path=str(tmp_path / f"t_membranes{suffix}"), role="mask")]
+    outcome = run_job(Job(method="export-chimerax", inputs=inputs, output_folder=str(tmp_path / "scene")))
+    commands = parse((tmp_path / "scene" / "t.cxc").read_text())
+    opened = [(target, options["id"]) for command, target, options in commands if command == "open"]
+    assert opened == [("t.mrc", "1"), ("t_membranes.mrc", "2")]
+    kinds = {output.path: output.kind for output in outcome.outputs}
+    assert kinds == {"t.cxc": "chimerax", "t.mrc": "tomogram", "t_membranes.mrc": "mask"}
+    assert ("volume", "#2", {"voxelSize": "10", "origin": "0,-20,40"}) in commands
+    for name, array in {"t": tomogram, "t_membranes": mask}.items():
+        with mrcfile.open(tmp_path / "scene" / f"{name}.mrc") as file:
+            np.testing.assert_array_equal(file.data, array)
+            assert (float(file.voxel_size.x), file.header.origin.z) == (10.0, 40.0)
 
 
 def test_markers_lie_where_the_tomogram_lies(scene):

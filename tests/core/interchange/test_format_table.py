@@ -2,12 +2,12 @@
 import json
 import re
 import struct
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from xml.etree import ElementTree
 
 import emfile
+import imodmodel
 import mrcfile
 import numpy as np
 import pandas as pd
@@ -15,6 +15,7 @@ import pytest
 import starfile
 import tifffile
 import zarr
+from eman_files import write_eman
 
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
@@ -35,24 +36,47 @@ ELSEWHERE = {
                                             "w probability": "test_maps_of_probabilities_and_instances_are_surfaces",
                                             "w instances": "test_maps_of_probabilities_and_instances_are_surfaces"}),
     "crYOLO": ("../particles/test_boxes_and_annotations.py", {"r": "test_boxes_are_moved_to_their_middles"}),
-    "EMAN2 HDF": ("../volumes/test_packed_and_hdf.py", {"r": "test_hdf_of_eman"}),
-    "safetensors and `card.json`": ("../models/test_card.py", dict.fromkeys("rw", "test_round_trip_gives_equal_weights_and_card")),
+    "safetensors and `card.json`": ("../models/test_card.py", dict.fromkeys("rw", "test_safetensors_alone_reads_and_writes_a_model")),
 }  # fmt: skip
 
 
-def cells():
+def table_rows():
+    """The first row and the others, cell by cell."""
     lines = [line for line in (ROOT / "docs/user/formats.md").read_text(encoding="utf-8").splitlines() if line.startswith("|")]
     head, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:lines.index(next(
         line for line in lines if line.startswith("| address")))]]
-    for name, *marks in rows:
-        for product, mark in zip(head[1:], marks):
+    return head, rows
+
+
+def cells():
+    head, rows = table_rows()
+    for name, *marks, _ in rows:
+        for product, mark in zip(head[1:-1], marks):
             for way in mark:
                 yield pytest.param(name, product, way, id=f"{name}: {product} {way}")
 
 
+def plain_name(name):
+    return re.sub(r" \(.*\)", "", name)
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, id=row[0]) for row in table_rows()[1]])
+def test_the_named_reader_is_here_and_used(row):
+    """A claim of the last column holds in the installation that runs the tests."""
+    others = {"EMAN2 HDF": "../../eman_files.py", "OME-Zarr 0.4 and 0.5": "test_ome_zarr.py"}
+    name = plain_name(row[0])
+    file = ELSEWHERE[name][0] if name in ELSEWHERE else others.get(name, "")
+    texts = [(Path(__file__).parent / place).read_text() for place in (Path(__file__).name, file) if place]
+    named = re.findall(r"`(\w+)`", row[-1])
+    assert named or row[-1] == "a file of crYOLO"
+    for module in named:
+        assert find_spec(module), f"{module} is not installed: pip install cryoetseg[all,dev] -c constraints.txt"
+        assert any(re.search(rf"\b(import|from) {module}\b|\"{module}[.\"]", text.replace('f"', '"')) for text in texts), module
+
+
 @pytest.mark.parametrize(("name", "product", "way"), cells())
 def test_cell(name, product, way, tmp_path):
-    plain = re.sub(r" \(.*\)", "", name)
+    plain = plain_name(name)
     if plain in ELSEWHERE:
         file, tests = ELSEWHERE[plain]
         named = tests.get(f"{way} {product}", tests[way])
@@ -100,9 +124,14 @@ def mrc_data(path):
         return file.data.copy()
 
 
+def write_hdf(path, array):
+    """EMAN2's e2proc3d.py packs integers into bits and leaves other values single."""
+    write_eman(path, array, 12 if array.dtype.kind == "i" else 0, apix_x=10.0, apix_y=10.0, apix_z=10.0)
+
+
 # suffix, writer of others, reader of others
 WRITERS = {"MRC": (".mrc", write_mrc), "MRC, packed": (".mrc.gz", write_mrc), "EM": (".em", write_em), "TIFF": (".tif", write_tiff),
-           "OME-Zarr 0.4 and 0.5": (".zarr", write_zarr)}
+           "OME-Zarr 0.4 and 0.5": (".zarr", write_zarr), "EMAN2 HDF": (".hdf", write_hdf)}
 READERS = {"MRC": mrc_data, "EM": lambda path: emfile.read(path)[1], "TIFF": tifffile.imread,
            "OME-Zarr 0.4 and 0.5": lambda path: zarr.open_group(str(path), mode="r")["0"][:]}
 
@@ -148,7 +177,7 @@ def motive_list(path):
 
 
 def model(path):
-    """Objects and contours by the byte places of IMOD's manual, and by imodmodel where it is installed."""
+    """Objects and contours by the byte places of IMOD's manual, and by imodmodel."""
     data, points, classes, at, objects = path.read_bytes(), [], [], 240, 0
     while data[at:at + 4] != b"IEOF":
         if data[at:at + 4] == b"OBJT":
@@ -158,10 +187,9 @@ def model(path):
             (count,) = struct.unpack_from(">i", data, at + 4)
             points += np.frombuffer(data, ">f4", 3 * count, at + 20).reshape(-1, 3).tolist()
             classes, at = classes + [objects] * count, at + 20 + 12 * count
-    if find_spec("imodmodel"):
-        others = import_module("imodmodel").read(path)
-        np.testing.assert_allclose(others[["x", "y", "z"]], points)
-        assert (others["object_id"] + 1).tolist() == classes
+    others = imodmodel.read(path)
+    np.testing.assert_allclose(others[["x", "y", "z"]], points)
+    assert (others["object_id"] + 1).tolist() == classes
     return np.array(points) - [0.5, 0.5, 0], classes, None
 
 

@@ -1,9 +1,13 @@
 """Images for viewers, read by zarr alone, from the command line with the results of a run."""
+from importlib import import_module
+
 import numpy as np
 import pytest
 import zarr
 
 from cryoetseg.core import cli
+from cryoetseg.core.methods import run_job
+from cryoetseg.core.runtime.errors import JobError
 from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome, Output
 from cryoetseg.core.runtime.record import recorded_run
 from cryoetseg.core.volumes.io import write_volume
@@ -41,6 +45,22 @@ def test_results_of_a_run_become_an_image_with_labels(run_folder, version, zarr_
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
+def test_models_of_the_format_accept_the_metadata(run_folder, version, capsys):
+    out, package = run_folder.parent / "zarr", f"ome_zarr_models.v{version.replace('.', '')}"
+    models = [getattr(import_module(f"{package}.{module}"), name) for module, name in (
+        ("image", "ImageAttrs"), ("labels", "LabelsAttrs"), ("image_label", "ImageLabelAttrs"))]
+    with pytest.raises(SystemExit):
+        cli.main(["export", "ome-zarr", "--results", str(run_folder), "--out", str(out), "--version", version])
+    nodes = [zarr.open_group(str(out / "TS_01.zarr" / place), mode="r").attrs.asdict() for place in ("", "labels", "labels/membranes")]
+    image, names, labels = (model.model_validate(node.get("ome", node)) for model, node in zip(models, nodes))
+    scale, shift = image.multiscales[0].datasets[1].coordinateTransformations
+    assert (scale.scale, shift.translation) == ([20.0] * 3, [10.0, 5.0, 5.0])
+    assert [axis.unit for axis in image.multiscales[0].axes] == ["angstrom"] * 3
+    assert names.labels == ["membranes"]
+    assert [colour.label_value for colour in labels.image_label.colors] == [1]
+
+
+@pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_the_library_of_the_format_reads_image_and_labels(run_folder, version, capsys):
     pytest.importorskip("ome_zarr", reason="the library ome-zarr, which reads what is written, is not installed")
     from ome_zarr.io import parse_url
@@ -57,6 +77,16 @@ def test_the_library_of_the_format_reads_image_and_labels(run_folder, version, c
     assert image.metadata["coordinateTransformations"][1][0]["scale"] == [20.0] * 3
     assert np.flatnonzero(np.asarray(labels.data[0]).any(axis=(1, 2))).tolist() == [3]
     assert list(labels.metadata["color"]) == [1]
+
+
+def test_names_lead_out_of_no_folder(tmp_path):
+    write_volume(tmp_path / "t.mrc", np.arange(60, dtype=np.float32).reshape(3, 4, 5), 10.0)
+    inputs = [InputFile(path=str(tmp_path / "t.mrc"), tilt_series_id=name) for name in ("../x/a", ".._x_a")]
+    job = Job(method="export-ome-zarr", inputs=inputs[:1], output_folder=str(tmp_path / "out"))
+    (output,) = run_job(job).outputs
+    assert (tmp_path / "out" / output.path).resolve().parent == tmp_path / "out"
+    with pytest.raises(JobError, match="two tomograms"):
+        run_job(job.model_copy(update={"inputs": inputs}))
 
 
 def test_a_folder_without_a_result_is_refused(tmp_path, capsys):

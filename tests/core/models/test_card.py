@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+import safetensors.numpy
 import torch
 from torch import nn
 
@@ -38,6 +40,18 @@ def test_round_trip_gives_equal_weights_and_card(tmp_path: Path) -> None:
     assert torch.equal(loaded.weight, network.weight)
     assert not loaded.training
     assert sorted(path.name for path in tmp_path.rglob("*")) == [CARD, "model", WEIGHTS]
+
+
+def test_safetensors_alone_reads_and_writes_a_model(folder: Path) -> None:
+    network, _ = load_model(folder, build)
+    stored = safetensors.numpy.load_file(folder / WEIGHTS)
+    assert {name: value.tolist() for name, value in stored.items()} == {
+        name: value.tolist() for name, value in network.state_dict().items()}
+    safetensors.numpy.save_file({name: 2 * value for name, value in stored.items()}, folder / WEIGHTS)
+    card = json.loads((folder / CARD).read_text())
+    card["sha256"] = hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    (folder / CARD).write_text(json.dumps(card))
+    assert load_model(folder, build)[0].bias.tolist() == (2 * stored["bias"]).tolist()
 
 
 def test_values_that_float16_cannot_hold_are_refused(tmp_path: Path) -> None:

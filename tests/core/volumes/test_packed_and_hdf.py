@@ -5,6 +5,7 @@ import gzip
 import mrcfile
 import numpy as np
 import pytest
+from eman_files import read_eman, write_eman
 
 from cryoetseg.core.runtime.errors import InputError, OutputError
 from cryoetseg.core.volumes import io
@@ -68,35 +69,32 @@ def test_packed_and_hdf_volumes_are_not_written(tmp_path):
         assert not (tmp_path / name).exists()
 
 
-def write_hdf(path, stored, compression=None, images=1, **attributes):
-    h5py = pytest.importorskip("h5py", reason="h5py, which reads HDF, is not installed")
-    with h5py.File(path, "w") as file:
-        for number in range(images):
-            node = file.create_group(f"MDF/images/{number}")
-            node.create_dataset("image", data=stored, compression=compression)
-            described = {"apix_x": 3.5, "apix_y": 3.5, "apix_z": 3.5, "origin_z": -7.0, **attributes}
-            for name, value in described.items():
-                node.attrs[f"EMAN.{name}"] = np.array([value])
-
-
-@pytest.mark.parametrize("compression", [None, "gzip"])
-def test_hdf_of_eman(tmp_path, compression):
-    write_hdf(tmp_path / "t.hdf", ARRAY, compression)
+@pytest.mark.parametrize("bits", [None, 0, 5, 8, 12, 16])
+def test_hdf_of_eman(tmp_path, bits):
+    """Values to the last bit as EMAN2 gives them back, plain, packed, and in bits of a range."""
+    write_eman(tmp_path / "t.hdf", ARRAY / 7 - 3, bits, origin_z=-7.0)
     read, header = io.read_volume(tmp_path / "t.hdf")
-    np.testing.assert_array_equal(read, ARRAY)
+    np.testing.assert_allclose(read, read_eman(tmp_path / "t.hdf"), rtol=1e-6, atol=1e-6)
+    assert bits not in (None, 0, 16) or np.allclose(read, ARRAY / 7 - 3, atol=2e-4)
     assert (header.shape, header.voxel_size, header.origin, header.format) == ((6, 5, 4), 3.5, (-7.0, 0, 0), "hdf")
 
 
-def test_hdf_whose_bits_stand_for_a_range(tmp_path):
-    """EMAN2 stores eight bits of a volume between -3 and 5 as 0 to 255."""
-    values = np.linspace(-3, 5, 256).reshape(4, 8, 8)
-    stored = np.rint((values + 3) / 8 * 255).astype(np.uint8)
-    write_hdf(tmp_path / "t.hdf", stored, "gzip", stored_renderbits=8, stored_rendermin=-3.0, stored_rendermax=5.0)
-    np.testing.assert_allclose(io.read_volume(tmp_path / "t.hdf")[0], values, atol=1e-5)
+@pytest.mark.parametrize("highest", [0, 1, 2, 6, 120, 255])
+def test_labels_in_bits_are_whole_numbers(tmp_path, highest):
+    labels = np.arange(3 * 10 * 10).reshape(3, 10, 10) % (highest + 1)
+    write_eman(tmp_path / "t.hdf", labels, 8)
+    np.testing.assert_array_equal(io.read_labels(tmp_path / "t.hdf")[0], labels)
+
+
+def test_a_range_of_one_value_is_that_value(tmp_path):
+    """EMAN2 takes the range as told, although it is no range."""
+    write_eman(tmp_path / "t.hdf", np.full((3, 4, 5), 4.5), 8)
+    assert read_eman(tmp_path / "t.hdf").max() == 4.5
+    np.testing.assert_array_equal(io.open_labels(tmp_path / "t.hdf").data, 4.5)
 
 
 def test_hdf_that_is_no_single_volume(tmp_path):
-    write_hdf(tmp_path / "stack.hdf", ARRAY, images=2)
+    write_eman(tmp_path / "stack.hdf", ARRAY, images=2)
     with pytest.raises(InputError, match="2 images"):
         io.read_volume(tmp_path / "stack.hdf")
     (tmp_path / "text.hdf").write_text("no HDF")
