@@ -80,11 +80,24 @@ def metricTables(folder: str) -> List[str]:
 def copyModel(source: str, target: str) -> None:
     """Copy a sound model folder; ``target`` appears whole or not at all. Raises also :class:`OutputError`."""
     checkModel(source)
-    if os.path.exists(target) and not _isReplaceable(target):
-        raise OutputError(f"{target} exists and is not a model", "a new folder, or that of an earlier model", "choose another folder")
+    _checkTarget(target)
     with atomic_folder(target) as part:
         for name in (WEIGHTS, CARD):
             shutil.copy2(os.path.join(source, name), part / name)
+
+
+def targetErrors(target: str) -> List[str]:
+    """What speaks against writing a model to the folder ``target``: something else lies there."""
+    try:
+        _checkTarget(target)
+    except OutputError as error:
+        return [str(error)]
+    return []
+
+
+def _checkTarget(target: str) -> None:
+    if os.path.exists(target) and not _isReplaceable(target):
+        raise OutputError(f"{target} exists and is not a model", "a new folder, or that of an earlier model", "choose another folder")
 
 
 def _isReplaceable(folder: str) -> bool:

@@ -1,8 +1,9 @@
 """Drive Scipion's real window through the general models in one go, look at every result, and open every form of the plugin.
 
-``.venv/bin/python benchmarks/tour/general.py --out FOLDER --images FOLDER [--tomogram FILE --voxel-size A] [--no-forms]`` imports the
-template *cryoetseg-general_models*, starts all of its runs at once, opens what *Analyze Results* offers of each, then the form of every
-protocol, and writes pictures. It stops at the first thing that is not on the screen. Needs what tour.py needs.
+``.venv/bin/python benchmarks/tour/general.py --out FOLDER --images FOLDER [--tomogram FILE --voxel-size A] [--only forms|runs]`` imports
+the template *cryoetseg-general_models*, starts all of its runs at once, opens what *Analyze Results* offers of each, chooses a kind of
+particles by clicks, then opens the form of every protocol, and writes pictures. It stops at the first thing that is not on the screen and
+tells at the end which words of forms are cut off. Needs what tour.py needs.
 """
 from __future__ import annotations
 
@@ -13,16 +14,18 @@ import sys
 import time
 from pathlib import Path
 
-from hands import Hands
+from hands import CORNER, Hands
 from sample import SLICES, VOXEL_SIZE, Sample, simulated
-from tour import CUSTOMIZER, FORM, Tour, take
+from tour import CUSTOMIZER, FORM, VIEWER, Tour, take
+from window import CUT
 
 from cryoetseg.scipion_home import load_plugins, prepare
 
 TEMPLATE = "cryoetseg-general_models"
 IMPORTED, EXPORTED = "tomo - import tomograms", "cryoetseg - export coordinates"
 MEMBRANES, PICKED, KINDS = "cryoetseg - segment membranes", "cryoetseg - pick particles", "cryoetseg - cluster particles"
-WINDOW = "Correct membranes by clicks"
+CHOSEN = "clusters 1"  # the run that the window of kinds launches
+WINDOW, KINDS_WINDOW = "Correct membranes by clicks", "Kinds of particles"
 
 
 class GeneralTour(Tour):
@@ -63,26 +66,48 @@ class GeneralTour(Tour):
         time.sleep(2)
         self.analyze()
         self.view("Membranes on the tomogram", "Membranes", "general_membranes")
-        hands.click(hands.beside("Correct membranes by clicks", "Button"))
+        hands.click(hands.beside("Correct membranes by clicks", "Button", VIEWER))
         hands.move(WINDOW, 640, 40)
         time.sleep(3)
         hands.shoot("general_curation")
         hands.close(WINDOW)
-        hands.press("Close", "Button", "Protocol Viewer")
+        hands.press("Close", "Button", VIEWER)
 
     def look_at_picks(self) -> None:
-        """The picks on slices and in three dimensions, then the kinds on their map."""
+        """The picks on slices and in three dimensions."""
         self.hands.click(self.box(PICKED))
         time.sleep(2)
         self.analyze()
         self.view("Picks on the tomogram", "Picks", "general_picks")
         self.view("Picks and membranes in 3D", "Particles and membranes", "general_scatter")
-        self.hands.press("Close", "Button", "Protocol Viewer")
+        self.hands.press("Close", "Button", VIEWER)
+
+    def look_at_kinds(self) -> None:
+        """Averages, counts and tables of the kinds."""
         self.hands.click(self.box(KINDS))
         time.sleep(2)
+        self.hands.shoot("general_kinds_summary")
         self.analyze()
-        self.view("Map and averages", "Kinds", "general_kinds")
-        self.hands.press("Close", "Button", "Protocol Viewer")
+        self.view("Averages and members", "Averages and members", "general_averages")
+        self.view("How many there are", "Counts", "general_counts")
+
+    def choose_a_kind(self) -> None:
+        """On the map: a particle by its point, the first kind by its average; then the set that the button writes."""
+        hands = self.hands
+        hands.click(hands.beside("Map and averages", "Button", VIEWER))
+        hands.move(KINDS_WINDOW, 380, 20)
+        hands.press("1 (", "Axes")
+        hands.click(hands.find("click a point", "Axes"))
+        time.sleep(3)
+        hands.shoot("general_kinds")
+        hands.press("Write a set of", "Axes")
+        hands.wait(lambda: self.state(CHOSEN) != "", 60, "making the run")
+        hands.close(KINDS_WINDOW)
+        hands.press("Close", "Button", VIEWER)
+        self.finish(CHOSEN)
+        self.analyze()
+        self.view("Picks on the tomogram", "Picks", "general_chosen")
+        hands.press("Close", "Button", VIEWER)
 
     def look_at_export(self) -> None:
         """The folder with the list for RELION 5."""
@@ -92,12 +117,30 @@ class GeneralTour(Tour):
         self.keep("Browsing", "general_export")
 
     def open_every_form(self) -> None:
-        """Each protocol by its row in the menu."""
+        """Each protocol by its row in the menu, each tab, with all fields shown; at the end what was cut off anywhere."""
+        wrong = []
         for label in labels():
             self.form(f"cryoetseg - {label}")
-            self.hands.shoot(f"form_{label.replace(' ', '_').replace('/', '_')}")
-            self.hands.press("Close", "Button", FORM)
+            wrong += [f"{label}: {fault}" for fault in self.faults(f"form_{label.replace(' ', '_').replace('/', '_')}")]
+            self.hands.close(FORM)
             self.hands.wait(lambda: not any(FORM in seen["title"] for seen in self.hands.windows()), 60, f"closing {label}")
+        if wrong:
+            raise SystemExit("error: " + "\n".join(wrong))
+
+    def faults(self, name: str) -> list[str]:
+        """What is cut off in the open form, with pictures of its tabs as they are with all fields shown."""
+        found = [] if self.closes() else ["its buttons lie below the screen"]
+        self.hands.press("Advanced", "Radiobutton", FORM)
+        for tab in [item.text for item in self.hands.items(FORM) if item.kind == "Tab"]:
+            self.hands.press(tab, "Tab", FORM)
+            found += [f"'{item.text.strip()}' is cut off in {tab}" for item in self.hands.items(FORM) if item.kind.endswith(CUT)]
+            self.hands.shoot(f"{name}_{tab.replace(' ', '_')}")
+        return found
+
+    def closes(self) -> bool:
+        """Whether the buttons of the open form can be reached."""
+        close = self.hands.find("Close", "Button", FORM)
+        return close.top + close.height <= CORNER[1]
 
 
 def labels() -> list[str]:
@@ -113,7 +156,7 @@ def main() -> None:
     parser.add_argument("--images", type=Path, required=True, help="folder of the pictures")
     parser.add_argument("--tomogram", type=Path, help="a tomogram of your own, particles dark")
     parser.add_argument("--voxel-size", type=float, default=VOXEL_SIZE, help="its voxel size in Angstrom")
-    parser.add_argument("--no-forms", action="store_true", help="leave out the forms")
+    parser.add_argument("--only", choices=("runs", "forms"), help="leave out the other part")
     options = parser.parse_args()
     folder = options.out.absolute()
     shutil.rmtree(folder / "scipion", ignore_errors=True)
@@ -125,8 +168,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *details: sys.exit("error: ended"))  # so that the screen and its windows end too
     with Hands(folder, options.images.absolute()) as hands:
         tour = GeneralTour(hands, folder, sample)
-        take([tour.make_project, tour.use_general_template, tour.run_all, tour.look_at_membranes, tour.look_at_picks,
-              tour.look_at_export, *([] if options.no_forms else [tour.open_every_form])])
+        runs = [tour.use_general_template, tour.run_all, tour.look_at_membranes, tour.look_at_picks, tour.look_at_kinds,
+                tour.choose_a_kind, tour.look_at_export]
+        take([tour.make_project, *(runs if options.only != "forms" else ()), *([tour.open_every_form] if options.only != "runs" else ())])
 
 
 if __name__ == "__main__":

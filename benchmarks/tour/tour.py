@@ -25,8 +25,9 @@ DIAMETER = 280  # Angstrom, of a ribosome
 TEMPLATE = "cryoetseg-unsupervised_segmentation"
 # Scipion calls the runs of a template by their protocols
 IMPORTED, SEGMENTED, PICKED = "tomo - import tomograms", "cryoetseg - segment slabs", "cryoetseg - pick particles"
-TREE_WIDTH = 400  # pixels, so that the names of the protocols can be read
-FORM, CUSTOMIZER = "Protocol Run", "Workflow template customizer"
+TREE_WIDTH = 450  # pixels, so that the names of the protocols can be read
+FORM, VIEWER, CUSTOMIZER = "Protocol Run", "Protocol Viewer", "Workflow template customizer"
+VIEWER_PLACE = (0, 520)  # left of the windows that it opens
 RUN_SECONDS = 3600.0  # of a run, on a slow and busy machine
 
 
@@ -145,7 +146,8 @@ class Tour:
     # --------------------------- viewers ------------------------------------
     def view(self, label: str, title: str, name: str) -> None:
         """Press the eye beside a line of the viewer, put its window beside, and keep the picture."""
-        self.hands.click(self.hands.beside(label, "Button"))
+        self.hands.move(VIEWER, *VIEWER_PLACE)
+        self.hands.click(self.hands.beside(label, "Button", VIEWER))
         self.keep(title, name)
 
     def keep(self, title: str, name: str) -> None:
@@ -184,7 +186,7 @@ class Tour:
         self.analyze()
         self.view("Membranes and candidates on the tomogram", "Segmented slabs", "tour_overlay")
         self.view("Eigenimages and how they were merged", "Eigenimages", "tour_eigenimages")
-        self.hands.press("Close", "Button", "Protocol Viewer")
+        self.hands.press("Close", "Button", VIEWER)
 
     def train_membranes(self) -> None:
         label = "cryoetseg - train membranes"
@@ -228,7 +230,7 @@ class Tour:
         self.analyze()
         self.view("Picks on the tomogram", "Picks", "tour_picks")
         self.view("Picks and membranes in 3D", "Particles and membranes", "tour_scatter")
-        self.hands.press("Close", "Button", "Protocol Viewer")
+        self.hands.press("Close", "Button", VIEWER)
 
     def show_wizard(self) -> None:
         """The tilt range, in the form of a training that is not started."""

@@ -14,6 +14,7 @@ from typing import Any, Dict, Iterator, List, Tuple
 
 MILLISECONDS = 300
 TAB_HEIGHT = 20
+CUT = "(cut)"  # after the kind of what has less room than its words need
 roots: List[tkinter.Tk] = []  # of this process; matplotlib makes one for each of its windows
 Item = Tuple[str, str, int, int, int, int]  # kind, text, left, top, width, height on the screen
 
@@ -92,8 +93,9 @@ def items(widget: tkinter.Misc) -> Iterator[Item]:
             yield from entries(child)
         elif isinstance(child, tkinter.Canvas):
             yield from pictures(child)
+            yield from plots(child)
         else:
-            yield (child.winfo_class(), text(child), *place(child))
+            yield (child.winfo_class() + (CUT if is_cut(child) else ""), text(child), *place(child))
         yield from items(child)
 
 
@@ -103,6 +105,13 @@ def text(widget: Any) -> str:
     if isinstance(widget, (tkinter.Entry, tkinter.ttk.Entry)):
         return str(widget.get())
     return str(widget.cget("text")) if "text" in widget.configure() else ""
+
+
+def is_cut(widget: tkinter.Misc) -> bool:
+    """Whether words need more room than they have, or reach over the right edge of their window."""
+    window = widget.winfo_toplevel()
+    outside = widget.winfo_rootx() + widget.winfo_width() > window.winfo_rootx() + window.winfo_width()
+    return widget.winfo_class() in ("Label", "Radiobutton", "Button") and (outside or widget.winfo_reqwidth() > widget.winfo_width())
 
 
 def rows(tree: tkinter.ttk.Treeview, parent: str = "") -> Iterator[Item]:
@@ -156,6 +165,17 @@ def pictures(canvas: Any) -> Iterator[Item]:
             first_x, first_y, end_x, end_y = canvas.bbox(number)
             x, y = left + first_x - int(canvas.canvasx(0)), top + first_y - int(canvas.canvasy(0))
             yield ("Drawn", canvas.itemcget(number, "text"), x, y, end_x - first_x, end_y - first_y)
+
+
+def plots(canvas: Any) -> Iterator[Item]:
+    """Axes of a figure of matplotlib, by their title or the word on their button; below them the toolbar has a canvas of its own."""
+    managers = sys.modules.get("matplotlib._pylab_helpers")
+    for manager in managers.Gcf.get_all_fig_managers() if managers else ():  # type: ignore[attr-defined]
+        if manager.canvas.get_tk_widget() is canvas:
+            left, end = canvas.winfo_rootx(), canvas.winfo_rooty() + canvas.winfo_height()
+            for axes in manager.canvas.figure.axes:
+                box, words = axes.get_window_extent(), [axes.get_title(), *(text.get_text() for text in axes.texts), axes.get_label()]
+                yield ("Axes", next(filter(None, words), ""), int(left + box.x0), int(end - box.y1), int(box.width), int(box.height))
 
 
 if __name__ == "__main__":

@@ -72,11 +72,11 @@ def attributeName(fieldName: str) -> str:
 
 
 def labelOf(field: FieldDescription) -> str:
-    """Label of a field with its unit; slices of a range are called alike everywhere."""
+    """Label of a field with its unit, unless it names it; slices of a range are called alike everywhere."""
     if field.name in slice_ranges.LABELS:
         return slice_ranges.LABELS[field.name]
     unit = UNIT_SYMBOLS.get(field.unit, field.unit)
-    return f"{field.label} ({unit})" if unit else field.label
+    return f"{field.label} ({unit})" if unit and unit not in field.label.lower().split() else field.label
 
 
 def addGroups(form: Form, model: Type[Parameters], layout: Layout) -> None:

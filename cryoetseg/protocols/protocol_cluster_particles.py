@@ -11,7 +11,7 @@ from cryoetseg.convert import byTsId, coordinatesOf, inputFile, particlesByTsId,
 from cryoetseg.core.clusters.params import ClusterParticlesParameters
 from cryoetseg.core.runtime.job import InputFile, Result
 
-from .form_builder import addFields, byHand
+from .form_builder import addFields, byHand, narrow
 from .input_checks import Writers, checkIds
 from .protocol_base import CONTRASTS, ProtCryoEtSegBase
 from .protocol_tomograms_base import counted
@@ -47,6 +47,7 @@ class ProtCryoEtSegClusterParticles(ProtCryoEtSegBase):
                       help="A few coordinates of what you look for: all are ranked by likeness to them in ranked.star.")
         self._addContrast(form)
         addFields(form.addGroup("Cluster particles"), self._model, self._model.model_fields)
+        narrow(form, "near_membrane", "inMasks")
         self._addSeed(form)
         self._addGpu(form)
         self._addParallel(form)
@@ -122,7 +123,8 @@ class ProtCryoEtSegClusterParticles(ProtCryoEtSegBase):
         (result,) = results.values()
         metrics = result.metrics
         return [f"{counted(metrics['clusters'], 'kind')} among {counted(metrics['particles'], 'coordinate')}, "
-                f"{metrics['unsure_share']:.0%} unsure. Averages and members: {', '.join(self.getPictures())}", *result.warnings]
+                f"{metrics['unsure_share']:.0%} unsure. *Analyze Results* shows averages, members and counts; as files they are in "
+                f"{self._getItemFile(CLUSTERS)}", *result.warnings]
 
     def _methods(self) -> List[str]:
         if not hasattr(self, CLUSTERED):

@@ -9,7 +9,7 @@ from pyworkflow.utils import Message
 
 from cryoetseg.constants import DUAL, DUAL_WEDGE, GENERATOR, MEMBRANES, PICKER, SEGMENTER, TRAIN_VOXUDA
 from cryoetseg.core.runtime.job import model_folder
-from cryoetseg.model_folder import CARD, copyModel, modelErrors
+from cryoetseg.model_folder import CARD, copyModel, modelErrors, targetErrors
 from cryoetseg.objects import CryoEtSegModel
 
 MODEL = "model"
@@ -103,11 +103,14 @@ class ProtCryoEtSegExportModel(EMProtocol):
         return [os.path.join(target, CARD)]
 
     def _validate(self) -> List[str]:
-        if self.inModel.get() is None or not (self.folder.get() or "").strip():
-            return []
+        if self.inModel.get() is None:
+            return []  # Scipion itself asks for a value
+        errors = modelErrors(self.inModel.get().getPath())
+        if not (self.folder.get() or "").strip():
+            return errors
         if os.path.exists(self._target()) and os.path.abspath(self.inModel.get().getPath()) == self._target():
-            return [f"*New folder* = {self._target()} is that of the model itself. What to do: choose another folder."]
-        return modelErrors(self.inModel.get().getPath())
+            return [*errors, f"*New folder* = {self._target()} is that of the model itself. What to do: choose another folder."]
+        return errors + targetErrors(self._target())
 
     def _summary(self) -> List[str]:
         if not self.isFinished():

@@ -6,8 +6,11 @@ from pyworkflow.protocol import Form, PointerParam
 from cryoetseg.constants import MEMBRANES, TRAIN_MEMBRANES
 from cryoetseg.core.students.membranes.params import TrainMembranesParameters
 
-from .protocol_train_student import ProtCryoEtSegTrainStudentBase
+from .form_builder import narrow
+from .protocol_train_student import FROM_NOTHING, ProtCryoEtSegTrainStudentBase
 from .training_labels import MaskLabels
+
+SEEN = ("slices", "normalisation", "smoothing_px")  # what a network sees is settled with its first training
 
 
 class ProtCryoEtSegTrainMembranes(ProtCryoEtSegTrainStudentBase):
@@ -31,6 +34,11 @@ class ProtCryoEtSegTrainMembranes(ProtCryoEtSegTrainStudentBase):
         form.addParam("inMasks", PointerParam, pointerClass="SetOfTomoMasks", important=True, label="Membrane masks",
                       help="Masks of the tomograms or of a part of their slices: 0 is background; see *Membrane class*.")
         self._addStart(form)
+
+    def _defineParams(self, form: Form) -> None:
+        super()._defineParams(form)
+        for name in SEEN:
+            narrow(form, name, FROM_NOTHING)
 
     def _labels(self) -> MaskLabels:
         return MaskLabels(self.inMasks, "Membrane masks", bool(self.resampleLabels.get()))

@@ -1,8 +1,9 @@
 """What the trainings of membranes and of the picker share: a model to go on from, and tomograms that hold nothing."""
-from typing import List, Sequence
+from typing import List, Optional, Sequence
 
 from pyworkflow.object import Pointer
 from pyworkflow.protocol import EnumParam, Form, PointerParam
+from tomo.objects import SetOfTomograms
 
 from cryoetseg.convert import byTsId, inputFile, tsIdsOf
 from cryoetseg.core.models.shelf import shipped_folder
@@ -15,7 +16,8 @@ from .protocol_apply_base import GENERAL
 from .protocol_base import CONTRASTS
 from .protocol_train_base import ProtCryoEtSegTrainBase
 
-RANDOM, GENERAL_MODEL, CHOSEN = "random weights", "the general model", "a model"
+RANDOM, GENERAL_MODEL, CHOSEN = STARTS = "random weights", "the general model", "a model"
+FROM_NOTHING = f"startFrom == {STARTS.index(RANDOM)}"  # as Scipion evaluates it
 
 
 class ProtCryoEtSegTrainStudentBase(ProtCryoEtSegTrainBase):
@@ -23,7 +25,7 @@ class ProtCryoEtSegTrainStudentBase(ProtCryoEtSegTrainBase):
 
     _modelMethod = ""  # what the card of a fitting model says
     _startNetworks: Sequence[str] = ()  # what this training can go on from, as in cards
-    _starts = [RANDOM, GENERAL_MODEL, CHOSEN]
+    _starts = STARTS
 
     @classmethod
     def isBase(cls) -> bool:
@@ -44,6 +46,10 @@ class ProtCryoEtSegTrainStudentBase(ProtCryoEtSegTrainBase):
     def _start(self) -> str:
         return self._starts[self.startFrom.get()]
 
+    def _empty(self) -> Optional[SetOfTomograms]:
+        """The tomograms that hold nothing, where the form asks for them."""
+        return self.inEmpty.get() if self.evalParamCondition("inEmpty") else None
+
     def _startFolder(self) -> str:
         """Folder of the model to go on from; empty for random weights or where none is chosen yet."""
         if self._start() == GENERAL_MODEL:
@@ -54,7 +60,7 @@ class ProtCryoEtSegTrainStudentBase(ProtCryoEtSegTrainBase):
     # --------------------------- jobs --------------------------------------
     def _getInputs(self, tsId: str) -> List[InputFile]:
         contrast = CONTRASTS[self.contrast.get()]
-        empty = byTsId(self.inEmpty.get()) if self.inEmpty.get() is not None else {}
+        empty = byTsId(self._empty()) if self._empty() is not None else {}
         files = [inputFile(empty[name], "empty", contrast) for name in sorted(empty)]
         if self._startFolder():
             files.append(InputFile(path=self._startFolder(), role="start"))
@@ -62,17 +68,20 @@ class ProtCryoEtSegTrainStudentBase(ProtCryoEtSegTrainBase):
 
     def _sources(self) -> List[Pointer]:
         chosen = [self.inStart] if self._start() == CHOSEN else []
-        return super()._sources() + [pointer for pointer in [*chosen, self.inEmpty] if pointer.get() is not None]
+        empty = [self.inEmpty] if self._empty() is not None else []
+        return super()._sources() + [pointer for pointer in [*chosen, *empty] if pointer.get() is not None]
 
     # --------------------------- information -------------------------------
     def _validateInputs(self) -> List[str]:
         return super()._validateInputs() + self._emptyErrors() + self._startErrors()
 
     def _emptyErrors(self) -> List[str]:
+        if self._empty() is None:
+            return []
         errors = checkTomograms(self.inEmpty, "Tomograms without any")
-        if errors or self.inEmpty.get() is None or self.inTomos.get() is None:
+        if errors or self.inTomos.get() is None:
             return errors
-        both = sorted(set(tsIdsOf(self.inEmpty.get())) & set(self.getTrainingIds()))
+        both = sorted(set(tsIdsOf(self._empty())) & set(self.getTrainingIds()))
         if both:
             errors.append(f"{', '.join(both[:5])} are among *Tomograms*, with labels, and among *Tomograms without any*. Allowed: one of "
                           "the two. What to do: choose a subset of tomograms that hold none.")

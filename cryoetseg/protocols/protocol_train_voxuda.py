@@ -61,6 +61,7 @@ class ProtCryoEtSegTrainVoxUda(ProtCryoEtSegTrainBase):
         form.addSection(label=Message.LABEL_INPUT)
         self._addTarget(form)
         self._addSource(form)
+        form.addSection(label="Adaptation")
         addPreset(form, self._model)
         addGroups(form, self._model, [("Adaptation", names) for title, names in groups if title != LOOP_GROUP])
         form.addSection(label=LOOP_GROUP)

@@ -22,6 +22,7 @@ from cryoetseg.protocols.form_builder import UNIT_SYMBOLS, attributeName
 SECTION = "CryoETSeg"  # the plugin's own section of Scipion's menu
 # fields of every Scipion form, not of ours
 SCIPIONS = {"numberOfMpi", "numberOfThreads", "hostName", "runName", "runMode", "expertLevel", "gpuList", "useGpu", "binThreads"}
+NETWORKS = {"centre-unet3d": "that of the general picker"}
 INPUT_PARAMS = (PointerParam, MultiPointerParam, PathParam)
 Row = Tuple[str, ...]
 
@@ -165,7 +166,8 @@ def _inWords(run: Any, node: Any) -> str:
         return "never, as it has no effect here"
     if isinstance(node.left, ast.Call):
         label = run.getParam(node.left.func.value.id).getLabel()
-        return f"with a *{label}* whose network is {'not ' if isinstance(node.ops[0], ast.NotEq) else ''}{node.comparators[0].value}"
+        network = NETWORKS.get(node.comparators[0].value, node.comparators[0].value)
+        return f"with a *{label}* whose network is {'not ' if isinstance(node.ops[0], ast.NotEq) else ''}{network}"
     name = node.left.orelse if isinstance(node.left, ast.IfExp) else node.left  # with a preset its value, else the form's
     param, (wanted,) = run.getParam(name.id), node.comparators
     values = ast.literal_eval(wanted)

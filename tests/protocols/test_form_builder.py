@@ -13,9 +13,11 @@ from cryoetseg.core.runtime.params import PRESETS, Parameters, describe, paramet
 from cryoetseg.core.students.picker.params import TrainPickerParameters
 from cryoetseg.objects import CryoEtSegModel
 from cryoetseg.protocols import (
+    ProtCryoEtSegClusterParticles,
     ProtCryoEtSegCompareVoxUda,
     ProtCryoEtSegPickParticles,
     ProtCryoEtSegSegmentSlabs,
+    ProtCryoEtSegTrainMembranes,
     ProtCryoEtSegTrainPicker,
     ProtCryoEtSegTrainSegmenter,
     ProtCryoEtSegTrainVoxUda,
@@ -100,7 +102,7 @@ def test_forms_show_every_parameter_once_and_give_back_the_defaults(protocolClas
 NARROWED = {"ProtCryoEtSegPickParticles": {"peaks", "cut", "tile_px", "padding_px", "batch", "views"},
             "ProtCryoEtSegTrainSegmenter": {"particle_diameter", "class_diameters"},
             "ProtCryoEtSegTransferDual": {"particle_diameter", "class_diameters", "resample_labels"},
-            "ProtCryoEtSegTrainPicker": {"held_out"}}
+            "ProtCryoEtSegTrainPicker": {"held_out"}, "ProtCryoEtSegClusterParticles": {"near_membrane"}}
 
 
 @pytest.mark.parametrize("preset", [0, 1])
@@ -147,9 +149,13 @@ def test_forms_follow_every_field_that_others_depend_on(protocolClass, model):
 
 @pytest.mark.parametrize(("protocolClass", "chosen", "shown"), [
     (ProtCryoEtSegPickParticles, {}, {"diameterMin": True, "peaks": False}),
-    (ProtCryoEtSegTrainPicker, {"startFrom": 2}, {"heldOut": True}),
-    (ProtCryoEtSegTrainPicker, {"startFrom": 1}, {"heldOut": False}),
-    (ProtCryoEtSegTrainPicker, {}, {"heldOut": False}),
+    (ProtCryoEtSegTrainPicker, {"startFrom": 2}, {"heldOut": True, "width": False, "patchPx": True, "inEmpty": True}),
+    (ProtCryoEtSegTrainPicker, {"startFrom": 1}, {"heldOut": True, "width": False, "patchPx": False, "inEmpty": False}),
+    (ProtCryoEtSegTrainPicker, {}, {"heldOut": False, "width": True, "patchPx": True, "inEmpty": True}),
+    (ProtCryoEtSegTrainMembranes, {}, {"slices": True, "normalisation": True, "cropPx": True}),
+    (ProtCryoEtSegTrainMembranes, {"startFrom": 1}, {"slices": False, "normalisation": False, "smoothingPx": False, "cropPx": True}),
+    (ProtCryoEtSegTrainMembranes, {"unpainted": 2}, {"rounds": False, "confidence": False}),
+    (ProtCryoEtSegClusterParticles, {}, {"nearMembrane": False, "align": True}),
     (ProtCryoEtSegTrainSegmenter, {"labelsFrom": 1}, {"particleDiameter": True, "resampleLabels": False}),
 ])
 def test_fields_follow_the_inputs(protocolClass, chosen, shown):
@@ -159,12 +165,16 @@ def test_fields_follow_the_inputs(protocolClass, chosen, shown):
 
 @pytest.mark.parametrize(("folder", "isGeneral"), [("general-particles", True), ("", False)])
 def test_a_chosen_model_brings_its_own_fields(folder, isGeneral):
-    """An imported general picker has the fields of the shipped one."""
+    """An imported general picker has the fields of the shipped one, for picking and where a training starts from it."""
     model = CryoEtSegModel.fromFolder(str(shipped_folder("general", "picker"))) if isGeneral else CryoEtSegModel("folder", "picker")
     protocol = ProtCryoEtSegPickParticles()
     protocol.inModel.set(model)
     shown = {name: bool(protocol.evalParamCondition(name)) for name in ("diameterMin", "membraneProteins", "peaks", "tilePx")}
     assert shown == {"diameterMin": isGeneral, "membraneProteins": isGeneral, "peaks": not isGeneral, "tilePx": not isGeneral}
+    training = ProtCryoEtSegTrainPicker(startFrom=2)
+    training.inStart.set(model)
+    assert bool(training.evalParamCondition("patchPx")) == (not isGeneral)
+    assert training.evalParamCondition("heldOut")
 
 
 @pytest.mark.parametrize(("protocolClass", "model"), PROTOCOLS)

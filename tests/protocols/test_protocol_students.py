@@ -6,18 +6,14 @@ import shutil
 import mrcfile
 import numpy as np
 import pytest
-from pyworkflow.object import Pointer
 from pyworkflow.protocol import MODE_RESTART, MODE_RESUME
-from scipion_environment import in_process, launch_here, log_of, new_run, run_here
+from scipion_environment import in_process, launch_here, log_of, run_here
 from tomo.constants import BOTTOM_LEFT_CORNER
-from tomo.objects import SetOfTomograms
 from tomo.protocols import ProtImportTomograms, ProtImportTomomasks
 
 from cryoetseg.core.models.card import read_card
 from cryoetseg.core.runtime.checksums import checksum
 from cryoetseg.protocols import (
-    ProtCryoEtSegExportModel,
-    ProtCryoEtSegImportModel,
     ProtCryoEtSegPickDog,
     ProtCryoEtSegPickParticles,
     ProtCryoEtSegSegmentClasses,
@@ -269,96 +265,3 @@ def test_membranes_of_the_project_are_offered_for_the_picture_in_3d(project, sim
     x, y, z = (np.rint(np.asarray(values) / 1.3).astype(int) for values in membranes._offsets3d)
     assert mask[z, y, x].all()
     window.close()
-
-
-def test_a_model_goes_out_and_comes_back(project, picker, tmp_path):
-    target = tmp_path / "shared" / "picker"
-    finished(project, ProtCryoEtSegExportModel, inModel=(picker, "model"), folder=str(target))
-    assert sorted(os.listdir(target)) == ["card.json", "model.safetensors"]
-    again = finished(project, ProtCryoEtSegImportModel, folder=str(target))
-    assert read_card(again.model.getPath()) == read_card(picker.model.getPath())
-    assert again.model.getPath() != picker.model.getPath()
-    assert again.model.getClasses() == picker.model.getClasses()
-    assert again._citations() == picker._citations()
-    training = new_run(project, ProtCryoEtSegImportModel, folder=os.path.dirname(picker.model.getPath()))
-    assert training.validate() == []  # the output folder of a training will do
-
-
-def test_damaged_and_foreign_folders_are_told(project, picker, tmp_path):
-    damaged = tmp_path / "damaged"
-    shutil.copytree(picker.model.getPath(), damaged)
-    with open(damaged / "model.safetensors", "ab") as stream:
-        stream.write(b"x")
-    for folder, message in ((damaged, "SHA-256"), (tmp_path, "is not a model folder"), (tmp_path / "none", "is not a model folder")):
-        assert any(message in line for line in new_run(project, ProtCryoEtSegImportModel, folder=str(folder)).validate())
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "notes.txt").write_text("mine")
-    run = run_here(project, ProtCryoEtSegExportModel, inModel=(picker, "model"), folder=str(tmp_path / "other"))
-    assert run.isFailed()
-    assert (tmp_path / "other" / "notes.txt").read_text() == "mine"
-
-
-def test_a_model_for_something_else_is_refused(project, imported, picker):
-    run = new_run(project, ProtCryoEtSegSegmentMembranes, inTomos=(imported, "Tomograms"), inModel=(picker, "model"))
-    assert any("was trained for 'picker'. Allowed: a model for 'membranes'" in line for line in run.validate())
-
-
-def test_another_voxel_size_is_a_warning(project, imported, picker):
-    run = new_run(project, ProtCryoEtSegPickParticles, inTomos=(imported, "Tomograms"), inModel=(picker, "model"))
-    assert run.warnings() == []
-    run.inModel = Pointer(picker.model.clone())
-    run.inModel.get().setSamplingRate(8.0)
-    assert "will be resampled" in run.warnings()[0]
-
-
-@pytest.fixture
-def binned(imported, tmp_path):
-    """The imported tomogram at twice the voxel size and half the size, with the same id."""
-    tomogram = imported.Tomograms.getFirstItem().clone()
-    data = mrcfile.read(tomogram.getFileName())[::2, ::2, ::2].copy()
-    with mrcfile.new(tmp_path / "sim_001.mrc", data) as volume:
-        volume.voxel_size = 26.0
-    made = SetOfTomograms.create(str(tmp_path))
-    made.setSamplingRate(26.0)
-    tomogram.setLocation(str(tmp_path / "sim_001.mrc"))
-    tomogram.setSamplingRate(26.0)
-    tomogram.setOrigin(None)
-    made.append(tomogram)
-    made.write()
-    return made
-
-
-def test_masks_of_another_size_are_refused_unless_resampled(simulated, binned):
-    run = ProtCryoEtSegTrainMembranes()
-    run.inTomos, run.inMasks = Pointer(binned), Pointer(simulated.membraneMasks)
-    (message,) = run._validateInputs()
-    assert "64 x 64 x 32 voxels of 13 Å against 32 x 32 x 16 voxels of 26 Å" in message
-    assert "Resample labels" in message
-    run.resampleLabels.set(True)
-    assert run._validateInputs() == []
-
-
-def test_coordinates_follow_the_binning_and_those_outside_are_told(simulated, binned):
-    run = ProtCryoEtSegTrainPicker()
-    run.inTomos, run.inCoordinates = Pointer(binned), Pointer(simulated.coordinates)
-    assert run._validateInputs() == []
-    simulated.coordinates.setSamplingRate(52.0)
-    try:
-        (message,) = run._validateInputs()
-    finally:
-        simulated.coordinates.setSamplingRate(13.0)
-    assert "lie outside its 32 x 32 x 16 voxels of 26 Å" in message
-    assert "another binning is the usual cause" in message
-
-
-def test_labels_of_other_tomograms_and_empty_slices_are_told(simulated, imported):
-    tomogram = imported.Tomograms.getFirstItem().clone()
-    run = ProtCryoEtSegTrainMembranes()
-    run.inTomos, run.inMasks = Pointer(imported.Tomograms), Pointer(simulated.membraneMasks)
-    run.zStart.set(20)
-    run.zLast.set(40)
-    assert "Allowed: 0 to 31" in run._validateInputs()[0]
-    tomogram.setTsId("another")
-    run._tomogramsById = {"another": tomogram}
-    run.getTrainingIds = lambda: []
-    assert "no tilt-series id in common" in run._validateInputs()[0]

@@ -7,6 +7,8 @@ from typing import Any, Literal
 from ...runtime.params import Parameters, other_than, parameter
 from ...training.params import KEPT, TrainingParameters
 
+SELF_TRAINED = {"rounds": other_than(0), "unpainted": "background"}
+
 
 class TrainMembranesParameters(TrainingParameters):
     """A 2D U-Net on one or several neighbouring slices, from membrane masks of any origin (Uddin26 1.9)."""
@@ -77,13 +79,13 @@ class TrainMembranesParameters(TrainingParameters):
     rounds: int = parameter(
         1, "Rounds of self-training: the student labels the training slices anew, drops small components and goes on learning from "
         "where it was confident. Meant for pseudo-labels; exact labels need none.",
-        label="Rounds of self-training", ge=0, le=5, published=0)
+        label="Rounds of self-training", ge=0, le=5, published=0, acts_when={"unpainted": "background"})
     confidence: float = parameter(
         0.2, "Voxels are learned in self-training when the membrane's probability p has |2 p - 1| above this.", expert=True, ge=0, lt=1,
-        acts_when={"rounds": other_than(0)}, label="Confidence")
+        acts_when=SELF_TRAINED, label="Confidence")
     smallest_component: float = parameter(
         1e6, "Connected membranes of a smaller volume become background in self-training.", unit="A^3", expert=True, ge=0,
-        acts_when={"rounds": other_than(0)})
+        acts_when=SELF_TRAINED)
     held_out: float = parameter(
         0.15, "Share of the labelled slices kept for validation, one block of neighbours. The paper draws single slices, whose "
         "neighbours are trained on.", expert=True, ge=0, le=0.5, published=0.2, label="Share held out")

@@ -76,7 +76,7 @@ class TrainPickerParameters(TrainingParameters):
         "dice_ce", "Dice alone, or Dice plus cross-entropy, which grades doubtful particles better.", expert=True, published="dice")
     rounds: int = parameter(
         1, "Rounds of training; after each but the last, the picker's own confident picks in the labelled slices become the labels.",
-        expert=True, ge=1, le=5, published=1)
+        expert=True, ge=1, le=5, published=1, acts_when={"unclicked": "background"})
     validation_crops: int = parameter(8, "Crops of one validation; 0 does not validate and keeps the last weights.", expert=True, ge=0,
         label="Crops of a validation")
 
