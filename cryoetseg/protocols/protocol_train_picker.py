@@ -8,12 +8,11 @@ from cryoetseg.core.students.picker.params import TrainPickerParameters
 
 from .form_builder import narrow
 from .protocol_pick_particles import CENTRES
-from .protocol_train_student import CHOSEN, FROM_NOTHING, GENERAL_MODEL, STARTS, ProtCryoEtSegTrainStudentBase
+from .protocol_train_student import FROM_NOTHING, GENERAL_MODEL, RANDOM, STARTS, ProtCryoEtSegTrainStudentBase
 from .training_labels import CoordinateLabels
 
-CHOSEN_START = f"startFrom == {STARTS.index(CHOSEN)}"
-FROM_CENTRES = f"startFrom == {STARTS.index(GENERAL_MODEL)} or {CHOSEN_START} and inStart and inStart.getNetwork() == '{CENTRES}'"
-FROM_OTHERS = f"{FROM_NOTHING} or {CHOSEN_START} and not inStart or {CHOSEN_START} and inStart and inStart.getNetwork() != '{CENTRES}'"
+FROM_MODEL = f"startFrom != {STARTS.index(RANDOM)}"
+FROM_OTHERS = f"startFrom != {STARTS.index(GENERAL_MODEL)} and ({FROM_NOTHING} or not inStart or inStart.getNetwork() != '{CENTRES}')"
 # The general model learns from the surroundings of the particles alone, in crops and with a loss of its own
 NOT_FROM_CENTRES = ("class_diameters", "label", "label_share", "z_start", "z_end", "unclicked", "empty_share", "ignored_share", "patch_px",
                     "augmentation", "background_share", "loss", "rounds", "validation_crops")
@@ -43,7 +42,7 @@ class ProtCryoEtSegTrainPicker(ProtCryoEtSegTrainStudentBase):
 
     def _defineParams(self, form: Form) -> None:
         super()._defineParams(form)
-        narrow(form, "held_out", f"{CHOSEN_START} or startFrom == {STARTS.index(GENERAL_MODEL)}")
+        narrow(form, "held_out", FROM_MODEL)
         narrow(form, "width", FROM_NOTHING)
         for name in ("in_empty", *NOT_FROM_CENTRES):
             narrow(form, name, FROM_OTHERS)

@@ -18,11 +18,14 @@ from cryoetseg._plugin import pageName as pageName
 from cryoetseg.core import cli
 from cryoetseg.core.runtime.params import FieldDescription, describe
 from cryoetseg.protocols.form_builder import UNIT_SYMBOLS, attributeName
+from cryoetseg.protocols.protocol_pick_particles import CENTRES
+from cryoetseg.protocols.protocol_train_picker import FROM_OTHERS
 
 SECTION = "CryoETSeg"  # the plugin's own section of Scipion's menu
 # fields of every Scipion form, not of ours
 SCIPIONS = {"numberOfMpi", "numberOfThreads", "hostName", "runName", "runMode", "expertLevel", "gpuList", "useGpu", "binThreads"}
-NETWORKS = {"centre-unet3d": "that of the general picker"}
+NETWORKS = {CENTRES: "that of the general picker"}
+SAID = {FROM_OTHERS: "unless it starts from the general picker"}  # conditions that would be too long in full
 INPUT_PARAMS = (PointerParam, MultiPointerParam, PathParam)
 Row = Tuple[str, ...]
 
@@ -155,6 +158,9 @@ def _condition(run: Any, condition: str) -> str:
 
 def _inWords(run: Any, node: Any) -> str:
     """A condition of Scipion's form, parsed, in the labels of the form."""
+    for condition, words in SAID.items():
+        if ast.dump(node) == ast.dump(ast.parse(condition, mode="eval").body):
+            return words
     if isinstance(node, ast.BoolOp):
         parts = [_inWords(run, part) for part in node.values]
         return (" and " if isinstance(node.op, ast.And) else ", or ").join(parts)
