@@ -6,6 +6,7 @@ frequencies are kept (``Geometry``) and whether the variance is that of the aver
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from torch.nn import functional as F
 from .params import Geometry, NoiseKind, Reading
 
 AXES = (-3, -2, -1)  # z, y, x
+STEEPEST = -4.0  # power of the frequency with which noise may fall
+POSSIBLE = (0.01, 10.0)  # signal-to-noise ratios that are believed
 POISSON_COUNTS = 24  # counts beyond have a probability below 1e-9 for every rate up to 5
 
 
@@ -81,6 +84,39 @@ def power_spectra(volumes: Tensor) -> Tensor:
     return power
 
 
+def shells(side: int) -> Tensor:
+    """Shell, one Fourier voxel wide, of every coefficient of a cube's half spectrum (side, side, side // 2 + 1)."""
+    full, half = torch.fft.fftfreq(side) * side, torch.fft.rfftfreq(side) * side
+    return (full[:, None, None] ** 2 + full[:, None] ** 2 + half**2).sqrt().round().long()
+
+
+class Seen(NamedTuple):
+    """What half power spectra tell of noise: its share of the power in each shell, and the signal-to-noise ratio of each spectrum (n,)."""
+
+    share: Tensor
+    snr: Tensor
+
+
+def seen_noise(power: Tensor) -> Seen:
+    """Part half power spectra (n, 1, z, y, x) into noise, whose power falls with a power of the frequency, and signal, the rest.
+
+    The law is fitted to the mean over all spectra in the upper half of the frequencies, where the envelope has left next to no signal, and
+    goes on from there to the lower ones; how strong its noise is in one spectrum, the upper half of that one tells.
+    """
+    side = power.shape[-2]
+    shell = shells(side).to(power.device).flatten()
+    members = torch.bincount(shell).to(power)[1:]
+    sums = torch.zeros(len(power), len(members) + 1, device=power.device).index_add_(1, shell, power.flatten(1))[:, 1:]
+    k = torch.arange(1, len(members) + 1, device=power.device)
+    mean, upper = (sums / members).mean(dim=0).clamp_min(1e-12), k > side // 4
+    lines = torch.stack([torch.ones_like(mean), k.to(mean).log()], dim=1)
+    offset, slope = torch.linalg.lstsq(lines[upper], mean[upper].log()[:, None]).solution[:, 0]
+    law = torch.minimum((offset + slope.clamp(STEEPEST, 0) * lines[:, 1]).exp(), mean)
+    level = sums[:, upper].sum(dim=1) / (law * members)[upper].sum()
+    snr = sums.sum(dim=1) / (level * (law * members).sum()) - 1
+    return Seen(torch.cat([torch.ones_like(mean[:1]), law / mean])[shell].reshape(power.shape[1:]), snr.clamp(*POSSIBLE))
+
+
 def coloured(power: Tensor, normal: Tensor) -> Tensor:
     """Noise with the half power spectrum ``power`` (1, z, y, x) and the phases of ``normal`` (batch, 1, z, y, x), variance 1.
 
@@ -95,6 +131,12 @@ def mixed(volumes: Tensor, noise: Tensor, share: Tensor) -> Tensor:
     """Volumes and noise, both of variance 1, so that noise has the ``share`` (batch,) of the variance; again of mean 0 and variance 1."""
     share = share.reshape(-1, 1, 1, 1, 1)
     return standardised((1 - share).sqrt() * volumes + share.sqrt() * noise)
+
+
+def share_at(snr: Tensor, uniform: Tensor) -> Tensor:
+    """Shares of noise in the variance at ratios of signal to noise between both ``snr`` (2,), by even draws (n,); even in the logarithm."""
+    least, largest = snr.log()
+    return 1 / (1 + (least + uniform * (largest - least)).exp())
 
 
 def standardised(volumes: Tensor) -> Tensor:

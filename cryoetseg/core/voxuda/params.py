@@ -4,12 +4,12 @@ Imported by Scipion's own interpreter: valid Python 3.8, no dependency but pydan
 """
 from typing import ClassVar, List, Literal, Tuple
 
-from ..runtime.params import Condition, Parameters, other_than, parameter
+from ..runtime.params import Condition, Parameters, parameter
 from ..training.params import TrainingParameters
 
 Geometry = Literal["corner_cube", "radial", "outside_cube"]
 Reading = Literal["variance_of_mean", "mean_of_variances"]
-NoiseKind = Literal["target_spectrum", "gaussian", "poisson", "speckle"]
+NoiseKind = Literal["target_snr", "target_spectrum", "gaussian", "poisson", "speckle"]
 RangeFeature = Literal["intensity", "sobel32", "sobel", "laplacian_gradient"]
 Scale = Literal["z_score", "min_max"]
 Denoiser = Literal["improved_bilateral", "bilateral", "noise_module", "gaussian", "none"]
@@ -18,7 +18,7 @@ Calibration = Literal["otsu", "none"]
 
 # Where volumes are denoised: the target for pseudo-labels, and then noised source volumes too
 DENOISED: List[Condition] = [{"pseudo_labels": True}]
-WHITE_NOISE: Condition = {"consistency": True, "noise_kind": other_than("target_spectrum")}
+WHITE_NOISE: Condition = {"consistency": True, "noise_kind": ("gaussian", "poisson", "speckle")}
 
 
 def denoised_by(*denoisers: str) -> List[Condition]:
@@ -65,9 +65,9 @@ class TrainVoxUdaParameters(TrainingParameters):
         "Not in the paper.", expert=True, label="Mirror and turn")
 
     # Parts of the method
-    segmentation_on: Literal["clean", "both"] = parameter(
-        "both", "Source subtomograms on which the segmentation loss is taken: as they are, or also with noise added. The text of the paper "
-        "can be read both ways.", expert=True, label="Segmentation loss on", acts_when={"consistency": True})
+    segmentation_on: Literal["noised", "clean", "both"] = parameter(
+        "both", "Source subtomograms on which the segmentation loss is taken: with noise added, as they are, or both. The paper's "
+        "text can be read both ways.", expert=True, label="Segmentation loss on", acts_when={"consistency": True})
     denoise_source: bool = parameter(
         True, "Every second noised source subtomogram goes through the target's denoiser, so that the teacher has seen denoised input. "
         "Not in the paper.", expert=True, acts_when={"consistency": True, "pseudo_labels": True})
@@ -89,9 +89,13 @@ class TrainVoxUdaParameters(TrainingParameters):
     pseudo_start: float = parameter(
         0.3, "Part of the training before pseudo-labels count, so that the teacher knows something first. The paper does not say.",
         expert=True, ge=0, lt=1, label="Start of pseudo-labels", acts_when={"pseudo_labels": True})
+    pseudo_selection: Literal["balanced", "sure"] = parameter(
+        "balanced", "Voxels that count: by rank, as many of foreground as the source tells and the lower half as background, both with "
+        "equal weight; or those of which the teacher is sure, which are background nearly everywhere.", expert=True, published="sure",
+        label="Choice of pseudo-labels", acts_when={"pseudo_labels": True})
     pseudo_threshold: float = parameter(
         0.85, "Voxels count where the teacher is at least so sure.", expert=True, ge=0.5, lt=1, published=0.85,
-        label="Sureness of pseudo-labels", acts_when={"pseudo_labels": True})
+        label="Sureness of pseudo-labels", acts_when={"pseudo_labels": True, "pseudo_selection": "sure"})
     feature_weights: str = parameter(
         "0.2,0.2,0.3,0.3", "Weights of the four features in the consistency loss, finest first.", expert=True, published="0.2,0.2,0.3,0.3",
         label="Weights of features", acts_when={"consistency": True})
@@ -118,9 +122,10 @@ class TrainVoxUdaParameters(TrainingParameters):
     noise_scale: float = parameter(1.0, "Factor on the strength of the added noise.", expert=True, ge=0, le=100,
         label="Factor of the noise", acts_when=WHITE_NOISE)
     noise_kind: NoiseKind = parameter(
-        "target_spectrum", "Noise given to the source: random phases under the mean power spectrum of the target, in a random share of the "
-        "variance, which has the colour and the missing wedge of the target; or one of the published white ones, whose strength follows "
-        "from the high frequencies.", expert=True, published="gaussian", label="Kind of noise", acts_when={"consistency": True})
+        "target_spectrum", "Noise given to the source. target_snr: random phases under what of the target's power spectrum is noise, at "
+        "signal-to-noise ratios that the target shows, for a source without noise of its own. target_spectrum: under the whole of it, in a "
+        "random share of the variance, for a noisy source. Or one of the published white ones, whose strength follows from the high "
+        "frequencies.", expert=True, published="gaussian", label="Kind of noise", acts_when={"consistency": True})
     noise_share_max: float = parameter(
         0.95, "Largest share of the variance that noise of the target's spectrum takes; drawn evenly from 0 on.", expert=True, gt=0, lt=1,
         label="Largest share of noise", acts_when={"consistency": True, "noise_kind": "target_spectrum"})
@@ -155,8 +160,8 @@ class TrainVoxUdaParameters(TrainingParameters):
         """
         return cls(epochs=300, batch_size=16, schedule="step", step_every=100, step_factor=0.1, precision="float32", augment=False,
                    statistics="all", range_feature="laplacian_gradient", filter_scale="min_max", pseudo_start=0.0, noise_kind="gaussian",
-                   segmentation_on="clean", denoise_source=False, calibration="none", adversarial=True, pseudo_labels=True,
-                   consistency_weight=1.0)
+                   segmentation_on="clean", pseudo_selection="sure", denoise_source=False, calibration="none", adversarial=True,
+                   pseudo_labels=True, consistency_weight=1.0)
 
 
 def fitted_voxel_size(voxel_size: float, box: int, size: int) -> float:

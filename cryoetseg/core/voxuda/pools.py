@@ -13,13 +13,16 @@ from .data import Subtomograms
 from .params import TrainVoxUdaParameters
 
 TRUNCATION = 4.0  # deviations after which the Gaussian ends
+MOST = (0.1, 0.9)  # quantiles between which the target's signal-to-noise ratios are believed
 SAMPLE = 8  # subtomograms that tell whether a filter does anything
 
 
 class Pools(NamedTuple):
-    """Subtomograms (n, 1, z, y, x), the target as the teacher sees it, its half power spectra, and the high-pass of the noise module.
+    """Subtomograms (n, 1, z, y, x), the target as the teacher sees it, half power spectra of its noise, and the high-pass of the noise
+    module.
 
-    ``denoised`` is the target itself without pseudo-labels, ``power`` is empty for white noise.
+    ``denoised`` is the target itself without pseudo-labels, ``power`` is empty for white noise. ``snr`` (2,) are the least and the largest
+    signal-to-noise ratio that the target shows.
     """
 
     source: Tensor
@@ -28,6 +31,7 @@ class Pools(NamedTuple):
     denoised: Tensor
     power: Tensor
     passed: Tensor
+    snr: Tensor
 
     @classmethod
     def of(cls, source: Subtomograms, target: Subtomograms, parameters: TrainVoxUdaParameters, device: torch.device) -> Pools:
@@ -35,9 +39,19 @@ class Pools(NamedTuple):
         assert source.masks is not None
         volumes, masks, goal = (torch.from_numpy(part)[:, None].to(device) for part in (source.volumes, source.masks, target.volumes))
         passed = noise.high_pass(parameters.size, parameters.noise_share, parameters.noise_geometry).to(device)
-        spectral = parameters.consistency and parameters.noise_kind == "target_spectrum"
-        return cls(volumes, masks, goal, denoised(goal, parameters, passed) if parameters.pseudo_labels else goal,
-                   noise.power_spectra(goal) if spectral else goal[:0], passed)
+        power, snr = _noise_power(goal, parameters)
+        return cls(volumes, masks, goal, denoised(goal, parameters, passed) if parameters.pseudo_labels else goal, power, passed, snr)
+
+
+def _noise_power(target: Tensor, parameters: TrainVoxUdaParameters) -> tuple[Tensor, Tensor]:
+    """Half power spectra of the noise given to the source, none for white noise, and the range of the target's signal-to-noise ratios."""
+    if not parameters.consistency or parameters.noise_kind not in ("target_snr", "target_spectrum"):
+        return target[:0], target.new_zeros(2)
+    power = noise.power_spectra(target)
+    if parameters.noise_kind == "target_spectrum":
+        return power, target.new_zeros(2)
+    seen = noise.seen_noise(power)
+    return power * seen.share, seen.snr.quantile(target.new_tensor(MOST))
 
 
 def denoised(volumes: Tensor, parameters: TrainVoxUdaParameters, passed: Tensor) -> Tensor:

@@ -29,6 +29,7 @@ from .data import FEW, Subtomograms, cut_warnings, read_domains
 from .network import NETWORK, DomainDiscriminator, Taps, VoxResNet
 from .params import TrainVoxUdaParameters
 from .pools import Pools, denoised, filter_warning, same_wedge
+from .pseudo import pseudo_labels
 
 logger = logging.getLogger(__name__)
 MODEL = "model"
@@ -46,6 +47,7 @@ class VoxUdaTask(TrainingTask):
         self._p, self._source, self._target = parameters, source, target
         self._weights = feature_weights(parameters.feature_weights)
         self._pools: Pools | None = None
+        self._foreground = 0.0 if source.masks is None else float(source.masks.mean())
         self._steps = parameters.iterations or math.ceil(parameters.epochs * len(source) / parameters.batch_size)
         self._without_foreground = 0
         self._patience = int(np.clip(BACKGROUND_ONLY_SHARE * self._steps, *BACKGROUND_ONLY_STEPS))
@@ -103,15 +105,14 @@ class VoxUdaTask(TrainingTask):
         student: VoxResNet = networks["student"]  # type: ignore[assignment]
         # three passes, so that the batch statistics of clean, noised and target subtomograms do not mix
         with self._statistics(student, "source"):
-            clean = student.features(batch["source"])
-            losses = {"segmentation_loss": self._segmentation(student.logits(clean).float(), batch["mask"])}
+            clean, losses = self._clean(student, batch)
             if self._p.consistency:
                 losses.update(self._noise_module(student, batch, clean, step))
         metrics: dict[str, Tensor | float] = {}
         if self._p.adversarial or self._p.pseudo_labels or self._p.statistics == "target":
             with self._statistics(student, "target"), torch.set_grad_enabled(self._p.adversarial or self._p.pseudo_labels):
                 adapted = student.features(batch["target"])
-            if self._p.adversarial:
+            if self._p.adversarial and clean is not None:
                 losses["adversarial_loss"] = self._adversarial(networks["discriminator"], clean, adapted, step)
             if self._p.pseudo_labels:
                 losses["pseudo_loss"], metrics = self._pseudo(student.logits(adapted), batch["denoised"], step)
@@ -131,17 +132,25 @@ class VoxUdaTask(TrainingTask):
             for module, momentum in zip(frozen, before):
                 module.momentum = momentum
 
-    def _noise_module(self, student: VoxResNet, batch: Mapping[str, Tensor], clean: Taps, step: Step) -> dict[str, Tensor]:
+    def _clean(self, student: VoxResNet, batch: Mapping[str, Tensor]) -> tuple[Taps | None, dict[str, Tensor]]:
+        """Taps of x_s and L_seg on it, as far as any loss looks at them."""
+        taught = not self._p.consistency or self._p.segmentation_on != "noised"
+        if not (taught or self._p.consistency_weight or self._p.adversarial):
+            return None, {}
+        taps = student.features(batch["source"])
+        return taps, {"segmentation_loss": self._segmentation(student.logits(taps).float(), batch["mask"])} if taught else {}
+
+    def _noise_module(self, student: VoxResNet, batch: Mapping[str, Tensor], clean: Taps | None, step: Step) -> dict[str, Tensor]:
         """L_con between the taps of x_s and of x_s' = x_s + eps (Vox-UDA eq. 3 to 6)."""
         noised = self.noised(batch["source"], step)
         if self._p.denoise_source and self._p.pseudo_labels:
             noised[::2] = self.denoised(noised[::2])
         taps = student.features(noised)
         losses = {}
-        if self._p.consistency_weight > 0:
+        if clean is not None and self._p.consistency_weight > 0:
             distances = [weight * noise.cosine_distance(*pair) for weight, pair in zip(self._weights, zip(clean, taps))]
             losses["consistency_loss"] = self._p.consistency_weight * torch.stack(distances).sum()
-        if self._p.segmentation_on == "both":
+        if self._p.segmentation_on != "clean":
             losses["noised_segmentation_loss"] = self._segmentation(student.logits(taps).float(), batch["mask"])
         return losses
 
@@ -155,8 +164,9 @@ class VoxUdaTask(TrainingTask):
         order = torch.randperm(len(kept.target), generator=step.generator, device=step.generator.device)
         drawn = order[:p.noise_samples].to(source.device)
         normal = step.normal(source)
-        if p.noise_kind == "target_spectrum":
-            share = p.noise_share_max * step.uniform(source[:, 0, 0, 0, 0])
+        if p.noise_kind in ("target_snr", "target_spectrum"):
+            uniform = step.uniform(source[:, 0, 0, 0, 0])
+            share = p.noise_share_max * uniform if p.noise_kind == "target_spectrum" else noise.share_at(kept.snr, uniform)
             return noise.mixed(source, noise.coloured(kept.power[drawn].mean(dim=0), normal), share)
         sigma = p.noise_scale * noise.noise_deviation(kept.target[drawn], kept.passed, p.noise_reading)
         return noise.perturbed(source, sigma, p.noise_kind, normal, step.uniform(source))
@@ -168,16 +178,13 @@ class VoxUdaTask(TrainingTask):
         return self._p.adversarial_weight * F.binary_cross_entropy_with_logits(torch.cat(logits), torch.cat(wanted))
 
     def _pseudo(self, logits: Tensor, denoised: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """Where the teacher is sure of the denoised target, its answer is the student's label on the target as it is."""
+        """The teacher's answer to the denoised target is the student's label on the target as it is, where it counts."""
         with torch.no_grad():
-            probability = step.averages["student"](denoised).float().sigmoid()
-        label = (probability > 0.5).float()
-        kept = (torch.maximum(probability, 1 - probability) >= self._p.pseudo_threshold).float()
-        # over all voxels, not over the kept ones (FixMatch): few sure voxels count little
-        loss = (kept * F.binary_cross_entropy_with_logits(logits.float(), label, reduction="none")).mean()
-        foreground = (kept * label).mean()
+            label, weight = pseudo_labels(step.averages["student"](denoised).float(), self._p, self._foreground)
+        loss = (weight * F.binary_cross_entropy_with_logits(logits.float(), label, reduction="none")).sum()
+        kept = (weight > 0).float()
         started = step.number >= self._p.pseudo_start * self._steps
-        return self._p.pseudo_weight * started * loss, {"kept": kept.mean(), FOREGROUND: foreground}
+        return self._p.pseudo_weight * started * loss, {"kept": kept.mean(), FOREGROUND: (kept * label).mean()}
 
     def noted(self, metrics: Mapping[str, float]) -> None:
         if FOREGROUND in metrics:

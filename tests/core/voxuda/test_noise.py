@@ -132,3 +132,42 @@ def test_mixtures_are_standardised_also_where_noise_is_like_the_volume():
     alike = noise.mixed(volume, volume, torch.tensor([0.5, 0.5]))
     torch.testing.assert_close(alike, volume, atol=1e-5, rtol=1e-5)
     assert not noise.standardised(torch.full((1, 1, 4, 4, 4), 2.0)).any()  # a flat volume is 0, not divided by 0
+
+
+def parted(exponent, snr, side=32, seed=0):
+    """Volumes of noise whose amplitude falls with a power of the frequency, and structure of low frequencies at known ratios."""
+    shell, generator = noise.shells(side).float(), torch.Generator().manual_seed(seed)
+    white = torch.fft.rfftn(torch.randn((2, len(snr), 1, side, side, side), generator=generator), dim=noise.AXES)
+    shapes = shell.clamp_min(1) ** -exponent, torch.exp(-((shell / 5) ** 2))
+    noises, signal = (noise.standardised(torch.fft.irfftn(part * shape, s=(side,) * 3, dim=noise.AXES))
+                      for part, shape in zip(white, shapes))
+    return noises + snr.sqrt().reshape(-1, 1, 1, 1, 1) * signal, noises
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.3])
+def test_spectra_tell_how_much_of_them_is_noise(exponent):
+    snr = torch.logspace(-1.5, 0, 40)
+    volumes, noises = parted(exponent, snr)
+    power = noise.power_spectra(volumes)
+    seen = noise.seen_noise(power)
+    assert float((seen.snr / snr).log().median()) == pytest.approx(0, abs=0.25)
+    assert float(torch.corrcoef(torch.stack([seen.snr.log(), snr.log()]))[0, 1]) > 0.95
+    shell, left = noise.shells(32), (power * seen.share).mean(dim=0)[0]
+    wanted = noise.power_spectra(noises).mean(dim=0)[0]
+    for number in (3, 6, 12):
+        assert float((left[shell == number].mean() / wanted[shell == number].mean()).log()) == pytest.approx(0, abs=0.3)
+        signal = float(power.mean(dim=0)[0][shell == number].mean() / wanted[shell == number].mean())
+        assert (signal > 1.5) == (number < 12)  # there was something to take away
+
+
+def test_noise_alone_is_noise():
+    volumes, _ = parted(0.5, torch.full((20,), 1e-9))
+    seen = noise.seen_noise(noise.power_spectra(volumes))
+    assert float(seen.snr.median()) < 0.03
+    assert float(seen.share.min()) > 0.7
+    assert seen.share.shape == (1, 32, 32, 17)
+
+
+def test_shares_of_noise_follow_ratios_that_are_even_in_the_logarithm():
+    share = noise.share_at(torch.tensor([0.01, 1.0]), torch.tensor([0.0, 0.5, 1.0]))
+    torch.testing.assert_close(share, torch.tensor([1 / 1.01, 1 / 1.1, 0.5]))
