@@ -64,7 +64,7 @@ class SureTeacher(torch.nn.Module):
 
 
 def test_pseudo_labels_count_only_where_the_teacher_is_sure(source, target):
-    task = VoxUdaTask(source, target, parameters(denoiser="none"), 0)
+    task = VoxUdaTask(source, target, parameters(denoiser="none", pseudo_selection="sure"), 0)
     _, metrics = loss_of(task, SureTeacher())
     volumes = batch_of(task)["target"]
     assert float(metrics["kept"]) == pytest.approx(float((volumes.abs() > 1).float().mean()))
@@ -165,7 +165,7 @@ def test_the_published_values_are_at_hand():
     assert (p.consistency, p.consistency_weight, p.adversarial, p.pseudo_labels, p.iterations) == (True, 1.0, True, True, 0)
     source = VoxUdaSourceParameters.published()
     assert (source.count, source.snrs, source.max_shift, source.neighbours) == (3000, "0.03,0.05", 8, 4)
-    assert (p.feature_weights, p.calibration) == ("0.2,0.2,0.3,0.3", "none")
+    assert (p.feature_weights, p.calibration, p.pseudo_selection) == ("0.2,0.2,0.3,0.3", "none", "sure")
     assert (p.size, p.width, p.schedule, p.gradient_clip, p.weight_decay) == (32, 32, "step", 0.0, 0.0)
     assert (p.noise_kind, p.noise_geometry, p.noise_reading, p.noise_scale) == ("gaussian", "corner_cube", "variance_of_mean", 1.0)
     assert (p.segmentation_on, p.denoise_source, p.augment, p.statistics, p.precision) == ("clean", False, False, "all", "float32")
