@@ -2,6 +2,7 @@
 
     python tests/tools/mutate.py                      the count for the training and the losses of every method
     python tests/tools/mutate.py dual voxuda          of these
+    python tests/tools/mutate.py --every 8            an estimate: every eighth change
     python tests/tools/mutate.py --module cryoetseg/core/students/picker/labels.py --tests tests/core/students/picker [--only paint]
 
 The tests are collected once. Each change is made in a fork of that process, in the code of the functions that are there already: no file is
@@ -27,7 +28,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]  # this checkout's package, whichever is installed
 
-from tools.mutations import Mutation, mutations  # noqa: E402
+from tools.mutations import Mutation, mutations, one_of  # noqa: E402
 
 CORE, TESTS = "cryoetseg/core", "tests/core"
 SECONDS = 120.0  # a change that makes the tests hang counts as noticed
@@ -86,8 +87,8 @@ class Suite(NamedTuple):
 class Count:
     """A pytest plugin that takes the place of the run of the tests: it counts the changes of a module that they notice."""
 
-    def __init__(self, module: Path, only: frozenset[str]) -> None:
-        self._path, self._only = module, only
+    def __init__(self, module: Path, only: frozenset[str], every: int) -> None:
+        self._path, self._only, self._every = module, only, every
         self.noticed = self.made = 0
         self.problem = "no test was found"
 
@@ -100,7 +101,7 @@ class Count:
         if not suite.reached[SETUP]:  # fixtures of the session that the module takes no part in are made once, for all changes
             run_items(session, session.items, keep=True)
             print()
-        for mutation in mutations(self._path.read_text(encoding="utf-8"), self._only):
+        for mutation in one_of(self._every, mutations(self._path.read_text(encoding="utf-8"), self._only)):
             tests = suite.reaching(mutation.statement) if _is_in_function(module, mutation) else suite.fastest_first(suite.seconds)
             self.made += 1
             if tests and in_child(lambda changed=mutation, chosen=tests: _passes(session, module, changed, chosen))[0] != 0:
@@ -263,9 +264,9 @@ def _answer(child: int, read: int, seconds: float) -> tuple[int, Any]:
     return pickle.loads(written) if written else (1, None)
 
 
-def count(module: Path, tests: Sequence[str], only: frozenset[str] = frozenset()) -> tuple[int, int]:
-    """Print the changes of a module that survive; how many were noticed, and how many made."""
-    plugin = Count(module, only)
+def count(module: Path, tests: Sequence[str], only: frozenset[str] = frozenset(), every: int = 1) -> tuple[int, int]:
+    """Print the changes of a module that survive; how many were noticed, and how many made, which is one of ``every`` so many."""
+    plugin = Count(module, only, every)
     pytest.main(["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", "--tb=no", "-m", "not slow", *tests], plugins=[plugin])
     if not plugin.made:
         raise SystemExit(f"{module}: nothing was counted, {plugin.problem}")
@@ -278,13 +279,14 @@ def main() -> None:
     parser.add_argument("--module", type=Path, help="another module")
     parser.add_argument("--tests", nargs="+", default=[], help="its tests")
     parser.add_argument("--only", nargs="*", default=[], help="names of functions, methods or constants of --module; default all")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="make one of every N changes, spread evenly over the file")
     arguments = parser.parse_args()
     targets = [("given", arguments.module, arguments.tests)] if arguments.module else [
         (name, Path(CORE) / target.module, [f"{TESTS}/{test}" for test in target.tests])
         for name in arguments.methods or METHODS for target in METHODS[name]]
     totals: dict[str, tuple[int, int]] = {}
     for name, module, tests in targets:
-        start, (noticed, made) = time.monotonic(), count(module, tests, frozenset(arguments.only))
+        start, (noticed, made) = time.monotonic(), count(module, tests, frozenset(arguments.only), arguments.every)
         print(f"{module}: {noticed} of {made} changes noticed, {time.monotonic() - start:.0f} s", flush=True)
         before = totals.get(name, (0, 0))
         totals[name] = before[0] + noticed, before[1] + made

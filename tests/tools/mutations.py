@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import ast
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import NamedTuple, Union
 
 FLIPPED = {ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
@@ -24,6 +25,11 @@ class Mutation(NamedTuple):
     statement: tuple[int, int]
     line: int
     text: str
+
+
+def one_of(every: int, changes: Iterable[Mutation]) -> Iterator[Mutation]:
+    """One change of every so many, from the middle of each run of them."""
+    return islice(changes, every // 2, None, every)
 
 
 def mutations(source: str, only: frozenset[str] = frozenset()) -> Iterator[Mutation]:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 from tools.mutate import ROOT
-from tools.mutations import mutations
+from tools.mutations import mutations, one_of
 
 SOURCE = '''"""Ä module."""
 import math
@@ -43,6 +43,12 @@ def test_every_kind_of_change_is_made_once():
 
 def test_only_what_is_named_is_changed():
     assert [mutation.text for mutation in mutations(SOURCE, frozenset({"LIMIT"}))] == ["3 -> 4"]
+
+
+def test_an_estimate_takes_changes_from_the_whole_file():
+    texts = [mutation.text for mutation in mutations(SOURCE)]
+    assert [mutation.text for mutation in one_of(1, mutations(SOURCE))] == texts
+    assert [mutation.text for mutation in one_of(4, mutations(SOURCE))] == texts[2::4]
 
 
 COUNTED = '''LIMIT = 3

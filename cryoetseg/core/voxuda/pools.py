@@ -13,7 +13,7 @@ from .data import Subtomograms
 from .params import TrainVoxUdaParameters
 
 TRUNCATION = 4.0  # deviations after which the Gaussian ends
-MOST = (0.1, 0.9)  # quantiles between which the target's signal-to-noise ratios are believed
+MOST = (0.25, 0.9)  # quantiles of the signal-to-noise ratios found: the lowest are those that noise hides
 SAMPLE = 8  # subtomograms that tell whether a filter does anything
 
 
