@@ -14,6 +14,7 @@ from .params import TrainVoxUdaParameters
 
 TRUNCATION = 4.0  # deviations after which the Gaussian ends
 MOST = (0.25, 0.9)  # quantiles of the signal-to-noise ratios found: the lowest are those that noise hides
+NOISY = 0.8  # variance of the background of standardised subtomograms: 0.3 to 0.4 without noise, 0.95 and more at a ratio of 0.05
 SAMPLE = 8  # subtomograms that tell whether a filter does anything
 
 
@@ -80,6 +81,17 @@ def filter_warning(target: Tensor, parameters: TrainVoxUdaParameters) -> str:
     if not parameters.pseudo_labels or "bilateral" not in parameters.denoiser:
         return ""
     return degeneracy(float(_bilateral(target[:SAMPLE], parameters).weight_sum))
+
+
+def source_warning(source: Tensor, masks: Tensor, parameters: TrainVoxUdaParameters) -> str:
+    """A warning where noise of the target's strength is asked for and the source is noisy already; else empty."""
+    if not parameters.consistency or parameters.noise_kind != "target_snr":
+        return ""
+    background = float(source[~masks].var())  # of a variance of 1; without noise it is the fringes of the optics alone
+    if background <= NOISY:
+        return ""
+    return (f"the source has noise of its own (its background has {background:.0%} of the variance of all), to which noise of the target's "
+            "strength is added: simulate it at a signal-to-noise ratio of 1000, or take the noise kind target_spectrum")
 
 
 def gaussian(volumes: Tensor, sigma: float) -> Tensor:

@@ -28,7 +28,7 @@ from .calibration import calibrate, null_test
 from .data import FEW, Subtomograms, cut_warnings, read_domains
 from .network import NETWORK, DomainDiscriminator, Taps, VoxResNet
 from .params import TrainVoxUdaParameters
-from .pools import Pools, denoised, filter_warning, same_wedge
+from .pools import Pools, denoised, filter_warning, same_wedge, source_warning
 from .pseudo import pseudo_labels
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,7 @@ class VoxUdaTask(TrainingTask):
         if self._pools is None or self._pools.source.device != device:
             self._pools = Pools.of(self._source, self._target, self._p, device)
             self._warn(filter_warning(self._pools.target, self._p), key="the bilateral filter")
+            self._warn(source_warning(self._pools.source, self._pools.masks, self._p), key="the source has noise")
         return self._pools
 
     def averaged(self) -> tuple[str]:

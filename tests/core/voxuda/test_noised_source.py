@@ -1,4 +1,6 @@
 """How the source is shown under the target's noise: how strong, of which spectrum, and which passes take part."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,3 +54,14 @@ def test_the_source_as_it_is_is_passed_only_where_a_loss_looks_at_it(source, tar
     assert len(seen) == passes + bool(settings.get("adversarial"))  # the discriminator sees the target too
     wanted = own.noised(batch["source"], step()) if settings == {} else batch["source"]
     torch.testing.assert_close(seen[0], wanted)
+
+
+def test_a_source_that_is_noisy_already_is_told(source, target):
+    masks = source.masks.astype(np.float32)
+    clean = replace(source, volumes=np.stack([(mask - mask.mean()) / mask.std() for mask in masks]))
+    for part, settings, told in ((source, {"noise_kind": "target_snr"}, True), (clean, {"noise_kind": "target_snr"}, False),
+                                 (source, {"noise_kind": "target_spectrum"}, False),
+                                 (source, {"noise_kind": "target_snr", "consistency": False}, False)):
+        own = task_of(part, target, **settings)
+        own._on(CPU)
+        assert any("noise of its own" in line for line in own.warnings) == told
