@@ -71,10 +71,10 @@ def drawn_plain_set(options: argparse.Namespace) -> list[InputFile]:
     return imaged(options, f"plain_drawn{options.seed}", [SAMPLE["snr"] / share**2 for share in shares])
 
 
-def imaged(options: argparse.Namespace, name: str, snrs: list[float]) -> list[InputFile]:
-    """The clean samples as the simulator images them with other optics, each at its SNR."""
+def imaged(options: argparse.Namespace, name: str, snrs: list[float], seeds: tuple[int, ...] = CLEAN) -> list[InputFile]:
+    """Samples as the simulator images them with other optics, each at its SNR."""
     folder, files = Path(options.out) / "transfer" / name, []
-    for seed, snr in zip(CLEAN, snrs):
+    for seed, snr in zip(seeds, snrs):
         path = folder / f"s{seed}.mrc"
         if not path.exists():
             made = simulate(SimulationParameters(name=f"s{seed}", **{**PLAIN, "snr": snr}), seed,
