@@ -57,7 +57,7 @@ class GeneralTour(Tour):
 
         hands.wait(launched, 300, "launching")
         self.finish(EXPORTED)
-        hands.shoot("general_runs")
+        hands.shoot("tour_general_runs")
 
     def look_at_membranes(self) -> None:
         """The masks, then the window of clicks."""
@@ -65,11 +65,11 @@ class GeneralTour(Tour):
         hands.click(self.box(MEMBRANES))
         time.sleep(2)
         self.analyze()
-        self.view("Membranes on the tomogram", "Membranes", "general_membranes")
+        self.view("Membranes on the tomogram", "Membranes", "tour_general_membranes")
         hands.click(hands.beside("Correct membranes by clicks", "Button", VIEWER))
         hands.move(WINDOW, 640, 40)
         time.sleep(3)
-        hands.shoot("general_curation")
+        hands.shoot("tour_general_curation")
         hands.close(WINDOW)
         hands.press("Close", "Button", VIEWER)
 
@@ -78,18 +78,18 @@ class GeneralTour(Tour):
         self.hands.click(self.box(PICKED))
         time.sleep(2)
         self.analyze()
-        self.view("Picks on the tomogram", "Picks", "general_picks")
-        self.view("Picks and membranes in 3D", "Particles and membranes", "general_scatter")
+        self.view("Picks on the tomogram", "Picks", "tour_general_picks")
+        self.view("Picks and membranes in 3D", "Particles and membranes", "tour_general_scatter")
         self.hands.press("Close", "Button", VIEWER)
 
     def look_at_kinds(self) -> None:
         """Averages, counts and tables of the kinds."""
         self.hands.click(self.box(KINDS))
         time.sleep(2)
-        self.hands.shoot("general_kinds_summary")
+        self.hands.shoot("tour_general_kinds_summary")
         self.analyze()
-        self.view("Averages and members", "Averages and members", "general_averages")
-        self.view("How many there are", "Counts", "general_counts")
+        self.view("Averages and members", "Averages and members", "tour_general_averages")
+        self.view("How many there are", "Counts", "tour_general_counts")
 
     def choose_a_kind(self) -> None:
         """On the map: a particle by its point, the first kind by its average; then the set that the button writes."""
@@ -99,14 +99,14 @@ class GeneralTour(Tour):
         hands.press("1 (", "Axes")
         hands.click(hands.find("click a point", "Axes"))
         time.sleep(3)
-        hands.shoot("general_kinds")
+        hands.shoot("tour_general_kinds")
         hands.press("Write a set of", "Axes")
         hands.wait(lambda: self.state(CHOSEN) != "", 60, "making the run")
         hands.close(KINDS_WINDOW)
         hands.press("Close", "Button", VIEWER)
         self.finish(CHOSEN)
         self.analyze()
-        self.view("Picks on the tomogram", "Picks", "general_chosen")
+        self.view("Picks on the tomogram", "Picks", "tour_general_chosen")
         hands.press("Close", "Button", VIEWER)
 
     def look_at_export(self) -> None:
@@ -114,7 +114,7 @@ class GeneralTour(Tour):
         self.hands.click(self.box(EXPORTED))
         time.sleep(2)
         self.analyze()
-        self.keep("Browsing", "general_export")
+        self.keep("Browsing", "tour_general_export")
 
     def open_every_form(self) -> None:
         """Each protocol by its row in the menu, each tab, with all fields shown; at the end what was cut off anywhere."""

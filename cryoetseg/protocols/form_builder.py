@@ -95,7 +95,11 @@ def addFields(form: Any, model: Type[Parameters], names: Iterable[str]) -> None:
     """Add fields of ``model`` by name, in the given order, to a form or a group of it."""
     fields = {field.name: field for field in describe(model)}
     for name in names:
-        _addField(form, fields[name], _condition(fields, fields[name], published_values(model)))
+        condition = _condition(fields, fields[name], published_values(model))
+        _addField(form, fields[name], condition)
+        if name == slice_ranges.END and slice_ranges.AUTO in fields:  # a method that goes through whole sets of tomograms
+            form.addParam(slice_ranges.PERCENT_ATTRIBUTE, BooleanParam, default=False, label=slice_ranges.PERCENT_LABEL,
+                          condition=condition, help=slice_ranges.PERCENT_HELP)
     _linkConditions(form if isinstance(form, Form) else form._form)
 
 

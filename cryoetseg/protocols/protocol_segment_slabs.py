@@ -18,7 +18,7 @@ from .launch_checks import backboneChoices, backboneErrors, splitterErrors
 from .methods_text import otherThanPublished
 from .protocol_streamed_base import ProtCryoEtSegStreamedBase
 from .protocol_tomograms_base import counted, tellingWarnings
-from .slice_ranges import rangeErrors, rangeInWords
+from .slice_ranges import rangeInWords
 
 # Tab of each group of the parameter model and the group's label; groups that are not named here go to the last tab
 TABS = {
@@ -77,17 +77,9 @@ class ProtCryoEtSegSegmentSlabs(ProtCryoEtSegStreamedBase):
         self._registerCoordinates(COORDINATES, tsId, result, self.particleDiameter.get())
 
     # --------------------------- information -------------------------------
-    def _validateInputs(self) -> List[str]:
-        return super()._validateInputs() or self._validateRange()
-
     def _validateLaunch(self) -> List[str]:
         values = parametersOf(self, self._model)
         return super()._validateLaunch() + backboneErrors(values) + splitterErrors(values)
-
-    def _validateRange(self) -> List[str]:
-        if self.inTomos.get() is None:
-            return []
-        return rangeErrors(self, {tsId: tomogram.getDim()[2] for tsId, tomogram in self._tomograms().items()})
 
     def _summarise(self, results: Dict[str, Result]) -> List[str]:
         count = self.coordinates.getSize() if hasattr(self, COORDINATES) else 0

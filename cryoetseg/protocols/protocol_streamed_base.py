@@ -5,7 +5,7 @@ import time
 from datetime import datetime
 from subprocess import SubprocessError
 from tempfile import TemporaryDirectory
-from typing import List, Optional, Set
+from typing import Any, Dict, List, Optional, Set
 
 from pyworkflow.protocol import ProtStreamingBase
 from pyworkflow.utils import cyanStr
@@ -16,6 +16,7 @@ from cryoetseg.core.runtime.job import JOB_FILE, write_job
 
 from .protocol_tomograms_base import ProtCryoEtSegTomogramsBase
 from .run_times import Estimate, remember
+from .slice_ranges import END, FIRST_ATTRIBUTE, START, isPercent, isWhole, rangeErrors, rangeOf
 
 logger = logging.getLogger(__name__)
 POLL_SECONDS = 10.0  # between two looks at an open set
@@ -40,6 +41,20 @@ class ProtCryoEtSegStreamedBase(ProtCryoEtSegTomogramsBase, ProtStreamingBase):
     def worksInStreaming(cls) -> bool:
         """Whether Scipion may launch this on a set that still grows."""
         return cls._followsInput
+
+    # --------------------------- range of slices ---------------------------
+    def _getParameters(self, tsId: str) -> Dict[str, Any]:
+        """Those of the form; a range in percent becomes that of the tomogram."""
+        values = super()._getParameters(tsId)
+        if isPercent(self):
+            values[START], values[END] = rangeOf(self, self._tomograms()[tsId].getDim()[2])
+        return values
+
+    def _validateInputs(self) -> List[str]:
+        errors = super()._validateInputs()
+        if errors or self.inTomos.get() is None or not hasattr(self, FIRST_ATTRIBUTE) or isWhole(self):
+            return errors
+        return rangeErrors(self, {tsId: tomogram.getDim()[2] for tsId, tomogram in self._tomograms().items()})
 
     # --------------------------- steps -------------------------------------
     def _insertAllSteps(self) -> None:

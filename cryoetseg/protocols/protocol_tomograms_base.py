@@ -57,7 +57,7 @@ class ProtCryoEtSegTomogramsBase(ProtCryoEtSegBase):
         if not size:
             return 0.0
         x, y, depth = size
-        first, end = rangeOf(self) if hasattr(self, LAST_ATTRIBUTE) and not isAutomatic(self) else (0, 0)
+        first, end = rangeOf(self, depth) if hasattr(self, LAST_ATTRIBUTE) and not isAutomatic(self) else (0, 0)
         return float(x * y * max(1, min(end or depth, depth) - first))
 
     # --------------------------- outputs -----------------------------------

@@ -15,7 +15,7 @@ from cryoetseg.protocols import (
     ProtCryoEtSegTrainPicker,
 )
 from cryoetseg.protocols.form_builder import attributeName, labelOf, parametersOf
-from cryoetseg.protocols.slice_ranges import FIRST_ATTRIBUTE, LAST_ATTRIBUTE, endOf, lastOf, rangeOf
+from cryoetseg.protocols.slice_ranges import FIRST_ATTRIBUTE, LAST_ATTRIBUTE, endOf, formRange, lastOf, rangeOf
 
 from .preview_wizard import PreviewWizard
 from .slab_preview import SlabPreview, drawRange, drawThreshold
@@ -41,16 +41,15 @@ class CryoEtSegSlabRangeWizard(PreviewWizard):
         def draw(figure: Figure, values: List[float]) -> None:
             drawRange(figure, preview, int(values[0]), endOf(int(values[1])))
 
-        first, end = preview.clampedRange(*rangeOf(protocol))
+        first, end = preview.clampedRange(*rangeOf(protocol, preview.depth))
         scales = [Scale("First slice", 0, preview.depth - 1, 1, first), Scale("Last slice", 0, preview.depth - 1, 1, lastOf(end))]
         window = PreviewWindow(parent, "Slab range", scales, draw, "Choose slices with content: the profile is high where there is some.")
-        return self.accepted(preview, window.values) if window.resultYes() else None
+        return self.accepted(protocol, preview, window.values) if window.resultYes() else None
 
     @staticmethod
-    def accepted(preview: SlabPreview, values: List[float]) -> Dict[str, Any]:
+    def accepted(protocol: Any, preview: SlabPreview, values: List[float]) -> Dict[str, Any]:
         """The form's values from those of the sliders."""
-        first, end = preview.clampedRange(int(values[0]), int(values[1]) + 1)
-        return {FIRST_ATTRIBUTE: first, LAST_ATTRIBUTE: lastOf(end)}
+        return formRange(protocol, *preview.clampedRange(int(values[0]), int(values[1]) + 1), preview.depth)
 
 
 class CryoEtSegThresholdWizard(PreviewWizard):
@@ -77,7 +76,7 @@ class CryoEtSegThresholdWizard(PreviewWizard):
 
         values = parametersOf(protocol, SegmentSlabsParameters)
         fields = {field.name: field for field in describe(SegmentSlabsParameters)}
-        first, end = preview.clampedRange(values["z_start"], values["z_end"])
+        first, end = preview.clampedRange(*rangeOf(protocol, preview.depth))
         scales = [Scale("Slice", 0, preview.depth - 1, 1, (first + end - 1) // 2)]
         for name, lowest, highest, step in SLIDERS[values["separation"]]:
             scales.append(Scale(labelOf(fields[name]), lowest, max(highest, values[name]), step, values[name]))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Dict, List, NamedTuple, Tuple
 
 import typer
-from pyworkflow.protocol import LEVEL_ADVANCED, EnumParam, MultiPointerParam, PathParam, PointerParam
+from pyworkflow.protocol import LEVEL_ADVANCED, BooleanParam, EnumParam, MultiPointerParam, PathParam, PointerParam
 
 import cryoetseg
 from cryoetseg import bibtex, protocols
@@ -199,6 +199,8 @@ def formFields(protocolClass: type) -> List[Row]:
 
 def _formDefault(param: Any) -> Any:
     value = param.default.get() if hasattr(param.default, "get") else param.default
+    if isinstance(param, BooleanParam):
+        return str(value) == "True"  # kept as text
     return param.choices[int(value)] if isinstance(param, EnumParam) and value is not None else value
 
 

@@ -1,8 +1,11 @@
 """Kinds of coordinates, some of them, and membranes as objects, in a project."""
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.backend_bases import MouseEvent
+from matplotlib.image import imread
 from scipion_environment import in_process, log_of, new_run, run_here
 
 from cryoetseg.convert import fileOf
@@ -16,6 +19,7 @@ from cryoetseg.protocols import (
 from cryoetseg.viewers import CryoEtSegClustersViewer
 from cryoetseg.viewers.cluster_map import ClusterMap, Member, slicesAbout
 from cryoetseg.viewers.slice_stack import openArray
+from cryoetseg.viewers.viewer_cluster_particles import LARGEST, TABLES
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +114,31 @@ def test_chosen_averages_become_a_set(project, clustered, window):
     assert run.isFinished(), log_of(run)
     assert run.selected.getSize() == groups.count(wanted)
     assert window.told.get_text() == f"launched: clusters {wanted}"
+
+
+@pytest.mark.parametrize(("entry", "file"), [("showGallery", "gallery.png"), ("showCounts", "counts.png")])
+def test_pictures_of_the_engine_are_shown_whole(project, clustered, entry, file):
+    viewer = CryoEtSegClustersViewer(project=project)
+    viewer.setProtocol(clustered)
+    (view,) = viewer._getVisualizeDict()[entry](entry)
+    (shown,) = view.figure.axes[0].images
+    picture = imread(clustered._getItemFile("clusters", file))
+    np.testing.assert_array_equal(shown.get_array(), picture)
+    width, height = view.figure.get_size_inches()
+    assert width / height == pytest.approx(picture.shape[1] / picture.shape[0], rel=0.01)
+    assert width <= LARGEST[0] + 1e-6
+    assert height <= LARGEST[1] + 1e-6
+    view.close()
+
+
+def test_tables_are_those_of_kinds_and_of_counts(project, clustered):
+    viewer = CryoEtSegClustersViewer(project=project)
+    viewer.setProtocol(clustered)
+    assert [os.path.basename(path) for path in viewer._files(*TABLES)] == ["clusters.csv", "counts.csv"]
+    viewer.setProtocol(project.newProtocol(ProtCryoEtSegClusterParticles))
+    for entry in ("showMap", "showGallery", "showCounts", "showTables"):
+        (message,) = viewer._getVisualizeDict()[entry](entry)
+        assert message.getMessage()
 
 
 def test_the_map_counts_all_particles(clustered):

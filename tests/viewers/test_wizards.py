@@ -126,7 +126,7 @@ def test_without_input_the_message_says_what_to_do():
 
 
 def test_sliders_become_values_of_the_form(preview, protocol):
-    assert CryoEtSegSlabRangeWizard.accepted(preview, [20.0, 4.0]) == {"zStart": 20, "zLast": 20}
+    assert CryoEtSegSlabRangeWizard.accepted(ProtCryoEtSegSegmentSlabs(), preview, [20.0, 4.0]) == {"zStart": 20, "zLast": 20}
     values = CryoEtSegThresholdWizard.parameters(protocol, [5.0, 1.5, 3.5, 180.0])
     expected = {"membrane_threshold": 1.5, "particle_threshold": 3.5, "particle_diameter": 180.0, "z_start": 2}
     assert {name: values[name] for name in expected} == expected

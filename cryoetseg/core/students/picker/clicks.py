@@ -31,10 +31,10 @@ def run_from_centres(job: Job, volumes: Sequence[StudentVolume], parameters: Tra
         outputs=[Output(kind="model", path="model", voxel_size=volumes[0].header.voxel_size),
                  Output(kind="figure", path=str(last / "training_curve.png")), Output(kind="table", path=str(last / "metrics.csv"))],
         metrics={**outcome.record(), "particles": clicks},
-        warnings=[*(text for volume in volumes for text in volume.warnings), *_untaught(volumes), *_notes(tuned.better, clicks)])
+        warnings=[*(text for volume in volumes for text in volume.warnings), *untaught(volumes), *_notes(tuned.better, clicks)])
 
 
-def _untaught(volumes: Sequence[StudentVolume]) -> list[str]:
+def untaught(volumes: Sequence[StudentVolume]) -> list[str]:
     """Tomograms without a particle: what the start knows of background is kept as it is."""
     names = [volume.name for volume in volumes if not len(volume.particles or ())]
     return [f"{', '.join(names)}: without a particle nothing is taught where the training starts from the general picker"] if names else []

@@ -9,6 +9,7 @@ from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.students.centres.model import Calibration, CentreModel, build_network
 from cryoetseg.core.students.centres.targets import HEAT
 from cryoetseg.core.students.centres.tune import ClickTask, clicked_volume, tune_centres
+from cryoetseg.core.students.picker.clicks import untaught
 from cryoetseg.core.students.picker.params import TrainPickerParameters
 from cryoetseg.core.students.volumes import volume_from_array
 
@@ -94,6 +95,12 @@ def test_few_clicks_all_teach_and_nothing_is_claimed(tmp_path):
     parameters = TrainPickerParameters(iterations=2, batch_size=1, validation_interval=1, checkpoint_interval=0)
     tuned = tune_centres([clicked(3)], model(build_network(0)), parameters, tmp_path, 0, "cpu")
     assert tuned.better is None
+
+
+def test_a_tomogram_without_a_click_is_named():
+    (warning,) = untaught([clicked(), clicked(0)])
+    assert warning.startswith("t: without a particle nothing is taught")
+    assert untaught([clicked()]) == []
 
 
 def test_training_on_clicks_finds_them_better_and_a_ruined_model_is_given_up(tmp_path):
