@@ -23,7 +23,7 @@ def scipy_maxima(volume: np.ndarray, sigma: float) -> Picks:
     points = np.argwhere(ndimage.maximum_filter(difference, 3) == difference)
     scores = difference[tuple(points.T)]
     order = np.argsort(-scores, kind="stable")
-    return Picks(points[order].astype(np.float64), scores[order])
+    return Picks(points[order].astype(np.float64), scores[order], np.zeros(points.shape))
 
 
 def timed(function: Callable[[], Any], repeats: int) -> tuple[Any, float]:

@@ -76,7 +76,7 @@ def pick(tomogram: InputFile, parameters: DogParameters) -> Picked:
         exclusion_px=(parameters.exclusion or 3 * sigma) / voxel_size, threshold=parameters.threshold if by_threshold else None,
         count=None if by_threshold or parameters.count == 0 else parameters.count, wanted=wanted)
     name = name_of(tomogram)
-    table = ParticleTable.from_points(picks.points, voxel_size=voxel_size, tilt_series_id=name, score=picks.scores,
+    table = ParticleTable.from_points(picks.points + picks.offsets, voxel_size=voxel_size, tilt_series_id=name, score=picks.scores,
                                       diameters=parameters.particle_diameter)
     return Picked(table, view.grey.invalid_share, told(name, view.grey))
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial import cKDTree
 
+from ..particles.subvoxel import vertices
 from ..runtime.errors import ParameterError
 from ..runtime.progress import track
 from ..volumes.streaming import release_pages
@@ -26,10 +27,16 @@ Span = tuple[int, int]
 
 
 class Picks(NamedTuple):
-    """``points`` (n, 3) voxel centres (z, y, x) and their ``scores`` (n,), best first."""
+    """``points`` (n, 3) voxel centres (z, y, x) and their ``scores`` (n,), best first; ``offsets`` (n, 3) lead from there to the tops of
+    the response between the voxels."""
 
     points: np.ndarray
     scores: np.ndarray
+    offsets: np.ndarray
+
+    def of(self, kept: Any) -> Picks:
+        """Those that ``kept`` chooses, by truth, by index or as a slice."""
+        return Picks(*(column[kept] for column in self))
 
 
 def difference_of_gaussians(
@@ -45,14 +52,12 @@ def difference_of_gaussians(
     """
     maxima = local_maxima(volume, sigma_px, ratio, tile)
     if wanted is not None:
-        allowed = wanted(maxima.points)
-        maxima = Picks(maxima.points[allowed], maxima.scores[allowed])
+        maxima = maxima.of(wanted(maxima.points))
     peaks = exclude_neighbours(maxima, exclusion_px, None if threshold is not None else count)
     if threshold is not None and len(peaks.scores):
         weakest, strongest = peaks.scores[-1], peaks.scores[0]
-        kept = int((peaks.scores >= weakest + threshold * (strongest - weakest) / THRESHOLD_STEPS).sum())
-        peaks = Picks(peaks.points[:kept], peaks.scores[:kept])
-    return Picks(peaks.points[:count], peaks.scores[:count])
+        peaks = peaks.of(peaks.scores >= weakest + threshold * (strongest - weakest) / THRESHOLD_STEPS)
+    return peaks.of(slice(count))
 
 
 def sigma_for_diameter(diameter: float) -> float:
@@ -65,21 +70,18 @@ def local_maxima(volume: Any, sigma_px: float, ratio: float = RATIO, tile: int =
     if not (sigma_px > 0 and ratio > 1):
         raise ParameterError(f"sigma {sigma_px} voxels with ratio {ratio}", "a positive sigma and a ratio above 1")
     spans = [[(a, min(a + tile, size)) for a in range(0, size, tile)] for size in volume.shape]
-    points, scores = [np.zeros((0, 3))], [np.zeros(0, dtype=np.float32)]
+    parts = [Picks(np.zeros((0, 3)), np.zeros(0, dtype=np.float32), np.zeros((0, 3)))]
     cores = list(product(*spans))
     for core in track(cores, "difference of Gaussians"):
         rim = [(max(0, a - 1), min(size, b + 1)) for (a, b), size in zip(core, volume.shape)]  # neighbours of the core's own voxels
-        found, values = _maxima_inside(response(volume, rim, sigma_px, ratio), core, rim)
-        points.append(found)
-        scores.append(values)
+        parts.append(_maxima_inside(response(volume, rim, sigma_px, ratio), core, rim))
         release_pages(volume)
-    return _best_first(np.concatenate(points), np.concatenate(scores), volume.shape)
+    return _best_first(Picks(*(np.concatenate(columns) for columns in zip(*parts))), volume.shape)
 
 
-def _best_first(points: np.ndarray, scores: np.ndarray, shape: tuple[int, ...]) -> Picks:
-    reading_order = np.ravel_multi_index(tuple(points.astype(np.int64).T), shape) if len(points) else np.zeros(0)
-    order = np.lexsort((reading_order, -scores))
-    return Picks(points[order], scores[order])
+def _best_first(picks: Picks, shape: tuple[int, ...]) -> Picks:
+    reading_order = np.ravel_multi_index(tuple(picks.points.astype(np.int64).T), shape) if len(picks.points) else np.zeros(0)
+    return picks.of(np.lexsort((reading_order, -picks.scores)))
 
 
 def response(volume: Any, window: list[Span], sigma_px: float, ratio: float = RATIO) -> np.ndarray:
@@ -147,7 +149,7 @@ def _gaussian_bands(window: Span, source: Span, size: int, sigma: float) -> list
     return bands
 
 
-def _maxima_inside(values: np.ndarray, core: tuple[Span, ...], rim: list[Span]) -> tuple[np.ndarray, np.ndarray]:
+def _maxima_inside(values: np.ndarray, core: tuple[Span, ...], rim: list[Span]) -> Picks:
     """Voxels of ``core`` that no neighbour exceeds; ``values`` covers ``rim``. The six face neighbours sort most voxels out cheaply."""
     z_core, y_core, x_core = (slice(a - r, b - r) for (a, b), (r, _) in zip(core, rim))
     width = x_core.stop - x_core.start
@@ -157,7 +159,7 @@ def _maxima_inside(values: np.ndarray, core: tuple[Span, ...], rim: list[Span]) 
         found.append(np.stack([np.full(len(peaks), z), peaks // width + y_core.start, peaks % width + x_core.start], axis=1))
     candidates = np.concatenate(found)
     candidates = candidates[values[tuple(candidates.T)] >= _strongest_around(values, candidates)]
-    return candidates + np.array([r for r, _ in rim], dtype=np.float64), values[tuple(candidates.T)]
+    return Picks(candidates + np.array([r for r, _ in rim], dtype=np.float64), values[tuple(candidates.T)], vertices(values, candidates))
 
 
 def _strongest_around(values: np.ndarray, voxels: np.ndarray) -> np.ndarray:
@@ -194,4 +196,4 @@ def exclude_neighbours(peaks: Picks, exclusion_px: float, count: int | None = No
             break
         if radius > 0:
             dropped[tree.query_ball_point(peaks.points[index], radius)] = True
-    return Picks(peaks.points[kept], peaks.scores[kept])
+    return peaks.of(kept)

@@ -37,8 +37,17 @@ def test_response_in_a_window_is_that_of_the_whole():
     np.testing.assert_allclose(response(volume, [(3, 20), (0, 30), (11, 12)], 2.0), whole[3:20, :, 11:12], atol=1e-5)
 
 
+def test_offsets_lead_to_centres_between_voxels():
+    centre = np.array([12.3, 15.8, 9.5])
+    squares = sum((grid - place) ** 2 for grid, place in zip(np.ogrid[:25, :30, :20], centre))
+    for tile in (256, 16):  # also with a top at the edge of a tile
+        best = local_maxima(np.exp(-squares / (2 * 2.5**2)), 2.5, tile=tile).of(slice(1))
+        np.testing.assert_allclose(best.points + best.offsets, centre[None], atol=0.02)
+        assert np.abs(best.offsets).max() > 0.2
+
+
 def test_exclusion_is_greedy_euclidean_and_strict():
-    peaks = Picks(np.array([[0, 0, 0], [0, 0, 4], [0, 3, 4], [0, 0, 9.0]]), np.array([4.0, 3, 2, 1]))
+    peaks = Picks(np.array([[0, 0, 0], [0, 0, 4], [0, 3, 4], [0, 0, 9.0]]), np.array([4.0, 3, 2, 1]), np.zeros((4, 3)))
     assert exclude_neighbours(peaks, 5).points.tolist() == [[0, 0, 0], [0, 3, 4], [0, 0, 9]]  # at exactly 5: kept
     assert len(exclude_neighbours(peaks, 5.1).points) == 2
     assert len(exclude_neighbours(peaks, 0).points) == 4

@@ -8,6 +8,7 @@ from scipy.ndimage import maximum_filter
 from scipy.spatial import cKDTree
 
 from ...models.centre_unet3d import STRIDE
+from ...particles.subvoxel import vertices
 from .targets import BOUND, HEAT, LARGEST_PX, REFERENCE_PX, SMALLEST_PX, WIDTH
 
 SLACK = 1.2  # estimated diameters may leave the range that is sought at a scale by this factor
@@ -47,22 +48,9 @@ def tops(answer: np.ndarray, lowest_logit: float) -> Centres:
     cells = np.argwhere((heat >= lowest_logit) & (maximum_filter(heat, 3, mode="constant", cval=-np.inf) == heat))
     z, y, x = cells.T
     diameter = REFERENCE_PX * 2.0 ** answer[WIDTH][z, y, x].astype(np.float64)
-    zyx = (cells + _vertices(heat, cells)) * STRIDE + (STRIDE - 1) / 2
+    zyx = (cells + vertices(heat, cells)) * STRIDE + (STRIDE - 1) / 2
     found = Centres(zyx, diameter, heat[z, y, x].astype(np.float64), _sigmoid(answer[BOUND][z, y, x].astype(np.float64)))
     return found.of((diameter >= SMALLEST_PX / SLACK) & (diameter <= LARGEST_PX * SLACK))
-
-
-def _vertices(heat: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Offsets (n, 3), at most half a cell, of the parabola's vertex along each axis; 0 at the faces."""
-    offsets = np.zeros(cells.shape)
-    for axis, size in enumerate(heat.shape):
-        step = np.zeros(3, dtype=int)
-        step[axis] = 1
-        inner = (cells[:, axis] > 0) & (cells[:, axis] < size - 1)
-        left, middle, right = (heat[tuple((cells[inner] + shift * step).T)].astype(np.float64) for shift in (-1, 0, 1))
-        curvature = np.maximum(2 * middle - left - right, 1e-6)
-        offsets[inner, axis] = np.clip((right - left) / (2 * curvature), -0.5, 0.5)
-    return offsets
 
 
 def _sigmoid(values: np.ndarray) -> np.ndarray:
