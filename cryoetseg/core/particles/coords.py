@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..runtime.errors import InputError
 from ..runtime.files import write_text
 from .imod_model import model_to_voxels, voxels_to_model
 from .options import ReadOptions, integers
@@ -18,6 +19,7 @@ from .table import UNKNOWN, ParticleTable
 from .text_rows import LINE_END, as_numbers, read_rows
 
 FIXED_COLUMNS = re.compile(r"(?=.{36}$|.{42}$|.{48}$)( *\d+){0,2}( +-?\d+\.\d\d){3}|(?=.{27}$|.{33}$)( *\d+){1,2}( +-?\d+){3}")
+MOST_CLASSES = 100
 PIXEL_CENTRE = re.compile(r"(\d+ +)?(-?\d+\.50 +){2}-?\d+\.00")
 
 
@@ -29,6 +31,8 @@ def read(path: Path, options: ReadOptions) -> ParticleTable:
     rows, comments = read_rows(path)
     table = as_numbers(rows, path, (3, 4, 5), "x y z, class x y z, or class x y z score")
     width = table.shape[1]
+    if width > 3:
+        _check_that_columns_are_meant(table, path)
     xyz = table[:, :3] if width == 3 else table[:, 1:4]
     voxel_size = options.voxel_size or UNKNOWN
     in_angstrom = options.unit == "angstrom" or (options.unit == "auto" and any("angstrom" in comment.lower() for comment in comments))
@@ -39,6 +43,19 @@ def read(path: Path, options: ReadOptions) -> ParticleTable:
         xyz[:, ::-1], voxel_size=voxel_size, tilt_series_id=options.tilt_series_id,
         class_id=1 if width == 3 else integers(table[:, 0], "column 1, the class", path),
         score=table[:, 4] if width == 5 else UNKNOWN, scales_about="centre" if in_angstrom else "face")
+
+
+def _check_that_columns_are_meant(table: np.ndarray, path: Path) -> None:
+    """Refuse x y z score and x y z class, which would pass for class x y z: z would be scores, or most positions classes."""
+    z, classes = table[:, 3], np.unique(table[:, 0])
+    what = ""
+    if len(z) and (np.abs(z) <= 1).all() and (z != np.rint(z)).any():
+        what = "column 4, z, holds only values between -1 and 1, as scores do"
+    elif len(classes) > MOST_CLASSES:
+        what = f"column 1, the class, holds {len(classes)} different numbers, as coordinates do"
+    if what:
+        raise InputError(f"{path}: {what}", "x y z, class x y z, or class x y z score", "bring the columns into one of these orders, or "
+                         "write a .csv with a header")
 
 
 def is_imod_text(text: str) -> bool:
