@@ -242,6 +242,11 @@ def test_pick_and_evaluate(call, tmp_path, tomogram):
     code, shown, err = call("evaluate", "picking", tmp_path / "picks.star", tmp_path / "truth.star", "--json")
     assert code == 0, err
     assert json.loads(shown)["metrics"]["f1"] == 1.0
+    (tmp_path / "picks.txt").write_text("1 2 3\n")
+    code, shown, err = call("evaluate", "picking", tmp_path / "picks.txt", tmp_path / "truth.star")
+    assert code == 0, err
+    assert "f1" in shown
+    assert "warning: one of the lists does not tell its voxel size" in err
 
 
 @pytest.mark.parametrize("suffix", [".tbl", ".em"])

@@ -11,7 +11,7 @@ import typer
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
 from .options import Settings, SizeOption, VoxelSizeOption, with_settings
-from .running import build_job, input_file, run_and_show
+from .running import build_job, input_file, run_and_show, show_findings
 
 app = command_group("Score a result against a truth.")
 PredictedArgument = Annotated[Path, typer.Argument(metavar="PREDICTED", help="The result to score.", show_default=False)]
@@ -84,10 +84,9 @@ def _evaluate(method: str, predicted: Path, truth: Path, out: Optional[Path], vo
 
 def _show_scores(method: str, inputs: list[InputFile], folder: Path, settings: Settings) -> None:
     from ..methods import run_job
-    from .running import metric_lines
 
     result = run_job(build_job(method, inputs, folder, settings))
     if settings.as_json:
         typer.echo(result.model_dump_json(indent=2))
     else:
-        typer.echo("\n".join(metric_lines(result.metrics)))
+        show_findings(result)

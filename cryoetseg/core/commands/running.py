@@ -138,11 +138,16 @@ def show(result: Result, as_json: bool) -> None:
     folder = Path(result.job["output_folder"])
     for output in result.outputs:
         typer.echo(f"{output.kind:16} {folder / output.path}")
+    show_findings(result)
+    memory = result.peak_memory_bytes / 2**30
+    typer.echo(f"{result.method}: {result.seconds:.1f} s, at most {memory:.2f} GiB of memory. Record: {folder / RESULT_FILE}")
+
+
+def show_findings(result: Result) -> None:
+    """Print the numbers of a result, and warn of what it is doubtful of."""
     typer.echo("\n".join(metric_lines(result.metrics)), nl=bool(result.metrics))
     for warning in result.warnings:
         logger.warning("warning: %s", warning)
-    memory = result.peak_memory_bytes / 2**30
-    typer.echo(f"{result.method}: {result.seconds:.1f} s, at most {memory:.2f} GiB of memory. Record: {folder / RESULT_FILE}")
 
 
 def metric_lines(metrics: dict[str, Any]) -> list[str]:
