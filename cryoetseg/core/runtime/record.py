@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .checksums import checksum, total_bytes
-from .errors import CryoetsegError, InputError, JobError
+from .errors import CryoetsegError, InputError, JobError, OutputError
 from .files import writing_by
 from .job import JOB_FILE, RESULT_FILE, Job, MethodOutcome, Output, Result, model_folder, read_result, write_job, write_result
 from .ledger import Ledger, is_outside
@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 RECORDED_PACKAGES = ("cryoetseg", "numpy", "scipy", "scikit-image", "torch", "diffusers", "mrcfile", "starfile")
 PREVIOUS_FILE = "result.previous.json"  # the record of the run before, while another one writes
 PENDING_FILE = "result.pending.json"  # all is computed; figures and lists are not made yet
+RECORDS = (JOB_FILE, RESULT_FILE, PREVIOUS_FILE, PENDING_FILE)
 SAMPLES = ("tomogram", "grand_model")  # roles of inputs that a run makes results of, each its own
 ENDED_BY, TIME_LIMIT = "ended_by", "time limit"
 
@@ -136,6 +137,10 @@ def _sealed(result: Result, folder: Path) -> Result:
 def _set_aside(folder: Path, job: Job) -> None:
     """From now on files of ``folder`` change: what vouched for them must not do so any longer."""
     folder.mkdir(parents=True, exist_ok=True)
+    for name in RECORDS:
+        if (folder / name).is_dir():
+            raise OutputError(f"{folder / name} is a folder, and the record of this run is to have that name", "an output folder without it",
+                              "choose another output folder")
     (folder / PENDING_FILE).unlink(missing_ok=True)
     if (folder / RESULT_FILE).exists():
         os.replace(folder / RESULT_FILE, folder / PREVIOUS_FILE)
@@ -153,7 +158,7 @@ def _give_back(ledger: Ledger) -> None:
 
 
 def _known_outputs(folder: Path) -> list[str]:
-    return [JOB_FILE, RESULT_FILE, PREVIOUS_FILE, PENDING_FILE, *(output.path for output in _outputs_before(folder))]
+    return [*RECORDS, *(output.path for output in _outputs_before(folder))]
 
 
 def _outputs_before(folder: Path) -> list[Output]:

@@ -39,7 +39,8 @@ def check_file(path: Path) -> int:
     if not path.exists():
         raise InputError(f"{path} does not exist", "an existing volume file", "check the name")
     if not path.is_file():
-        raise InputError(f"{path} is a folder", "a volume file (or an OME-Zarr folder ending in .zarr)", "name the file itself")
+        what = "folder" if path.is_dir() else "device or a pipe"
+        raise InputError(f"{path} is a {what}", "a volume file (or an OME-Zarr folder ending in .zarr)", "name the file itself")
     size = path.stat().st_size
     if size == 0:
         raise InputError(f"{path}: file length: the file is empty", "a volume file", "copy or make the file again")

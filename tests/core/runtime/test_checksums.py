@@ -27,6 +27,13 @@ def test_a_large_file_is_read_once(large):
     assert len(reads) == 1
 
 
+def test_what_has_no_end_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", tmp_path / "pipe", tmp_path):
+        with pytest.raises(InputError, match="a device or a pipe"):
+            checksum(path)
+
+
 @pytest.mark.parametrize("keep_time", [True, False])
 def test_other_content_of_the_same_size_is_noticed_also_under_the_old_time(large, keep_time):
     path, _ = large

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from cryoetseg.core.runtime.checksums import sha256
-from cryoetseg.core.runtime.errors import FolderBusyError, InputError, ParameterError
+from cryoetseg.core.runtime.errors import FolderBusyError, InputError, OutputError, ParameterError
 from cryoetseg.core.runtime.files import write_text
 from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome, Output, read_job, read_result
 from cryoetseg.core.runtime.record import current_inputs, finished_result, peak_memory_bytes, recorded_run
@@ -100,6 +100,15 @@ def test_a_missing_input_stops_before_anything_is_written(tmp_path, job, method)
     with pytest.raises(InputError, match=r"none\.mrc"):
         recorded_run(missing, method)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["result.json", "job.json"])
+def test_a_folder_where_the_record_goes_is_left_as_it_is(tmp_path, job, method, name):
+    write_text(tmp_path / "out" / name / "notes.txt", "mine")
+    with pytest.raises(OutputError, match="is a folder"):
+        recorded_run(job, method)
+    assert sorted(path.name for path in tmp_path.glob("out/[!.]*")) == [name]
+    assert (tmp_path / "out" / name / "notes.txt").read_text() == "mine"
 
 
 def test_peak_memory_is_that_of_the_program_not_of_its_parent():
