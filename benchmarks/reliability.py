@@ -1,17 +1,19 @@
 """What goes wrong under kills, crafted names, simultaneous runs, full disks and little memory: the table of docs/reliability.md.
 
-    python benchmarks/reliability.py --seed 1 [--kills 40] [--pairs 10] [--disks 20] [--memory 8] [--mutations 8000] [--jobs 60] [--write]
+    python benchmarks/reliability.py --seed 1 [--share 1] [--kills 40] [--pairs 10] [--disks 20] [--memory 9] [--mutations 8000] [--jobs 60]
+                                     [--write]
 
 Each row is one kind of trouble: how often it was tried, how often the engine bore it, and what went wrong: a wrong result with exit 0, an
 untyped end, a lost result, a file outside of the output folder. ``--write`` puts the table into docs/reliability.md. Mutated files and
 batches are made by the programs beside this one (``reliability_formats.py``, ``reliability_batch.py``), which do more when called alone.
-A count of 0 leaves a row out; rows do not depend on each other, so that they may be made by several commands. The exit code is the number
-of failures, at most 1.
+Half of these counts are tried unless ``--share`` says otherwise. A count that is given is taken as it is, and 0 leaves a row out. The exit
+code is 1 where anything failed.
 """
 from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import random
 import re
@@ -42,7 +44,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reliability.md"
 START, END = "<!-- table -->", "<!-- end of table -->"
 WRONG, UNTYPED, LOST, OUTSIDE = FAILURES = ("wrong with exit 0", "untyped", "lost", "outside")
-COUNTS = {"kills": 40, "pairs": 10, "disks": 20, "memory": 8, "mutations": 8000, "jobs": 60}
+COUNTS = {"kills": 40, "pairs": 10, "disks": 20, "memory": 9, "mutations": 8000, "jobs": 60}
+SHARE = 0.5  # of these counts
 KILLED_WORKERS = 4
 # commands and the MiB between which their address space is cut: from too little to import to nearly enough
 STARVED = [(["pick", "dog", "large.mrc", "--count", "5"], (700, 1200)),
@@ -249,7 +252,9 @@ def mutations(folder: Path, count: int, seed: int) -> list[Row]:
     return [Row(f"mutated files: {name}", made.tried, Counter({UNTYPED: made.untyped.total()})) for name, made in counts.items()]
 
 
-TROUBLES: list[Callable[[Path, int, random.Random], Row]] = [kills, simultaneous, crafted_names, full_disks, little_memory, arrays]
+Trouble = Callable[[Path, int, random.Random], Row]
+TROUBLES: list[Trouble] = [kills, simultaneous, crafted_names, full_disks, little_memory, arrays]
+COUNT_OF: dict[Trouble, str] = {kills: "kills", simultaneous: "pairs", full_disks: "disks", little_memory: "memory", arrays: "jobs"}
 
 
 def table_of(rows: list[Row]) -> str:
@@ -262,20 +267,23 @@ def main() -> int:
     """Run the rows asked for and print them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seed", type=int, default=1)
-    for name, count in COUNTS.items():
-        parser.add_argument(f"--{name}", type=int, default=count)
+    parser.add_argument("--share", type=float, default=SHARE, help="share of the counts that is tried")
+    for name in COUNTS:
+        parser.add_argument(f"--{name}", type=int)
     parser.add_argument("--write", action="store_true", help="put the table into docs/reliability.md")
     options = parser.parse_args()
-    counts = dict(zip(TROUBLES, (options.kills, options.pairs, 1, options.disks, options.memory, options.jobs)))
+    tried = {name: math.ceil(options.share * count) if getattr(options, name) is None else getattr(options, name)
+             for name, count in COUNTS.items()}
     with tempfile.TemporaryDirectory() as name:
         rows = []
         for trouble in TROUBLES:
-            if counts[trouble]:
-                rows.append(trouble(Path(name), counts[trouble], random.Random(f"{options.seed} {trouble.__name__}")))
+            count = tried[COUNT_OF[trouble]] if trouble in COUNT_OF else 1
+            if count:
+                rows.append(trouble(Path(name), count, random.Random(f"{options.seed} {trouble.__name__}")))
                 sys.stderr.write(rows[-1].cells() + "\n")  # minutes lie between rows
-    if options.mutations:
+    if tried["mutations"]:
         with tempfile.TemporaryDirectory() as name:
-            rows += mutations(Path(name), options.mutations, options.seed)
+            rows += mutations(Path(name), tried["mutations"], options.seed)
     text = table_of(rows)
     sys.stdout.write(text + "\n")
     if options.write:
