@@ -25,7 +25,7 @@ DIAMETER = 280  # Angstrom, of a ribosome
 TEMPLATE = "cryoetseg-unsupervised_segmentation"
 # Scipion calls the runs of a template by their protocols
 IMPORTED, SEGMENTED, PICKED = "tomo - import tomograms", "cryoetseg - segment slabs", "cryoetseg - pick particles"
-TREE_WIDTH = 450  # pixels, so that the names of the protocols can be read
+TREE_WIDTH = 470  # pixels, so that the names of the protocols can be read
 FORM, VIEWER, CUSTOMIZER = "Protocol Run", "Protocol Viewer", "Workflow template customizer"
 VIEWER_PLACE = (0, 520)  # left of the windows that it opens
 RUN_SECONDS = 3600.0  # of a run, on a slow and busy machine

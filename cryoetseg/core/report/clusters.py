@@ -12,6 +12,7 @@ from .figures import GREY, SERIES, draw_slice
 MARKERS = "os^Dv<>p"
 PLANES = ("xy", "xz", "yz")
 PANEL_INCHES = 1.15
+FEWEST_FOR_A_CURVE = 30  # particles of a kind
 
 
 def colour_of(number: int) -> str:
@@ -34,13 +35,17 @@ def draw_map(axes: Any, places: np.ndarray, clusters: np.ndarray, title: str = "
 
 
 def draw_gallery(figure: Figure, numbers: Sequence[int], boxes: np.ndarray, counts: Sequence[int], voxel_size: float) -> None:
-    """Draw for each cluster a row: three planes of its average, then the middle slices of members; ``boxes`` (k, 1 + m, z, y, x)."""
+    """Draw for each cluster a row: three planes of its average, then the middle slices of members; ``boxes`` (k, 1 + m, z, y, x), all 0
+    where a cluster has fewer members than there are places."""
     columns = len(PLANES) + boxes.shape[1] - 1
     grid = figure.subplots(len(numbers), columns, squeeze=False)
     for row, (number, own, count) in enumerate(zip(numbers, boxes.astype(np.float32), counts)):
         middle = own.shape[-1] // 2
         planes = [own[0][middle], own[0][:, middle], own[0][:, :, middle], *(member[middle] for member in own[1:])]
         for column, plane in enumerate(planes):
+            if not plane.any():
+                grid[row, column].set_axis_off()
+                continue
             name = (f"cluster {number}" if number else "unsure") + f" ({count})\n" if column == 0 else ""
             title = name + PLANES[column] if column < len(PLANES) else ""
             # microscopes give dark particles: drawn so
@@ -48,17 +53,22 @@ def draw_gallery(figure: Figure, numbers: Sequence[int], boxes: np.ndarray, coun
 
 
 def draw_counts(figure: Figure, counts: Any, neighbours: Any, promised: Any) -> None:
-    """Draw the tables of counts: concentrations, neighbours over chance by distance, and what the scores promise, where they do."""
+    """Draw the tables of counts: concentrations, neighbours over chance by distance, and what the scores promise, where they do.
+
+    Kinds of few particles get no curve of neighbours: a single pair of theirs would outshine the others.
+    """
     bars, curves, scores = figure.subplots(1, 3, squeeze=False)[0]
     kinds = counts[counts["cluster"] != "all"].groupby("cluster", sort=False)["per_um3"].mean()
-    bars.barh([str(name) for name in kinds.index], kinds.to_numpy(), color=SERIES[0])
+    names = [str(name) for name in kinds.index]
+    bars.barh(names, kinds.to_numpy(), color=[_colour_of_row(name) for name in names])
     bars.invert_yaxis()
     bars.set(xlabel="particles in a cubic micrometre of sample", title="concentration")
-    kinds_alone = neighbours[neighbours["cluster"] != "unsure"]
-    for number, (name, part) in enumerate(kinds_alone.groupby("cluster", sort=False)):
+    particles = counts.groupby(counts["cluster"].astype(str))["particles"].sum()
+    enough = set(particles.index[particles >= FEWEST_FOR_A_CURVE]) - {"unsure"}
+    kinds_alone = neighbours[neighbours["cluster"].astype(str).isin(enough)]
+    for name, part in kinds_alone.groupby("cluster", sort=False):
         middle = (part["from_A"] + part["to_A"]) / 20
-        colour = GREY if name == "all" else SERIES[(number - 1) % len(SERIES)]
-        curves.plot(middle, part["times_chance"], color=colour, label=name, linewidth=1)
+        curves.plot(middle, part["times_chance"], color=_colour_of_row(str(name)), label=name, linewidth=1)
     curves.axhline(1, color="black", linewidth=0.5)
     curves.set(xlabel="distance (nm)", ylabel="times chance", title="neighbours")
     if len(kinds_alone):
@@ -68,3 +78,8 @@ def draw_counts(figure: Figure, counts: Any, neighbours: Any, promised: Any) -> 
             scores.plot(promised["threshold"], promised[name], marker="o", label=label)
         scores.legend(fontsize="x-small")
     scores.set(xlabel="smallest score", ylim=(0, 1.02), title="promised by the scores" if len(promised) else "scores are no probabilities")
+
+
+def _colour_of_row(name: str) -> str:
+    """The colour of a row of the tables of counts; grey for those of no kind."""
+    return colour_of(int(name)) if name.isdigit() else GREY
