@@ -24,6 +24,7 @@ from cryoetseg.core.volumes.io import read_labels, read_volume
 VOXEL, CLASSES, RADIUS_PX = 10.0, 9, 5.0
 TRAINING, TEST = (1, 2, 3, 4), (5, 6)
 PER_TOMOGRAM = 27
+BLOB_DIAMETERS = range(80, 201, 20)  # A
 
 
 class Data:
@@ -67,9 +68,16 @@ def of_class(tables: list[ParticleTable], number: int) -> list[ParticleTable]:
 
 
 def dog_picks(data: Data, number: int, diameter: float) -> ParticleTable:
-    sigma = sigma_for_diameter(diameter) / VOXEL
-    picks = difference_of_gaussians(-data.grey(number), sigma, exclusion_px=3 * sigma, count=PER_TOMOGRAM)
+    width = diameter / VOXEL
+    picks = difference_of_gaussians(-data.grey(number), sigma_for_diameter(width), exclusion_px=0.9 * width, count=PER_TOMOGRAM)
     return ParticleTable.from_points(picks.points, voxel_size=VOXEL)
+
+
+def best_blob_diameter(data: Data) -> float:
+    """The diameter at which a difference of Gaussians does best in the training tomograms, its best setting."""
+    truth = [data.particles(number) for number in TRAINING]
+    scores = {diameter: f1([dog_picks(data, number, diameter) for number in TRAINING], truth) for diameter in BLOB_DIAMETERS}
+    return float(max(scores, key=lambda diameter: scores[diameter]))
 
 
 def show(data: Data, found: list[ParticleTable], blobs: list[ParticleTable]) -> None:
@@ -101,7 +109,9 @@ def main() -> None:
     print(f"{outcome.steps} steps ({outcome.ended_by}), {time.perf_counter() - start:.0f} s; label diameters {model.labels_px}")
     picking = PickDeepetParameters(count=PER_TOMOGRAM, height_threshold=0.02, ranking="height")
     found = [pick_particles(data.grey(number), VOXEL, model, picking, contrast="dark") for number in TEST]
-    show(data, found, [dog_picks(data, number, float(np.median(data.diameters()))) for number in TEST])
+    diameter = best_blob_diameter(data)
+    print(f"difference of Gaussians (DoG) for {diameter:g} A, which does best in the training tomograms")
+    show(data, found, [dog_picks(data, number, diameter) for number in TEST])
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ class PickDeepetParameters(Parameters):
         label="Peaks", published="published")
     height_threshold: float = parameter(
         0.0, "Smallest height of a peak after pooling; 0 takes half of the height that one label all alone reaches, which is 0.3 to 0.8 by "
-        "its size. For the general model the smallest probability, 0 takes 0.3.", label="Smallest height", ge=0.0, le=1.0, published=0.1)
+        "its size. For the general model the smallest probability, 0 takes 0.2.", label="Smallest height", ge=0.0, le=1.0, published=0.1)
     ranking: Literal["combined", "height"] = parameter(
         "combined", "Order and score of the picks: height is that of the peak; combined is the mean of two quantiles, of the height and of "
         "the contrast at particle size, which orders the picks the network is sure of; with the general model in voxels of 20 A and more "
