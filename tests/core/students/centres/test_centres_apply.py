@@ -12,7 +12,7 @@ from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.students.centres.apply import BinnedView, find_centres
 from cryoetseg.core.students.centres.model import Calibration, CentreModel, build_network, centre_card, load_centres
 from cryoetseg.core.students.centres.peaks import Centres
-from cryoetseg.core.students.centres.picks import centre_picks, with_contrast
+from cryoetseg.core.students.centres.picks import LIKELY, centre_picks, with_contrast
 from cryoetseg.core.students.centres.targets import BOUND, HEAT, WIDTH
 from cryoetseg.core.students.picker.apply import off_the_faces, run
 from cryoetseg.core.students.picker.params import PickDeepetParameters
@@ -69,7 +69,7 @@ def test_parameters_choose_among_the_picks():
     table = centre_picks(volume, model(coarsest=39.0), PickDeepetParameters(), CPU)
     assert len(table) == 2
     assert (table.score[:-1] >= table.score[1:]).all()
-    assert (table.score >= 0.3).all()
+    assert (table.score >= LIKELY).all()
     np.testing.assert_allclose(table.diameters, 160)
     assert set(table.class_id) == {1}
     assert table.class_names[2] == "membrane protein"
@@ -77,6 +77,15 @@ def test_parameters_choose_among_the_picks():
                               (PickDeepetParameters(membrane_proteins="only"), 0), (PickDeepetParameters(membrane_proteins="drop"), 2),
                               (PickDeepetParameters(count=1), 1), (PickDeepetParameters(distance=2000), 1)):
         assert len(centre_picks(volume, model(coarsest=39.0), parameters, CPU)) == count
+
+
+def test_a_place_is_a_particle_from_the_usual_probability_on_unless_another_is_asked_for():
+    volume = spots([(20, 20, 20), (20, 100, 100)]) + 0.015 * spots([(20, 60, 60)])
+    volume = volume_from_array("t", volume, 20.0)
+    every = centre_picks(volume, model(coarsest=39.0), PickDeepetParameters(height_threshold=0.05, ranking="height"), CPU)
+    likely = centre_picks(volume, model(coarsest=39.0), PickDeepetParameters(ranking="height"), CPU)
+    assert 0.05 < every.score.min() < LIKELY < np.sort(every.score)[-2]
+    assert sorted(likely.score) == sorted(every.score[every.score >= LIKELY])
 
 
 def test_contrast_reorders_picks_and_deals_their_probabilities_out_anew():
