@@ -61,7 +61,8 @@ METHODS: dict[str, tuple[Target, ...]] = {
                   Target("students/membranes/train.py", ("students/membranes/test_train.py",))),
     "picker": (Target("students/picker/train.py", ("students/picker/test_objective.py", "students/picker/test_picker_apply.py")),),
     "segmenter": (Target("students/segmenter/losses.py", ("students/segmenter/test_losses.py",)),
-                  Target("students/segmenter/train.py", ("students/segmenter/test_segmenter_train.py",))),
+                  Target("students/segmenter/train.py", ("students/segmenter/test_segmenter_objective.py",
+                                                            "students/segmenter/test_segmenter_train.py"))),
     "centres": (Target("students/centres/losses.py", ("students/centres/test_losses.py",)),),
     "embedding": (Target("recipes/embedding/task.py", ("recipes/embedding/test_embedding.py",)),),
 }
