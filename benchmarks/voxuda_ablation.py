@@ -43,11 +43,12 @@ def templates(folder: Path, names: tuple[str, ...]) -> list[InputFile]:
     return [InputFile(path=str(folder / "templates" / f"{name}_10A.mrc"), role="template", contrast="bright") for name in names]
 
 
-def write_source(data: Path, folder: Path, voxel_size: float, count: int, seed: int = DATA_SEED, *, matched: bool = False) -> None:
+def write_source(data: Path, folder: Path, voxel_size: float, count: int, seed: int = DATA_SEED, *, matched: bool = False,
+                 snrs: tuple[float, ...] = SOURCE_SNRS) -> None:
     maps = load_templates(templates(data, SOURCE), voxel_size)
     imaging = IMAGING if matched else {}
-    for number, snr in enumerate(SOURCE_SNRS):
-        p = SubtomogramParameters(particles="none", count=count // len(SOURCE_SNRS), voxel_size=voxel_size, snr=snr, **imaging)
+    for number, snr in enumerate(snrs):
+        p = SubtomogramParameters(particles="none", count=count // len(snrs), voxel_size=voxel_size, snr=snr, **imaging)
         for place, item in enumerate(simulate_subtomograms(p, seed + number, maps)):
             _write(folder, f"snr{snr:g}_{place:04d}".replace(".", "p"), item, item.image, voxel_size)
 
@@ -96,12 +97,14 @@ def main() -> None:
     parser.add_argument("--data-seed", type=int, default=DATA_SEED, help="seed of the simulated data")
     parser.add_argument("--voxel-size", type=float, default=12.0)
     parser.add_argument("--matched", action="store_true", help="image the source as the target was: tilts, defocus, centring, crowding")
+    parser.add_argument("--source-snrs", type=float, nargs="+", default=SOURCE_SNRS, help="different SNRs of the source")
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="other parameters of the training")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     source, target = arguments.out / "source", arguments.out / "target"
     if not (arguments.out / "data.json").exists():
-        write_source(arguments.data, source, arguments.voxel_size, arguments.count, arguments.data_seed, matched=arguments.matched)
+        write_source(arguments.data, source, arguments.voxel_size, arguments.count, arguments.data_seed, matched=arguments.matched,
+                     snrs=tuple(arguments.source_snrs))
         write_target(arguments.data, target, arguments.voxel_size, arguments.count, tuple(arguments.target.split(",")), arguments.data_seed)
         write_json(arguments.out / "data.json", {"count": arguments.count, "voxel_size": arguments.voxel_size})
     given = dict(item.split("=", 1) for item in arguments.set)
