@@ -14,8 +14,9 @@ from typing import Any, Optional
 
 from ..runtime.errors import InputError, ParameterError
 
-TOMOGRAM_PARAMETERS = ("tomogram", "tomograms", "noisy")
-PICK_PARAMETERS, MASK_PARAMETERS = ("particles",), ("labels", "mask", "masks")
+TOMOGRAM_PARAMETERS = ("tomogram", "tomograms", "noisy", "clean", "empty", "restored")
+PICK_PARAMETERS = ("particles", "lists", "truth_particles")
+MASK_PARAMETERS = ("labels", "mask", "masks", "truth_mask", "source_masks", "target_masks")
 COPICK, RELION = "copick:", "relion:"
 
 

@@ -10,7 +10,7 @@ import typer
 from ..runtime.job import InputFile
 from .help import SectionedCommand, command_group
 from .options import ContrastOption, FolderOption, Settings, VoxelSizeOption, with_settings
-from .running import build_job, input_files, model_file, run_and_show
+from .running import build_job, input_file, input_files, model_file, run_and_show
 
 app = command_group("Learn how particles look and make new ones, by class and place in the tomogram.")
 
@@ -136,5 +136,5 @@ def export(
 
 def real_inputs(tomograms: list[Path], particles: list[Path], voxel_size: Optional[float], contrast: str) -> list[InputFile]:
     """Tomograms and the lists of their particles."""
-    lists = [InputFile(path=str(path.absolute()), role="particles", tilt_series_id=path.stem) for path in particles]
+    lists = [input_file(path, "particles") for path in particles]
     return [*input_files(tomograms, voxel_size=voxel_size, contrast=contrast), *lists]

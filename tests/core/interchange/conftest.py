@@ -44,8 +44,18 @@ def write_zarr():
 
 @pytest.fixture
 def copick_config(tmp_path):
+    return written_project(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def unchanged_copick_config(tmp_path_factory):
+    """For tests that only read."""
+    return written_project(tmp_path_factory.mktemp("copick"))
+
+
+def written_project(folder):
     """A project of two runs, two tomograms each, picks of two objects, a mask and a class volume; half of it in a static root."""
-    overlay, static = tmp_path / "overlay", tmp_path / "static"
+    overlay, static = folder / "overlay", folder / "static"
     for run in ("TS_01", "TS_02"):
         for kind, size in (("wbp", 10.0), ("denoised", 20.012)):
             root = overlay if kind == "denoised" else static
@@ -67,7 +77,7 @@ def copick_config(tmp_path):
     objects = [{"name": "ribosome", "is_particle": True, "label": 1, "color": [255, 0, 0, 255], "radius": 150},
                {"name": "p97", "is_particle": True, "label": 2, "color": [0, 255, 0, 255]},
                {"name": "membrane", "is_particle": False, "label": 3, "color": [0, 0, 255, 255]}]
-    config = tmp_path / "config.json"
+    config = folder / "config.json"
     config.write_text(json.dumps({"config_type": "filesystem", "name": "test", "description": "", "version": "1.0.0", "user_id": "alice",
                                   "pickable_objects": objects, "overlay_root": f"local://{overlay}", "static_root": "static",
                                   "overlay_fs_args": {"auto_mkdir": True}}))
