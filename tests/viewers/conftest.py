@@ -3,6 +3,7 @@ import os
 import shutil
 import subprocess
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import scipion_environment
@@ -15,6 +16,17 @@ from cryoetseg.core.volumes.io import write_volume
 
 SHAPE = (12, 20, 28)  # z, y, x
 PARTICLES = [Particle(14.0, 8.0, 5.0, score=0.9), Particle(20.0, 15.0, 9.0, score=0.4)]
+
+
+@pytest.fixture(autouse=True)
+def no_window_stays_open():
+    """A window that a test leaves open would be counted by the next one, and keeps its memory."""
+    before = set(plt.get_fignums())
+    yield
+    left = set(plt.get_fignums()) - before
+    for number in left:
+        plt.close(number)
+    assert not left, f"{len(left)} windows were not closed"
 
 
 @pytest.fixture(scope="session")
