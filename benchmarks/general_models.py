@@ -3,9 +3,10 @@
     python benchmarks/general_models.py simulated|real|nothing [--model-folder FOLDER]
 
 ``simulated``: the built-in simulator at 10 A with molecules that no training scene holds, three seeds at SNR 0.3, 0.1, 0.05: membrane
-Dice beside a sheet filter whose scale, threshold and component size are chosen with the truth; particle F1, at the default and with
-the count chosen with the truth, beside a difference of Gaussians whose diameter and count are. ``real``: tomogram 171 (traces, ribosomes) and six tomograms of another
-simulator (particles, no membranes). ``nothing``: share of membrane and number of picks in noise and in empty ice with contamination.
+Dice beside a sheet filter whose scale, threshold and component size are chosen with the truth; particle F1, at the default and with the
+count chosen with the truth, beside a difference of Gaussians whose diameter and count are. ``real``: tomogram 171 (traces, ribosomes) and
+six tomograms of another simulator (particles, no membranes). ``nothing``: share of membrane and number of picks in noise and in empty ice
+with contamination.
 """
 from __future__ import annotations
 

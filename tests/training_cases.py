@@ -58,7 +58,7 @@ def train_membranes(scene: Scene) -> Case:
                     scene.inputs("tomogram", "classes"),
                     variants=[([empty(scene)], {}), ([start], {}), ([as_role(general("membranes"), "start")], {})],
                     tried={"z_start": [10], "z_end": [14], "membrane_class": [1], "crop_px": [48], "smallest_component": [1e9],
-                           "confidence": [0.45], "slices": [3], "empty_share": [0.7]},
+                           "confidence": [0.45], "slices": [3], "empty_share": [0.7], "tuning_iterations": [2]},
                     unseen={"resample_labels": "the labels have the tomogram's voxels"})
 
 

@@ -7,9 +7,12 @@ from cryoetseg.constants import MEMBRANES, TRAIN_MEMBRANES
 from cryoetseg.core.students.membranes.params import TrainMembranesParameters
 
 from .form_builder import narrow
-from .protocol_train_student import FROM_NOTHING, ProtCryoEtSegTrainStudentBase
+from .protocol_train_student import CHOSEN, FROM_NOTHING, GENERAL_MODEL, STARTS, ProtCryoEtSegTrainStudentBase
 from .training_labels import MaskLabels
 
+VOLUMETRIC = "MembraneUNet3d"
+FROM_VOLUMETRIC = (f"startFrom == {STARTS.index(GENERAL_MODEL)} or startFrom == {STARTS.index(CHOSEN)} and inStart "
+                   f"and inStart.getNetwork() == '{VOLUMETRIC}'")
 SEEN = ("slices", "normalisation", "smoothing_px")  # what a network sees is settled with its first training
 
 
@@ -28,7 +31,7 @@ class ProtCryoEtSegTrainMembranes(ProtCryoEtSegTrainStudentBase):
     _method = TRAIN_MEMBRANES
     _model = TrainMembranesParameters
     _modelMethod = MEMBRANES
-    _startNetworks = ("UNet2d", "MembraneUNet3d")
+    _startNetworks = ("UNet2d", VOLUMETRIC)
 
     def _addLabels(self, form: Form) -> None:
         form.addParam("inMasks", PointerParam, pointerClass="SetOfTomoMasks", important=True, label="Membrane masks",
@@ -39,6 +42,7 @@ class ProtCryoEtSegTrainMembranes(ProtCryoEtSegTrainStudentBase):
         super()._defineParams(form)
         for name in SEEN:
             narrow(form, name, FROM_NOTHING)
+        narrow(form, "tuning_iterations", FROM_VOLUMETRIC)
 
     def _labels(self) -> MaskLabels:
         return MaskLabels(self.inMasks, "Membrane masks", bool(self.resampleLabels.get()))

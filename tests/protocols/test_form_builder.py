@@ -102,7 +102,8 @@ def test_forms_show_every_parameter_once_and_give_back_the_defaults(protocolClas
 NARROWED = {"ProtCryoEtSegPickParticles": {"peaks", "cut", "tile_px", "padding_px", "batch", "views"},
             "ProtCryoEtSegTrainSegmenter": {"particle_diameter", "class_diameters"},
             "ProtCryoEtSegTransferDual": {"particle_diameter", "class_diameters", "resample_labels"},
-            "ProtCryoEtSegTrainPicker": {"held_out"}, "ProtCryoEtSegClusterParticles": {"near_membrane"}}
+            "ProtCryoEtSegTrainPicker": {"held_out"}, "ProtCryoEtSegTrainMembranes": {"tuning_iterations"},
+            "ProtCryoEtSegClusterParticles": {"near_membrane"}}
 
 
 @pytest.mark.parametrize("preset", [0, 1])
@@ -152,8 +153,10 @@ def test_forms_follow_every_field_that_others_depend_on(protocolClass, model):
     (ProtCryoEtSegTrainPicker, {"startFrom": 2}, {"heldOut": True, "width": False, "patchPx": True, "inEmpty": True}),
     (ProtCryoEtSegTrainPicker, {"startFrom": 1}, {"heldOut": True, "width": False, "patchPx": False, "inEmpty": False}),
     (ProtCryoEtSegTrainPicker, {}, {"heldOut": False, "width": True, "patchPx": True, "inEmpty": True}),
-    (ProtCryoEtSegTrainMembranes, {}, {"slices": True, "normalisation": True, "cropPx": True}),
+    (ProtCryoEtSegTrainMembranes, {}, {"slices": True, "normalisation": True, "cropPx": True, "tuningIterations": False}),
     (ProtCryoEtSegTrainMembranes, {"startFrom": 1}, {"slices": False, "normalisation": False, "smoothingPx": False, "cropPx": True}),
+    (ProtCryoEtSegTrainMembranes, {"startFrom": 1}, {"tuningIterations": True}),
+    (ProtCryoEtSegTrainMembranes, {"startFrom": 2}, {"tuningIterations": False}),
     (ProtCryoEtSegTrainMembranes, {"unpainted": 2}, {"rounds": False, "confidence": False}),
     (ProtCryoEtSegClusterParticles, {}, {"nearMembrane": False, "align": True}),
     (ProtCryoEtSegTrainSegmenter, {"labelsFrom": 1}, {"particleDiameter": True, "resampleLabels": False}),

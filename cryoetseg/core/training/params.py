@@ -53,5 +53,5 @@ class TrainingParameters(Parameters):
 
 # What may change between two runs of one training: how long, how often to look, how many hands.
 # Everything else shapes the weights, so a run that resumes with another value would be neither the old nor the new training.
-FREE_ON_RESUME = ("epochs", "iterations", "minutes", "checkpoint_interval", "validation_interval", "log_interval", "workers",
-                  "micro_batch")
+FREE_ON_RESUME = ("epochs", "iterations", "tuning_iterations", "minutes", "checkpoint_interval", "validation_interval", "log_interval",
+                  "workers", "micro_batch")

@@ -60,13 +60,14 @@ def at_working_size(
     volumes: Sequence[StudentVolume], model: MembraneModel, parameters: TrainMembranesParameters
 ) -> tuple[list[StudentVolume], TrainMembranesParameters]:
     """The volumes with their labels at the voxel size at which ``model`` is shown them (of several the one nearest to their own), and
-    the parameters with slices counted there."""
+    the parameters with slices counted there and as many steps as a network needs that knows membranes already."""
     own = volumes[0].header.voxel_size
     size = min(model.working_sizes(own), key=lambda one: abs(np.log(one / own)))
     scaled = [_scaled(volume, size) for volume in volumes]
     factor = volumes[0].header.voxel_size / scaled[0].header.voxel_size
     first, last = round(parameters.z_start * factor), min(round(parameters.z_end * factor), scaled[0].header.shape[0])
-    return scaled, parameters.model_copy(update={"z_start": first, "z_end": last})
+    steps = min(parameters.iterations or parameters.tuning_iterations, parameters.tuning_iterations)
+    return scaled, parameters.model_copy(update={"z_start": first, "z_end": last, "iterations": steps})
 
 
 def _scaled(volume: StudentVolume, size: float) -> StudentVolume:

@@ -107,6 +107,12 @@ def test_labels_and_slices_come_to_the_working_size():
     np.testing.assert_array_equal(scaled.labels[::2, ::2, ::2], volume.labels)
 
 
+@pytest.mark.parametrize(("asked", "steps"), [({}, 30), ({"iterations": 0}, 30), ({"iterations": 7}, 7), ({"iterations": 900}, 30)])
+def test_a_network_that_knows_membranes_takes_few_steps(asked, steps):
+    p = TrainMembranesParameters(**{"tuning_iterations": 30, **asked})
+    assert at_working_size([training_volume()], volumetric(Bright(), (5.0,)), p)[1].iterations == steps
+
+
 def test_a_start_that_sees_volumes_learns_from_painted_slices_and_is_never_worse(tmp_path):
     torch.manual_seed(0)
     start = volumetric(build_volume_network().eval())
