@@ -21,6 +21,7 @@ from ..runtime.files import write_text
 from ..runtime.job import InputFile, Job, MethodOutcome, Output
 from ..runtime.names import file_stem
 from ..runtime.params import parameters_from
+from ..runtime.provenance import origin_of
 from ..volumes.header import Triple, VolumeHeader
 from ..volumes.io import FORMATS, create_volume, open_labels, read_header
 from ..volumes.names import volume_suffix
@@ -63,7 +64,8 @@ def write_scene(material: Material, folder: Path, parameters: ExportChimeraxPara
         origin = read_header(material.tomogram.path, material.tomogram.voxel_size).origin
         commands, files = _markers(material, origin, folder, len(material.masks) + 2, parameters)
         lines, written = lines + commands, written + files
-    write_text(folder / f"{stem}.cxc", "\n".join([*lines, "lighting soft", "view", ""]))
+    made = origin_of(folder / f"{stem}.cxc")
+    write_text(folder / f"{stem}.cxc", "\n".join([*([f"# {made}"] if made else []), *lines, "lighting soft", "view", ""]))
     return [f"{stem}.cxc", *written]
 
 
@@ -149,7 +151,9 @@ def _markers(material: Material, origin: Triple, folder: Path, model: int,
         part = table.select(table.class_id == number)
         title, stem = table.class_names.get(number, f"class {number}"), f"{file_stem(material.name)}_class{number}"
         colour = class_colour(number)
-        write_text(folder / f"{stem}.cmm", marker_set(title, part, origin, colour, _radius(part, parameters)))
+        made = origin_of(folder / f"{stem}.cmm").replace("--", "-")  # two hyphens would end a comment of XML
+        write_text(folder / f"{stem}.cmm", (f"<!-- {made} -->\n" if made else "")
+                   + marker_set(title, part, origin, colour, _radius(part, parameters)))
         write_particles(part, folder / f"{stem}.star")
         commands += [f"open {_quoted(stem + '.cmm')} id {model + place} name {_quoted(title)}",
                      f"# with ArtiaX instead: {stem}.star as RELION STAR file, pixel size {part.voxel_size:g}"]

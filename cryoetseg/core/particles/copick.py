@@ -8,6 +8,7 @@ import numpy as np
 
 from ..runtime.errors import InputError
 from ..runtime.files import read_json, write_json
+from ..runtime.provenance import origin_of
 from .angles import from_matrices, to_matrices
 from .options import ReadOptions, positive
 from .table import UNKNOWN, ParticleTable
@@ -64,6 +65,8 @@ def write(table: ParticleTable, path: Path, user: str = "cryoetseg", session: st
         matrix[:3, :3] = rotation
         point = {"location": {"x": x, "y": y, "z": z}, "transformation_": matrix.tolist(), "instance_id": 0}
         points.append({**point, "score": float(score)} if np.isfinite(score) else point)
+    made = origin_of(path)  # copick's library passes over fields that it does not know
     write_json(path, {
         "pickable_object_name": table.class_names.get(number, f"class{number}"), "user_id": user, "session_id": session,
-        "run_name": (table.tilt_series_ids() or [""])[0] or None, "voxel_spacing": table.voxel_size, "unit": "angstrom", "points": points})
+        "run_name": (table.tilt_series_ids() or [""])[0] or None, "voxel_spacing": table.voxel_size, "unit": "angstrom",
+        **({"made_by": made} if made else {}), "points": points})

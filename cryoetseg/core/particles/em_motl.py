@@ -56,5 +56,6 @@ def write(table: ParticleTable, path: Path) -> None:
     rows[:, SHIFTS] = one_based - np.rint(one_based)
     rows[:, PHI], rows[:, THETA], rows[:, PSI] = to_motl(table.angles)
     rows[:, CLASS] = table.class_id
+    stored = rows[np.newaxis].astype(np.float32)
     with atomic_path(path) as part:
-        emfile.write(str(part), rows[np.newaxis].astype(np.float32), overwrite=True)
+        emfile.write(str(part), stored, em.full_header(path, (1, len(table), FIELDS), stored.dtype), overwrite=True)

@@ -18,6 +18,7 @@ from emfile.specs import header_spec
 
 from ..runtime.errors import InputError
 from ..runtime.files import atomic_path
+from ..runtime.provenance import origin_of
 from .checks import check_file, check_shape, check_voxel_size, result_statistics
 from .header import Shape, Triple, VolumeHeader
 from .streaming import reserve
@@ -102,10 +103,7 @@ def _geometry(values: dict) -> tuple[float, Triple]:
 def create(path: Path, shape: Shape, dtype: np.dtype, voxel_size: float, origin: Triple) -> Iterator[np.ndarray]:
     """Give a writable memory map; the file is renamed into place when the block ends."""
     comment = f"cryoetseg voxel_size={voxel_size:.7g} origin=" + ",".join(f"{value:.7g}" for value in origin)
-    known = {"machine": LITTLE_ENDIAN_MACHINE, "dtype": next(code for code, name in TYPES.items() if name == dtype.name),
-             "xdim": shape[2], "ydim": shape[1], "zdim": shape[0], "OBJ": round(voxel_size / PICOMETRE), "comment": comment}
-    # emfile writes the fields in the order in which they are given, so all are given, in the order of its table
-    header = {name: known.get(name, "" if form.endswith("s") else 0) for name, form in header_spec.items()}
+    header = full_header(path, shape, dtype, OBJ=round(voxel_size / PICOMETRE), comment=comment)
     with atomic_path(path) as part:
         emfile.write(part, np.zeros((1, 1, shape[2]), dtype.newbyteorder("<")), header, overwrite=True)
         reserve(part, HEADER_BYTES + int(np.prod(shape, dtype=np.int64)) * dtype.itemsize)
@@ -113,3 +111,10 @@ def create(path: Path, shape: Shape, dtype: np.dtype, voxel_size: float, origin:
         yield data
         result_statistics(path, data)
         data.flush()
+
+
+def full_header(path: Path, shape: Shape, dtype: np.dtype, **more: str | int) -> dict[str, str | int]:
+    """All fields for emfile, which writes them in the order in which they are given; the user's data tell what the file was made from."""
+    known = {"machine": LITTLE_ENDIAN_MACHINE, "dtype": next(code for code, name in TYPES.items() if name == dtype.name),
+             "xdim": shape[2], "ydim": shape[1], "zdim": shape[0], "userdata": origin_of(path), **more}
+    return {name: known.get(name, "" if form.endswith("s") else 0) for name, form in header_spec.items()}

@@ -1,4 +1,6 @@
 """The line that says what an output was made from, in every format that has room for it, read by other readers."""
+from xml.etree import ElementTree
+
 import mrcfile
 import numpy as np
 import pytest
@@ -6,12 +8,13 @@ import starfile
 import tifffile
 import zarr
 
-from cryoetseg.core.particles.formats import read_particles, write_particles
+from cryoetseg.core.methods import run_job
+from cryoetseg.core.particles.formats import WRITERS, read_particles, write_particles
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome
 from cryoetseg.core.runtime.provenance import making, origin_of
 from cryoetseg.core.runtime.record import recorded_run
-from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.core.volumes.io import FORMATS, READ_ONLY, read_volume, write_volume
 
 SUM = {"/data/TS_01.mrc": "a" * 64, "/data/TS_01_b.mrc": "b" * 64, "/data/other.star": "c" * 64}
 
@@ -70,3 +73,42 @@ def test_lists_carry_it_and_are_read_as_before(made):
     assert line in (out / "TS_01.xml").read_text().splitlines()[0]
     for suffix in ("star", "mod", "xml"):
         assert read_particles(out / f"TS_01.{suffix}").zyx.tolist() == [[1, 2, 3]]
+
+
+# formats that are rows of numbers and nothing else, or objects whose fields their programs fix
+WITHOUT_ROOM = ("dynamo", "coords", "xyz", "imod_points", "csv", "portal")
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_list_that_can_hold_it_does(name, tmp_path):
+    table = ParticleTable.from_points([[1, 2, 3]], voxel_size=10.0, tilt_series_id="1")
+    with making("pick", SUM):
+        write_particles(table, tmp_path / "TS_01.list", format=name)
+        line = origin_of(tmp_path / "TS_01.list")
+    assert (line.encode() in (tmp_path / "TS_01.list").read_bytes()) == (name not in WITHOUT_ROOM)
+    assert read_particles(tmp_path / "TS_01.list", format=name, voxel_size=10.0).zyx.tolist() == [[1, 2, 3]]
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix, name in FORMATS.items() if name not in READ_ONLY])
+def test_every_volume_holds_it(suffix, tmp_path):
+    path, array = tmp_path / f"TS_01{suffix}", np.arange(60, dtype=np.float32).reshape(3, 4, 5)
+    with making("segment-membranes", SUM):
+        write_volume(path, array, 10.0, (1.0, 2.0, 3.0))
+        line = origin_of(path)
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    assert any(line.encode() in file.read_bytes() for file in files)
+    read, header = read_volume(path)
+    np.testing.assert_array_equal(read, array)
+    assert (header.voxel_size, header.origin) == (10.0, (1.0, 2.0, 3.0))
+
+
+@pytest.mark.parametrize("suffix", [".cxc", ".cmm"])
+def test_scenes_hold_it(suffix, tmp_path):
+    write_volume(tmp_path / "TS_01.mrc", np.arange(60, dtype=np.float32).reshape(3, 4, 5), 10.0)
+    write_particles(ParticleTable.from_points([[1, 2, 3]], voxel_size=10.0, tilt_series_id="TS_01"), tmp_path / "TS_01.star")
+    inputs = [InputFile(path=str(tmp_path / f"TS_01.{end}"), role=role, tilt_series_id="TS_01")
+              for end, role in (("mrc", "tomogram"), ("star", "particles"))]
+    result = run_job(Job(method="export-chimerax", inputs=inputs, output_folder=str(tmp_path / "out")))
+    (file,) = (tmp_path / "out").glob(f"*{suffix}")
+    assert any(f"sha256:{value[:16]}" in file.read_text() for value in result.sha256.values())
+    assert suffix == ".cxc" or ElementTree.fromstring(file.read_text()).tag == "marker_set"
