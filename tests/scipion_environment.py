@@ -97,6 +97,13 @@ def run_here(project, protocol_class, label="", **values):
     return launch_here(project, new_run(project, protocol_class, label, **values))
 
 
+def finished(project, protocol_class, label="", **values):
+    """As :func:`run_here`; the run must end well."""
+    run = run_here(project, protocol_class, label, **values)
+    assert run.isFinished(), log_of(run)
+    return run
+
+
 def launch_here(project, run):
     """Launch or continue a run with its steps in this process."""
     with in_process(project):

@@ -1,4 +1,6 @@
 """Tests of the protocols run in a Scipion of their own, in one project whose simulated tomograms they share."""
+import shutil
+
 import pytest
 import scipion_environment
 from scipion_environment import working_folder as working_folder
@@ -27,9 +29,25 @@ def copied(project, simulated):
     """The true coordinates once more, as another set."""
     from cryoetseg.protocols import ProtCryoEtSegSelectByScore
 
-    run = scipion_environment.run_here(project, ProtCryoEtSegSelectByScore, inCoordinates=(simulated, "coordinates"), threshold=-9.0)
-    assert run.isFinished(), scipion_environment.log_of(run)
-    return run
+    return scipion_environment.finished(project, ProtCryoEtSegSelectByScore, inCoordinates=(simulated, "coordinates"), threshold=-9.0)
+
+
+@pytest.fixture(scope="session")
+def foreignFiles(project, simulated, tmp_path_factory):
+    """The first simulated tomogram and its membranes as files that somebody else may have made."""
+    folder = tmp_path_factory.mktemp("files")
+    with scipion_environment.inside(project):
+        for name, items in (("sim_001.mrc", simulated.tomograms), ("sim_001_mask.mrc", simulated.membraneMasks)):
+            shutil.copy(items.getFirstItem().getFileName(), folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def imported(project, foreignFiles):
+    from tomo.protocols import ProtImportTomograms
+
+    return scipion_environment.finished(project, ProtImportTomograms, filesPath=str(foreignFiles), filesPattern="sim_001.mrc",
+                                        samplingRate=13.0)
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +72,4 @@ def segmented(project, simulated, backbone):
     small = {**chosen, "zStart": 12, "zLast": 17, "tilePx": 32, "overlapPx": 8, "borderTokens": 2, "draws": 1}
     small["particleThreshold"] = -5.0  # candidates in both tomograms, whatever random weights see
     pointers = {"inTomos": (simulated, "tomograms")}
-    run = scipion_environment.run_here(project, ProtCryoEtSegSegmentSlabs, particleDiameter=250.0, **pointers, **small)
-    assert run.isFinished(), scipion_environment.log_of(run)
-    return run
+    return scipion_environment.finished(project, ProtCryoEtSegSegmentSlabs, particleDiameter=250.0, **pointers, **small)

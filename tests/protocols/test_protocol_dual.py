@@ -2,7 +2,7 @@
 import mrcfile
 import numpy as np
 import pytest
-from scipion_environment import launch_here, log_of, new_run, run_here
+from scipion_environment import finished, launch_here, log_of, new_run
 
 from cryoetseg.protocols import (
     ProtCryoEtSegConvertDual,
@@ -17,12 +17,6 @@ from cryoetseg.protocols import (
 
 SHORT = {"iterations": 2, "batchSize": 2, "patchPx": 16, "judgeChannels": "2,4", "filterRadius": 3, "validationPatches": 2,
          "modelVoxelSize": 0.0, "useGpu": False}
-
-
-def finished(project, protocol_class, **values):
-    run = run_here(project, protocol_class, **values)
-    assert run.isFinished(), log_of(run)
-    return run
 
 
 @pytest.fixture(scope="module")

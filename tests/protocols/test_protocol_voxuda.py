@@ -3,7 +3,7 @@ import mrcfile
 import numpy as np
 import pytest
 from pwem.protocols import ProtImportVolumes
-from scipion_environment import inside, log_of, new_run, run_here
+from scipion_environment import finished, inside, new_run
 from tomo.objects import CTFTomo, CTFTomoSeries, SetOfCTFTomoSeries, SetOfSubTomograms, SetOfTiltSeries, SubTomogram, TiltSeries
 
 from cryoetseg.core.models.card import read_card
@@ -18,12 +18,6 @@ from cryoetseg.viewers import CryoEtSegComparisonViewer, CryoEtSegMontageViewer
 
 SHORT = {"iterations": 2, "batchSize": 2, "width": 4, "size": 16, "precision": 0, "noiseSamples": 2, "useGpu": False}
 COUNT, VOXEL_SIZE = 4, 16.0
-
-
-def finished(project, protocol_class, **values):
-    run = run_here(project, protocol_class, **values)
-    assert run.isFinished(), log_of(run)
-    return run
 
 
 @pytest.fixture(scope="module")
