@@ -76,6 +76,8 @@ def _described(file: Path, voxel_size: Optional[float], tomogram: Optional[Path]
 
     if not file.exists():
         raise InputError(f"{file} does not exist", "an existing file", "check the path")
+    if not (file.is_file() or file.is_dir()):
+        raise InputError(f"{file} is a device or a pipe", "a regular file", "write it to a file first")
     if file.suffix.lower() == ".json" and _is_record(file):
         return _describe_record(file)
     if file.suffix.lower() == ".em":

@@ -1,4 +1,6 @@
-"""``info --figure`` draws into a file of its own, never over a tomogram or anything else that is there."""
+"""``info`` reads files alone, and ``--figure`` draws into a file of its own, never over a tomogram or anything else that is there."""
+
+import os
 
 import numpy as np
 import pytest
@@ -26,3 +28,10 @@ def test_nothing_is_drawn_over(tomogram, picture, code):
 def test_a_picture_is_drawn(tomogram, words):
     assert exit_code_of(app, ["info", "a.mrc", "--figure", *words], "cryoetseg") == 0
     assert (tomogram / words[0]).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["pipe.mrc", "pipe.star", "pipe"])
+def test_a_pipe_is_not_waited_for(tmp_path, name, capsys):
+    os.mkfifo(tmp_path / name)
+    assert exit_code_of(app, ["info", str(tmp_path / name)], "cryoetseg") == 2
+    assert "a device or a pipe" in capsys.readouterr().err
