@@ -203,7 +203,7 @@ class VoxUdaSourceParameters(Parameters):
     particles: str = parameter(
         "rubisco, beta_galactosidase, thyroglobulin", "Macromolecules of the source: built-in ones, or 'none' with templates.",
         published="PDB 1bxn, 1f1b and 1yg6")
-    snrs: str = parameter("0.03,0.05", "Signal-to-noise ratios of the source.", published="0.03,0.05")
+    snrs: str = parameter("0.03,0.05", "Signal-to-noise ratios of the source.", published="0.03,0.05", label="Signal-to-noise ratios")
     size: int = parameter(32, "Side of a subtomogram.", unit="voxels", ge=16, le=128)
     voxel_size: float = parameter(10.0, "Voxel size.", unit="A", ge=2, le=64, published=10)
     tilt_min: float = parameter(
