@@ -3,6 +3,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from cryoetseg.core.interchange.portal_fetch import fetch
 from cryoetseg.core.particles.formats import read_particles
 from cryoetseg.core.runtime.errors import InputError
+from cryoetseg.core.volumes.io import write_volume
 
 ROOT = Path(__file__).resolve().parents[3]
 POINTS = [{"type": "orientedPoint", "location": {"x": 1, "y": 2, "z": 3}, "xyz_rotation_matrix": np.eye(3).tolist()}]
@@ -101,6 +103,27 @@ def test_a_run_is_fetched_with_voxel_size_licence_and_annotations(fetched, servi
     assert table.class_names == {1: "cytosolic ribosome"}
     assert json.loads((out / "10004" / "portal.json").read_text())["title"] == "test dataset"
     assert not list(out.rglob(".fetch_*"))
+
+
+def test_a_method_is_scored_by_the_ids_of_the_portal(service, tmp_path, monkeypatch, capsys):
+    """What benchmarks/portal_score.py does with an address: asks, fetches, picks, counts with beta 4."""
+    pytest.importorskip("cryoet_data_portal", reason="the portal's client is not installed here: pip install cryoetseg[portal]")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    import portal_score
+
+    blobs, grid = [(10, 20, 30), (12, 44, 50)], np.stack(np.meshgrid(*map(np.arange, (24, 64, 72)), indexing="ij"), -1)
+    volume = np.random.default_rng(1).normal(0, 0.3, grid.shape[:3])
+    for blob in blobs:
+        volume -= np.exp(-((grid - np.array(blob)) ** 2).sum(-1) / (2 * 2.2**2))
+    write_volume(tmp_path / "Position_1.mrc", volume.astype(np.float32), 7.84)
+    points = [{**POINTS[0], "location": dict(zip("zyx", map(float, blob)))} for blob in blobs]
+    (tmp_path / "ribosome-1.0_orientedpoint.ndjson").write_text("\n".join(map(json.dumps, points)))
+    method = ["pick", "dog", "--particle-diameter", "47", "--selection", "count", "--count", "3"]
+    monkeypatch.setattr(sys, "argv", ["portal_score.py", "portal:10004/Position_1", "--server", service, "--out", str(tmp_path / "out"),
+                                      "--object", "cytosolic ribosome=47:2", "--any-class", "--", *method])
+    assert portal_score.main() == 0
+    *_, row, _ = capsys.readouterr().out.strip().splitlines()
+    assert row == "| cytosolic ribosome | 47 | 2 | 2 | 1 | 0 | 0.971 |"
 
 
 def test_a_run_leads_nowhere_else(fetched, service, tmp_path):
