@@ -14,12 +14,14 @@ from ..runtime.device import autocast_dtype
 from ..runtime.files import atomic_path
 from ..runtime.progress import track
 from ..volumes.cleaned import CleanedView
+from ..volumes.streaming import release_pages
 from .boxes import cut_box
 
 BATCH = 64
 STATISTICS = 256  # boxes that tell mean and deviation of all
 HALF_TURNS = ((), (3, 4), (2, 4), (2, 3))  # axes that are turned over, of (n, channel, z, y, x)
 CHUNK = 4096  # picks between two files
+RELEASED = 8  # boxes between which the pages of the file are given back: one touches ten megabytes of a wide file, and picks lie everywhere
 
 
 class Picks(NamedTuple):
@@ -42,15 +44,23 @@ class BoxScale(NamedTuple):
 def box_scale(volume: Any, zyx: np.ndarray, voxel_size: float) -> BoxScale:
     """Of boxes about at most 256 of the points (n, 3), evenly taken."""
     chosen = zyx[np.unique(np.linspace(0, len(zyx) - 1, min(len(zyx), STATISTICS)).astype(int))]
-    total = [(box.mean(dtype=np.float64), (box.astype(np.float64) ** 2).mean()) for box in (cut_box(volume, z, voxel_size) for z in chosen)]
+    total = [(box.mean(dtype=np.float64), (box.astype(np.float64) ** 2).mean()) for box in _cut(volume, chosen, voxel_size)]
     mean, square = np.mean(total, axis=0)
     return BoxScale(float(mean), float(np.sqrt(max(square - mean**2, 1e-12))))
 
 
 def boxes_at(volume: Any, zyx: np.ndarray, voxel_size: float, scale: BoxScale) -> np.ndarray:
     """Boxes (n, 32, 32, 32) float32 about the points (n, 3) on the common scale of their tomogram."""
-    boxes = np.stack([cut_box(volume, place, voxel_size) for place in zyx])
+    boxes = np.stack(list(_cut(volume, zyx, voxel_size)))
     return (boxes - np.float32(scale.mean)) / np.float32(scale.deviation)
+
+
+def _cut(volume: Any, zyx: np.ndarray, voxel_size: float) -> Iterator[np.ndarray]:
+    for number, place in enumerate(zyx):
+        yield cut_box(volume, place, voxel_size)
+        if number % RELEASED == RELEASED - 1:
+            release_pages(volume)
+    release_pages(volume)
 
 
 def embedded(volume: Any, zyx: np.ndarray, voxel_size: float, network: EmbeddingNetwork, device: torch.device, kept: Path,
