@@ -30,9 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import reliability_formats
 
-from cryoetseg.core.picking.apply import run as pick
 from cryoetseg.core.runtime.checksums import sha256
 from cryoetseg.core.runtime.errors import CryoetsegError, is_out_of_memory
 from cryoetseg.core.runtime.files import write_text
@@ -176,6 +174,7 @@ def simultaneous(folder: Path, count: int, rng: random.Random) -> Row:
 def crafted_names(folder: Path, count: int, rng: random.Random) -> Row:
     """Tilt-series ids and file names of all kinds: what is written lies in the folder and says the name when it is read."""
     from cryoetseg.core.particles.formats import read_particles
+    from cryoetseg.core.picking.apply import run as pick
 
     row = Row("crafted names of tomograms")
     write_volume(folder / "tomogram.mrc", np.random.default_rng(1).normal(size=(20, 24, 24)).astype(np.float32), 10.0)
@@ -243,6 +242,8 @@ def arrays(folder: Path, count: int, rng: random.Random) -> Row:
 
 def mutations(folder: Path, count: int, seed: int) -> list[Row]:
     """Damaged files of every format, a row each."""
+    import reliability_formats  # and with it torch, which the many short processes above do without
+
     logging.disable(logging.CRITICAL)
     warnings.simplefilter("ignore")
     counts = reliability_formats.run(count, seed, folder)
