@@ -1,10 +1,12 @@
 """What a job hands over, sorted by tomogram."""
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..particles.formats import read_particles
+import numpy as np
+
+from ..particles.formats import read_particles, recognise
 from ..particles.table import ParticleTable, concatenate
 from ..runtime.errors import JobError
 from ..runtime.job import InputFile, Job
@@ -12,6 +14,8 @@ from ..runtime.names import file_stem
 from ..volumes.io import read_header
 from ..volumes.names import volume_stem
 from .relion_project import RelionTomograms, is_centred, names_in, plain_name, read_tomograms
+
+WITHOUT_NUMBERS = ("copick", "portal")  # their lists name an object
 
 
 @dataclass
@@ -67,8 +71,11 @@ def _subject(item: InputFile, name: str) -> str:
 
 def _add_particles(job: Job, found: dict[str, Material]) -> None:
     projects = [read_tomograms(Path(item.path)) for item in job.inputs_of("relion")]
+    numbers: dict[str, int] = {}
     for item in job.inputs_of("particles"):
         table = _read_list(item, found, projects)
+        if recognise(Path(item.path)) in WITHOUT_NUMBERS:
+            table = _numbered_by_name(table, numbers)
         alone = len(found) == 1 and len(table.tilt_series_ids()) <= 1
         for name in table.tilt_series_ids():
             of_row = item.model_copy(update={"tilt_series_id": name})
@@ -96,6 +103,15 @@ def _read_list(item: InputFile, found: dict[str, Material], projects: list[Relio
         elif material is not None:
             shapes[name] = headers[material].shape
     return read_particles(path, voxel_size=voxel_size, tomogram_shape=shapes)
+
+
+def _numbered_by_name(table: ParticleTable, numbers: dict[str, int]) -> ParticleTable:
+    """The list of one object with the number of its name in ``numbers``, to which the next is added for a name that is not there."""
+    name = next(iter(table.class_names.values()), "")
+    if not name:
+        return table
+    number = numbers.setdefault(name, len(numbers) + 1)
+    return replace(table, class_id=np.full(len(table), number), class_names={number: name})
 
 
 def in_voxels_of(tomogram: InputFile, table: ParticleTable) -> ParticleTable:

@@ -14,7 +14,7 @@ import numpy as np
 import zarr
 
 from ... import __version__
-from ..runtime.errors import InputError
+from ..runtime.errors import InputError, OutputError
 from ..runtime.files import atomic_folder
 from ..runtime.progress import track
 from ..runtime.provenance import origin_of
@@ -46,17 +46,21 @@ def write_labels(image: Path, name: str, labels: Any, voxel_size: float, origin:
                  names: dict[int, str] | None = None) -> Path:
     """Write a mask or label volume (z, y, x) as ``labels/NAME`` of an OME-Zarr image, in that image's version; returns its folder.
 
-    ``names`` by value go along as properties. Raises :class:`InputError` when ``image`` is no OME-Zarr image, and
+    Values are whole numbers. ``names`` by value go along as properties. Raises :class:`InputError` when ``image`` is no OME-Zarr image, and
     :class:`OutputError` when it cannot be written.
     """
     version = _version_of(image)
     target = image / LABELS / name
     with atomic_folder(target) as part:
         group = zarr.open_group(str(part), mode="w", zarr_format=ZARR_FORMATS[version])
-        data = _new_level(group, "0", tuple(labels.shape), np.dtype(labels.dtype))
+        dtype = np.dtype(labels.dtype if labels.dtype.kind in "iu" else np.uint16)  # the format wants integers
+        data = _new_level(group, "0", tuple(labels.shape), dtype)
         found: set[int] = set()
         for window in track(_blocks(data.shape, CHUNK), f"write {name}"):
-            data[window] = block = np.asarray(labels[window])
+            given = np.asarray(labels[window])
+            data[window] = block = given.astype(dtype)
+            if not np.array_equal(block, given):
+                raise OutputError(f"cannot write {target}: labels up to {given.max()}", "whole numbers from 0 to 65535", "renumber them")
             found.update(np.unique(block).tolist())
         levels = _write_pyramid(group, data, name)
         known = names or {}

@@ -157,6 +157,19 @@ def test_files_for_surfaces_and_artiax(scene):
     assert read_particles(scene / "TS 01_class3.star").zyx.tolist() == [[4, 5, 6], [7, 8, 9]]
 
 
+def test_objects_of_copick_are_classes_by_their_names(tmp_path):
+    """Each list has one object and no number, in whatever order they come."""
+    write_volume(tmp_path / "t.mrc", np.arange(960, dtype=np.float32).reshape(8, 10, 12), 10.0)
+    inputs = [InputFile(path=str(tmp_path / "t.mrc"), tilt_series_id="t")]
+    for user, name in (("a", "p97"), ("a", "ribosome"), ("b", "p97")):
+        table = ParticleTable.from_points([[1, 2, 3]], voxel_size=10.0, tilt_series_id="t", class_names={1: name})
+        write_particles(table, tmp_path / f"{user}_1_{name}.json")
+        inputs.append(InputFile(path=str(tmp_path / f"{user}_1_{name}.json"), role="particles", voxel_size=10.0, tilt_series_id="t"))
+    run_job(Job(method="export-chimerax", inputs=inputs, output_folder=str(tmp_path / "scene")))
+    sets = [ElementTree.parse(tmp_path / "scene" / f"t_class{number}.cmm").getroot() for number in (1, 2)]
+    assert [(root.get("name"), len(root)) for root in sets] == [("p97", 2), ("ribosome", 1)]
+
+
 def test_what_belongs_to_no_tomogram_is_refused(tmp_path):
     for name in ("a", "b", "c"):
         write_volume(tmp_path / f"{name}.mrc", np.arange(27, dtype=np.float32).reshape(3, 3, 3), 10.0)

@@ -7,10 +7,11 @@ import zarr
 
 from cryoetseg.core import cli
 from cryoetseg.core.methods import run_job
-from cryoetseg.core.runtime.errors import JobError
+from cryoetseg.core.runtime.errors import JobError, OutputError
 from cryoetseg.core.runtime.job import InputFile, Job, MethodOutcome, Output
 from cryoetseg.core.runtime.record import recorded_run
-from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.core.volumes.io import read_labels, write_volume
+from cryoetseg.core.volumes.zarr_ngff_writer import write_labels
 
 
 @pytest.fixture
@@ -77,6 +78,31 @@ def test_the_library_of_the_format_reads_image_and_labels(run_folder, version, c
     assert image.metadata["coordinateTransformations"][1][0]["scale"] == [20.0] * 3
     assert np.flatnonzero(np.asarray(labels.data[0]).any(axis=(1, 2))).tolist() == [3]
     assert list(labels.metadata["color"]) == [1]
+
+
+def test_labels_are_integers_and_probabilities_images_of_their_own(tmp_path):
+    shape, rng = (3, 8, 9), np.random.default_rng(0)
+    arrays = {"t": rng.random(shape), "t_mask": np.arange(216).reshape(shape) % 3, "t_probability": rng.random(shape)}
+    for name, array in arrays.items():
+        write_volume(tmp_path / f"{name}.mrc", array.astype(np.float32), 10.0)
+    inputs = [InputFile(path=str(tmp_path / f"{name}.mrc"), role="mask" if "_" in name else "tomogram", tilt_series_id="t")
+              for name in arrays]
+    outcome = run_job(Job(method="export-ome-zarr", inputs=inputs, output_folder=str(tmp_path / "out")))
+    assert [(output.kind, output.path) for output in outcome.outputs] == [
+        ("tomogram", "t.zarr"), ("probability", "t_probability.zarr")]
+    labels = zarr.open_group(str(tmp_path / "out" / "t.zarr" / "labels"), mode="r")
+    assert list(labels.group_keys()) == ["mask"]
+    assert labels["mask/0"].dtype == np.uint16
+    np.testing.assert_array_equal(labels["mask/0"][:], arrays["t_mask"])
+    np.testing.assert_allclose(zarr.open_group(str(tmp_path / "out" / "t_probability.zarr"), mode="r")["0"][:], arrays["t_probability"])
+    np.testing.assert_array_equal(read_labels(tmp_path / "out" / "t.zarr" / "labels" / "mask")[0], arrays["t_mask"])
+
+
+def test_labels_that_do_not_fit_are_refused(tmp_path):
+    write_volume(tmp_path / "t.zarr", np.ones((3, 4, 5), np.float32), 10.0)
+    with pytest.raises(OutputError, match="70000"):
+        write_labels(tmp_path / "t.zarr", "many", np.full((3, 4, 5), 70000, np.float32), 10.0)
+    assert not (tmp_path / "t.zarr" / "labels" / "many").exists()
 
 
 def test_names_lead_out_of_no_folder(tmp_path):
