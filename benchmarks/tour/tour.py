@@ -25,6 +25,8 @@ DIAMETER = 280  # Angstrom, of a ribosome
 TEMPLATE = "cryoetseg-unsupervised_segmentation"
 # Scipion calls the runs of a template by their protocols
 IMPORTED, SEGMENTED, PICKED = "tomo - import tomograms", "cryoetseg - segment slabs", "cryoetseg - pick particles"
+TRAINED = "cryoetseg - train membranes"
+ENDED = ("finished", "failed", "aborted")  # states of a run
 TREE_WIDTH = 470  # pixels, so that the names of the protocols can be read
 FORM, VIEWER, CUSTOMIZER = "Protocol Run", "Protocol Viewer", "Workflow template customizer"
 VIEWER_PLACE = (0, 520)  # left of the windows that it opens
@@ -129,7 +131,7 @@ class Tour:
         def ended() -> bool:
             self.hands.press("Refresh", "Label")  # Scipion itself looks less and less often
             time.sleep(5)
-            return self.state(label) in ("finished", "failed", "aborted")
+            return self.state(label) in ENDED
 
         self.hands.wait(ended, RUN_SECONDS, label)
         if self.state(label) != "finished":
@@ -189,7 +191,7 @@ class Tour:
         self.hands.press("Close", "Button", VIEWER)
 
     def train_membranes(self) -> None:
-        label = "cryoetseg - train membranes"
+        label = TRAINED
         self.open(label)
         self.shorten()
         self.execute()
@@ -206,9 +208,11 @@ class Tour:
             self.hands.fill("Steps", self.iterations, FORM)
 
     def logged(self) -> bool:
-        """Whether a training has some lines in its table."""
+        """Whether a training has some lines in its table, or has ended with fewer."""
         self.hands.press("Refresh", "Label")
         time.sleep(5)
+        if self.state(TRAINED) in ENDED:
+            return True
         tables = (self.folder / "scipion" / "user_data" / "projects" / "tour" / "Runs").glob("*Train*/**/metrics.csv")
         return any(len(table.read_text(encoding="utf-8").splitlines()) > 12 for table in tables)
 
