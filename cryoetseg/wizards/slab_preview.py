@@ -1,5 +1,5 @@
 """What the previews show, without any window: the profile of a tomogram along z, and the threshold on one slice."""
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -13,6 +13,7 @@ from cryoetseg.core.runtime.params import parameters_from
 PROFILE_SAMPLES = 128  # samples of a slice along y and x; a profile needs no more
 REACH = 4  # slabs on either side that the preview of a separation in three dimensions looks at
 SMOOTHING = 1.25  # voxels, of the shown slices
+MOST_VOXELS = 150_000_000  # of a tomogram whose sample a preview looks for: some seconds
 
 
 class SlabPreview:
@@ -34,6 +35,17 @@ class SlabPreview:
     def _measure(self) -> np.ndarray:
         rows, columns = (max(1, size // PROFILE_SAMPLES) for size in self.volume.shape[1:])
         return np.array([np.std(np.asarray(self.volume[z, ::rows, ::columns], dtype=np.float32)) for z in range(self.depth)])
+
+    def sample(self) -> Optional[Tuple[int, int]]:
+        """First slice of the sample and the one after its last, as *Slices that hold the sample* finds them; None where ice and sample
+        cannot be told apart, or where the tomogram is too large to look through while a user waits."""
+        from cryoetseg.core.volumes.cleaning import examine
+        from cryoetseg.core.volumes.sample import find_sample
+
+        if not hasattr(self, "_sample"):
+            region = find_sample(examine(self.volume)) if self.volume.size <= MOST_VOXELS else None
+            self._sample = None if region is None else region.z_range
+        return self._sample
 
     def clampedRange(self, first: int, end: int) -> Tuple[int, int]:
         """A slab range inside the volume that holds one slice at the least; an end of 0 is the last slice."""
@@ -69,13 +81,19 @@ class SlabPreview:
 
 
 def drawRange(figure: Figure, preview: SlabPreview, first: int, end: int) -> None:
-    """The profile along z with the range, and the slices at its begin, middle and end."""
+    """The profile along z with the range and the sample that was found, and the slices at its begin, middle and end."""
     first, end = preview.clampedRange(first, end)
     figure.clear()
     grid = figure.add_gridspec(2, 3, height_ratios=[1, 2])
     axes = figure.add_subplot(grid[0, :])
     axes.plot(np.arange(preview.depth), preview.profile(), color=BLUE)
     axes.axvspan(first - 0.5, end - 0.5, color=VERMILION, alpha=0.2)
+    found = preview.sample()
+    if found is not None:
+        begin, behind = found
+        for face, label in ((begin - 0.5, f"sample found: {begin} to {behind - 1}"), (behind - 0.5, None)):
+            axes.axvline(face, color="black", linestyle="--", linewidth=1, label=label)
+        axes.legend(fontsize="x-small", loc="upper right")
     axes.set_xlim(0, max(1, preview.depth - 1))
     axes.set_title(f"{preview.name}: slices {first} to {end - 1} ({end - first} slabs)", fontsize="small")
     axes.set_xlabel("z (slices)", fontsize="small")

@@ -43,7 +43,9 @@ class CryoEtSegSlabRangeWizard(PreviewWizard):
 
         first, end = preview.clampedRange(*rangeOf(protocol, preview.depth))
         scales = [Scale("First slice", 0, preview.depth - 1, 1, first), Scale("Last slice", 0, preview.depth - 1, 1, lastOf(end))]
-        window = PreviewWindow(parent, "Slab range", scales, draw, "Choose slices with content: the profile is high where there is some.")
+        window = PreviewWindow(parent, "Slab range", scales, draw,
+                               "Choose slices with content: the profile is high where there is some. Dashed lines: the slices that "
+                               "'Slices that hold the sample' would take, where ice and sample can be told apart.")
         return self.accepted(protocol, preview, window.values) if window.resultYes() else None
 
     @staticmethod

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 from pyworkflow.object import Pointer, String
+from scipy.ndimage import gaussian_filter
 
 from cryoetseg import protocols, wizards
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
@@ -69,6 +70,23 @@ def test_figures_say_what_they_show(preview):
     assert figure.axes[1].get_title().startswith("threshold keeps")
     drawThreshold(figure, preview, 20, {**DEFAULTS, "separation": "volume", "particle_diameter": 160.0})
     assert "particles, membranes" in figure.axes[1].get_title()
+
+
+@pytest.mark.parametrize("first", [14, None])
+def test_the_sample_that_is_found_is_drawn_on_the_profile(first):
+    """Balls in noise from slice 14 to 34; noise alone has no faces."""
+    volume = np.random.default_rng(0).normal(size=(48, 96, 96)).astype(np.float32)
+    if first is not None:
+        places = np.random.default_rng(1).integers((first, 0, 0), (34, 96, 96), size=(2304, 3))
+        points = np.zeros_like(volume)
+        points[tuple(places.T)] = 60
+        volume -= gaussian_filter(points, 2)
+    made = SlabPreview("TS_1", volume, 10.0, "dark")
+    figure = new_figure(9, 5)
+    drawRange(figure, made, 4, 20)
+    faces = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_linestyle() == "--"]
+    assert faces == ([] if first is None else pytest.approx([13.5, 33.5], abs=5))
+    assert made.sample() is None or faces == [made.sample()[0] - 0.5, made.sample()[1] - 0.5]
 
 
 def test_the_ball_is_found_in_three_dimensions(preview):
