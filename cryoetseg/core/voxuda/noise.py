@@ -110,9 +110,10 @@ def seen_noise(power: Tensor) -> Seen:
     k = torch.arange(1, len(members) + 1, device=power.device)
     mean = (sums / members).mean(dim=0).clamp_min(1e-12)
     upper = (k > side // 4) & (k <= side // 2)  # a wedge leaves another part of the corners than of whole shells
-    lines = torch.stack([torch.ones_like(mean), k.to(mean).log()], dim=1)
-    offset, slope = torch.linalg.lstsq(lines[upper], mean[upper].log()[:, None]).solution[:, 0]
-    law = torch.where(k > side // 2, mean, torch.minimum((offset + slope.clamp(STEEPEST, 0) * lines[:, 1]).exp(), mean))
+    across = k.to(mean).log() - k[upper].to(mean).log().mean()
+    height = mean[upper].log().mean()
+    slope = (across[upper] * (mean[upper].log() - height)).sum() / across[upper].square().sum()
+    law = torch.where(k > side // 2, mean, torch.minimum((height + slope.clamp(STEEPEST, 0) * across).exp(), mean))
     level = sums[:, upper].sum(dim=1) / (law * members)[upper].sum()
     snr = sums.sum(dim=1) / (level * (law * members).sum()) - 1
     return Seen(torch.cat([torch.ones_like(mean[:1]), law / mean])[shell].reshape(power.shape[1:]), snr.clamp(*POSSIBLE))
