@@ -42,7 +42,7 @@ def main() -> None:
     draw_slice(left, volume[FIRST], voxel_size=header.voxel_size)
     overlay(right, FIRST)
     save_figure(arguments.out / "general_tomo171.png", first)
-    five = new_figure(15.0, 6.2)
+    five = new_figure(12.0, 5.0)
     for column, z in zip(five.subplots(2, len(FIVE)).T, FIVE):
         draw_slice(column[0], volume[z], title=f"slice {z}", voxel_size=header.voxel_size if z == FIVE[0] else None)
         overlay(column[1], z)
