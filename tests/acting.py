@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mrcfile
 import numpy as np
@@ -23,6 +23,7 @@ from cryoetseg.core.runtime.params import FieldDescription, Need, describe
 RECORDS = {"job.json", "result.json"}
 PICTURES = {".png", ".svg"}
 REFUSED = "refused:"
+ROUNDING = 1e-3  # of the losses of a training of few steps
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,17 @@ class Case:
     compared: Callable[[Path, Mapping[str, Any]], str] = field(default=lambda *found: everything_written(*found))
 
 
+class Outcome(NamedTuple):
+    """What came of a run: a digest of what it is compared by, or its typed refusal; and where it wrote."""
+
+    told: str
+    folder: Path
+
+    @property
+    def is_refused(self) -> bool:
+        return self.told.startswith(REFUSED)
+
+
 class Acting:
     """Runs of one case, each done once."""
 
@@ -50,16 +62,24 @@ class Acting:
     def verdict(self, name: str) -> str:
         """What is wrong with a parameter; empty where it acts, or stays without effect and says why."""
         item = self.fields[name]
-        acts = any(self._acts(item, inputs, values) for inputs, values in self._case.variants for values in self._fulfilled(item, values))
+        seen: list[str] = []
+        acts = any(self._acts(item, inputs, values, seen)
+                   for inputs, values in self._case.variants for values in self._fulfilled(item, values))
         if item.keeps_result:
             return f"{name} acts, though it says: {item.keeps_result}" if acts else ""
-        return "" if acts else f"{name} changes nothing"
+        return "" if acts else f"{name} changes nothing: {'; '.join(dict.fromkeys(seen))}"
 
-    def _acts(self, item: FieldDescription, inputs: Sequence[InputFile], values: dict[str, Any]) -> bool:
+    def _acts(self, item: FieldDescription, inputs: Sequence[InputFile], values: dict[str, Any], seen: list[str]) -> bool:
+        """Whether one of the parameter's other values changes the outcome, or lets a refused run pass; what else came goes to ``seen``."""
         before = self._outcome(inputs, values)
-        assert not before.startswith(REFUSED), f"{item.name}: {before}"
-        others = (self._outcome(inputs, {**values, item.name: value}) for value in self._alternatives(item, values))
-        return any(other != before and not other.startswith(REFUSED) for other in others)
+        if before.is_refused:
+            seen.append(f"before any change {before.told}")
+        for value in self._alternatives(item, values):
+            after = self._outcome(inputs, {**values, item.name: value})
+            if not after.is_refused and _differ(before, after, item.keeps_result):
+                return True
+            seen.append(f"{value} {after.told if after.is_refused else 'is the same'}")
+        return False
 
     def _alternatives(self, item: FieldDescription, values: Mapping[str, Any]) -> Iterator[Any]:
         present = values.get(item.name, item.default)
@@ -86,8 +106,7 @@ class Acting:
         tried = self._case.tried.get(need.name) or _others(self.fields[need.name], need.values[0])
         return next(value for value in tried if value not in need.values)
 
-    def _outcome(self, inputs: Sequence[InputFile], values: Mapping[str, Any]) -> str:
-        """A digest of all that a run writes, or its typed refusal."""
+    def _outcome(self, inputs: Sequence[InputFile], values: Mapping[str, Any]) -> Outcome:
         key = json.dumps([[item.path for item in inputs], values], sort_keys=True)
         if key not in self._known:
             folder = self._folder / str(len(self._known))
@@ -95,10 +114,19 @@ class Acting:
                       device="cpu")
             try:
                 metrics = run_job(job).metrics
-                self._known[key] = self._case.compared(folder, metrics)
+                self._known[key] = Outcome(self._case.compared(folder, metrics), folder)
             except CryoetsegError as error:
-                self._known[key] = f"{REFUSED} {error}"
+                self._known[key] = Outcome(f"{REFUSED} {error}", folder)
         return self._known[key]
+
+
+def _differ(before: Outcome, after: Outcome, keeps_result: str) -> bool:
+    """Whether two runs found or learned other things; bit for bit, unless the parameter speaks of rounding."""
+    if before.is_refused or "rounding" not in keeps_result:
+        return before.told != after.told
+    tables = [sorted(outcome.folder.glob("**/metrics.csv")) for outcome in (before, after)]
+    first, second = (np.concatenate([np.genfromtxt(path, delimiter=",", skip_header=1).ravel() for path in paths]) for paths in tables)
+    return not np.allclose(first, second, rtol=ROUNDING, equal_nan=True)
 
 
 def _others(item: FieldDescription, present: Any) -> Iterator[Any]:
@@ -125,8 +153,10 @@ def everything_written(folder: Path, metrics: Mapping[str, Any]) -> str:
 
 
 def what_was_learned(folder: Path, metrics: Mapping[str, Any]) -> str:
-    """A digest of the weights of all models and of the tables of the trainings; cards, which repeat the parameters, are left out."""
-    digest = hashlib.sha256()
+    """A digest of the weights and the names of classes of all models and of the tables of the trainings; the rest of their cards, which
+    repeat the parameters, is left out."""
+    cards = [json.loads(path.read_text()) for path in sorted(folder.glob("**/model*/card.json"))]
+    digest = hashlib.sha256(json.dumps([card.get("classes") for card in cards]).encode())
     for path in sorted([*folder.glob("**/model*/**/*.safetensors"), *folder.glob("**/metrics.csv")]):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -57,14 +57,14 @@ class Scene:
     def inputs(self, *roles: str) -> list[InputFile]:
         return [self.input(role) for role in roles]
 
-    def many_particles(self) -> InputFile:
-        """Twelve particles of each of two classes, at places where something may lie or not."""
+    def many_particles(self, name: str = "scene") -> InputFile:
+        """Twelve particles of each of two classes in the tomogram ``name``, at places where something may lie or not."""
         def write(path: Path) -> None:
             zyx = np.random.default_rng(1).uniform([6, 10, 10], [18, 54, 54], (24, 3))
-            write_particles(ParticleTable.from_points(zyx, voxel_size=12.0, tilt_series_id="scene", class_id=np.arange(24) % 2 + 1,
+            write_particles(ParticleTable.from_points(zyx, voxel_size=12.0, tilt_series_id=name, class_id=np.arange(24) % 2 + 1,
                                                       class_names={1: "tric", 2: "proteasome_20s"}), path)
 
-        return InputFile(path=str(self.made("labelled.star", write)), role="particles", tilt_series_id="scene")
+        return InputFile(path=str(self.made(f"labelled_{name}.star", write)), role="particles", tilt_series_id=name)
 
     def boxes(self, role: str) -> InputFile:
         """A folder of simulated subtomograms with masks."""

@@ -12,7 +12,7 @@ from small_scene import TRAINED, Scene, as_role, general
 
 from cryoetseg.core.particles.formats import read_particles, write_particles
 from cryoetseg.core.runtime.job import InputFile
-from cryoetseg.core.volumes.io import write_volume
+from cryoetseg.core.volumes.io import read_volume, write_volume
 
 LOOP = {"iterations": 4, "log_interval": 1, "validation_interval": 2, "step_every": 2}
 TRIED: dict[str, Sequence[Any]] = {
@@ -63,32 +63,48 @@ def train_membranes(scene: Scene) -> Case:
 
 
 def train_segmenter(scene: Scene) -> Case:
-    return training(scene, "train-segmenter", {"held_out": 0.3, "validation_patches": 2},
-                    tried={"class_names": ["1:one,2:two"], "class_diameters": ["120,240"], "patch_px": [24]})
+    def write(path: Path) -> None:
+        write_volume(path, read_volume(scene.input("classes").path)[0][::2, ::2, ::2], 24.0)
+
+    coarse = scene.input("classes").model_copy(update={"path": str(scene.made("coarse_classes.mrc", write))})
+    case = training(scene, "train-segmenter", {"held_out": 0.3, "validation_patches": 2, "patches_per_epoch": 8}, scene.inputs("tomogram"),
+                    tried={"class_names": ["one,two"], "class_diameters": ["120,240"], "patch_px": [24], "background_share": [0.9]})
+    return replace(case, variants=[(labels, {}) for labels in (scene.inputs("classes"), [scene.many_particles()], [coarse])])
 
 
 def train_generator(scene: Scene) -> Case:
-    return training(scene, "train-generator", {"held_out": 0.3, "validation_items": 2},
-                    tried={"split": ["tomogram"], "validation_items": [4], "channels": [16], "box_px": [24], "micro_batch": [1]})
+    other = [as_role(empty(scene), "tomogram"), scene.many_particles("empty")]
+    return training(scene, "train-generator", {"held_out": 0.3, "validation_items": 2}, variants=[(other, {})],
+                    tried={"split": ["tomogram"], "validation_items": [4], "channels": [16], "box_px": [24], "micro_batch": [1],
+                           "position_dropout": [0.9]})
 
 
 def train_voxuda(scene: Scene) -> Case:
-    return training(scene, "train-voxuda", {"pseudo_start": 0.0},
-                    variants=[((), {"consistency": True, "adversarial": True, "pseudo_labels": True, "consistency_weight": 1.0})],
+    return training(scene, "train-voxuda", {"pseudo_start": 0.0, "pseudo_threshold": 0.5, "batch_size": 6, "step_every": 1},
+                    variants=[((), {"consistency": True, "adversarial": True, "pseudo_labels": True, "consistency_weight": 1.0}),
+                              ((), {"common_voxel_size": 25.0})],
                     tried={"common_voxel_size": [25.0], "mask_threshold": [0.05, 0.95], "size": [32], "pseudo_start": [0.9],
-                           "feature_weights": ["0.7,0.1,0.1,0.1"], "pseudo_threshold": [0.5, 0.6]})
+                           "feature_weights": ["0.7,0.1,0.1,0.1"], "pseudo_threshold": [0.9, 0.999], "step_every": [2], "domain_sigma": [1.0]})
+
+
+FINE = {"model_voxel_size": 9.0}  # so many voxels that a larger patch fits
+SMALL_SETS = {"iterations": [3], "model_voxel_size": [14.0], "judge_channels": ["4,8"], "patch_px": [32], "step_every": [2],
+              "replay_pool": [1, 2]}
 
 
 def train_dual(scene: Scene) -> Case:
-    return training(scene, "train-dual", {"iterations": 2}, variants=[((), {"taught_by": "dual"})],
-                    tried={"iterations": [3], "model_voxel_size": [14.0], "denoiser_channels": ["4,8"], "generator_channels": ["4,8"],
-                           "noise_channels": ["4,8"], "judge_channels": ["4,8"], "patch_px": [24]})
+    upside_down = {"stuck_limit": 1}
+    inverted = scene.input("clean").model_copy(update={"contrast": "dark"})
+    case = training(scene, "train-dual", {"iterations": 2, "step_every": 1}, scene.inputs("noisy"),
+                    tried={**SMALL_SETS, "denoiser_channels": ["4,8"], "generator_channels": ["4,8"], "noise_channels": ["4,8,16"]})
+    clean = scene.inputs("clean")
+    return replace(case, variants=[(clean, {}), (clean, {"taught_by": "dual"}), (clean, FINE), ([inverted], upside_down)])
 
 
 def train_dual_wedge(scene: Scene) -> Case:
-    return training(scene, "train-dual-wedge", {"iterations": 2},
-                    tried={"iterations": [3], "model_voxel_size": [14.0], "fill_channels": ["4,8"], "cut_channels": ["4,8"],
-                           "judge_channels": ["4,8"], "tilt_min": [-40.0], "tilt_max": [40.0], "patch_px": [24]})
+    lost = {"iterations": 4, "validation_interval": 1, "learning_rate": 0.05, "stuck_limit": 1}
+    return training(scene, "train-dual-wedge", {"iterations": 2, "step_every": 1}, variants=[((), FINE), ((), lost)],
+                    tried={**SMALL_SETS, "fill_channels": ["4,8"], "cut_channels": ["4,8"], "tilt_min": [-40.0], "tilt_max": [40.0]})
 
 
 TRAINING_CASES = {case.__name__.replace("_", "-"): case for case in (

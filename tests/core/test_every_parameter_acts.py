@@ -26,8 +26,9 @@ def test_every_parameter_acts_or_says_why_not(method, scene, tmp_path):
     case = ALL[method](scene)
     acting = Acting(case, tmp_path)
     assert set(case.unseen) <= set(acting.fields)
-    wrong = [acting.verdict(name) for name in acting.fields if name not in case.unseen]
-    assert [text for text in wrong if text] == []
+    verdicts = [acting.verdict(name) for name in acting.fields if name not in case.unseen]
+    wrong = "\n".join(text for text in verdicts if text)
+    assert not wrong, wrong
 
 
 def test_every_method_has_a_case():

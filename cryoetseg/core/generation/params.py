@@ -21,8 +21,8 @@ class TrainGeneratorParameters(TrainingParameters):
     batch_size: int = parameter(8, "Particles in one optimiser step, over all processes together.", ge=1, published=16, label="Batch size")
     micro_batch: int = parameter(
         0, "Particles that pass the network at once, 0 all of a step: a divisor of the batch size. The update is that of the whole step, "
-        "in less memory: a box of 64 voxels keeps 0.63 GB for each, so that 4 fit into 8 GB.", expert=True, ge=0, published=4,
-        label="Particles at once", keeps_result="it changes time and memory")
+        "but for rounding, in less memory: a box of 64 voxels keeps 0.63 GB for each, so that 4 fit into 8 GB.", expert=True, ge=0,
+        published=4, label="Particles at once", keeps_result="it changes time and memory, and the weights by rounding alone")
     learning_rate: float = parameter(6e-4, "Largest learning rate.", gt=0, published=1e-4)
     weight_decay: float = parameter(0.0, "Weight decay of the optimiser; with 0 it is Adam, as published.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter(

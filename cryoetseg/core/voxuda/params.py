@@ -49,6 +49,9 @@ class TrainVoxUdaParameters(TrainingParameters):
     ema_decay: float = parameter(
         0.999, "Decay of the teacher, the running average of the student. Needed for pseudo-labels. The paper does not state it.",
         expert=True, ge=0, lt=1, label="Decay of the averaged weights")
+    validation_interval: int = parameter(
+        0, "Does nothing here: the target has no labels, so that nothing is validated and the last weights are used.", unit="steps",
+        expert=True, ge=0, keeps_result="nothing is validated", label="Validation every")
 
     # Subtomograms
     size: int = parameter(32, "Side of the subtomograms that the network sees.", unit="voxels", ge=16, le=128, multiple_of=8, published=32)
