@@ -70,7 +70,7 @@ class Acting:
         return "" if acts else f"{name} changes nothing: {'; '.join(dict.fromkeys(seen))}"
 
     def _acts(self, item: FieldDescription, inputs: Sequence[InputFile], values: dict[str, Any], seen: list[str]) -> bool:
-        """Whether one of the parameter's other values changes the outcome, or lets a refused run pass; what else came goes to ``seen``."""
+        """Whether another value of the parameter changes the outcome, or lets a refused run pass; what else came goes to ``seen``."""
         before = self._outcome(inputs, values)
         if before.is_refused:
             seen.append(f"before any change {before.told}")

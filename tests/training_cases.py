@@ -84,7 +84,8 @@ def train_voxuda(scene: Scene) -> Case:
                     variants=[((), {"consistency": True, "adversarial": True, "pseudo_labels": True, "consistency_weight": 1.0}),
                               ((), {"common_voxel_size": 25.0})],
                     tried={"common_voxel_size": [25.0], "mask_threshold": [0.05, 0.95], "size": [32], "pseudo_start": [0.9],
-                           "feature_weights": ["0.7,0.1,0.1,0.1"], "pseudo_threshold": [0.9, 0.999], "step_every": [2], "domain_sigma": [1.0]})
+                           "feature_weights": ["0.7,0.1,0.1,0.1"], "pseudo_threshold": [0.9, 0.999], "step_every": [2],
+                           "domain_sigma": [1.0]})
 
 
 FINE = {"model_voxel_size": 9.0}  # so many voxels that a larger patch fits
