@@ -16,7 +16,7 @@ class TrainMembranesParameters(TrainingParameters):
     iterations: int = parameter(500, "Optimiser steps of each round; 0 takes the number of epochs instead.", ge=0, published=30000,
         label="Steps")
     tuning_iterations: int = parameter(
-        100, "Optimiser steps where the training goes on from a network that sees volumes, as the general model does: it needs few, and "
+        60, "Optimiser steps where the training goes on from a network that sees volumes, as the general model does: it needs few, and "
         "each takes seconds. At most the number of steps above.", label="Steps from the general model", ge=1)
     batch_size: int = parameter(4, "Crops in one optimiser step, over all processes together.", ge=1, published=8, label="Batch size")
     learning_rate: float = parameter(
