@@ -159,7 +159,7 @@ def _warnings(
             continue
         if not parameters.z_end and len(used) and (used.min() > 0 or used.max() + 1 < tomogram.volume.header.shape[0]):
             warnings.append(f"{tomogram.volume.name}: only the slices {used.min()}:{used.max() + 1} hold labels; the others were not taken "
-                            "as background (z_start and z_end tell otherwise)")
+                            "as background (naming the first and the last labelled slice does otherwise)")
         if not len(tomogram.held_out):
             warnings.append(f"{tomogram.volume.name}: too few labelled slices to hold some out; the last weights are used")
     if rounds[-1].ended_by == "time limit":

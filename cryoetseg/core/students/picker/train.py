@@ -207,7 +207,7 @@ def _warnings(volumes: Sequence[StudentVolume], model: PickerModel, parameters: 
         first, last = labelled_volume(volume, classes, parameters).z_range
         if not parameters.z_end and last - first < FEWER_THAN_ALL * volume.header.shape[0]:
             warnings.append(f"{volume.name}: only slices {first}:{last} teach, those the listed particles reach; the list is taken to be "
-                            "complete there. Give z_start and z_end for other slices")
+                            "complete there. Name the first and the last labelled slice for others")
     smallest = min(model.diameters) / model.voxel_size
     if smallest < 6:
         warnings.append(f"the smallest particles are {smallest:.1f} voxels wide: train on a finer tomogram (20 to 30 voxels are advised)")
