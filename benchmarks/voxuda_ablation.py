@@ -36,6 +36,7 @@ TILTS = (-50.0, 70.0)
 IMAGING = {"tilt_min": TILTS[0], "tilt_max": TILTS[1], "defocus": 4.0, "max_shift": 2, "neighbours": 3}  # of the target
 EXPONENTS = (0.3, 1.2)  # of the noise's amplitude over frequency
 SETTINGS = {"width": 16, "batch_size": 4, "iterations": 400}
+NOISY = {"noise_kind": "target_spectrum", "segmentation_on": "both"}  # where the source has noise of its own
 DATA_SEED = 20
 
 
@@ -108,7 +109,8 @@ def main() -> None:
         write_target(arguments.data, target, arguments.voxel_size, arguments.count, tuple(arguments.target.split(",")), arguments.data_seed)
         write_json(arguments.out / "data.json", {"count": arguments.count, "voxel_size": arguments.voxel_size})
     given = dict(item.split("=", 1) for item in arguments.set)
-    parameters = VoxUdaAblationParameters(**{**SETTINGS, "rows": arguments.rows, "seeds": arguments.seeds, **given})
+    noisy = NOISY if min(arguments.source_snrs) < 1 else {}
+    parameters = VoxUdaAblationParameters(**{**SETTINGS, **noisy, "rows": arguments.rows, "seeds": arguments.seeds, **given})
     inputs = [InputFile(path=str(source), role="source", contrast="bright"),
               InputFile(path=str(target / "list.star"), role="target", contrast="bright")]
     job = Job(method="voxuda-ablation", parameters=parameters.model_dump(), inputs=inputs, output_folder=str(arguments.out / "comparison"),

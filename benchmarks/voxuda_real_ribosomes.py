@@ -19,7 +19,7 @@ import numpy as np
 from scipy.ndimage import affine_transform, shift
 from scipy.spatial.transform import Rotation
 from skimage.filters import threshold_otsu
-from voxuda_ablation import SETTINGS, write_source
+from voxuda_ablation import NOISY, SETTINGS, write_source
 
 from cryoetseg.core.models.card import load_model
 from cryoetseg.core.report.figures import new_figure, save_figure
@@ -128,7 +128,7 @@ def main() -> None:
     density = template(arguments.data)
     found = poses(target.volumes, density)
     truths = np.stack([shift(turned(density, pose.rotation), pose.shift, order=1) > MASK_THRESHOLD for pose in found])
-    average, settings = standardise(aligned_average(target.volumes, found)), TrainVoxUdaParameters(**SETTINGS)
+    average, settings = standardise(aligned_average(target.volumes, found)), TrainVoxUdaParameters(**SETTINGS, **NOISY)
     for seed in range(arguments.seeds):
         networks = {row: model_of(row, source, target, arguments.out, settings, seed) for row in ROWS}
         table = {row: scores_of(network, target, found, truths, density > MASK_THRESHOLD) for row, network in networks.items()}

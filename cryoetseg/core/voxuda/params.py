@@ -69,7 +69,7 @@ class TrainVoxUdaParameters(TrainingParameters):
 
     # Parts of the method
     segmentation_on: Literal["noised", "clean", "both"] = parameter(
-        "both", "Source subtomograms on which the segmentation loss is taken: with noise added, as they are, or both. The paper's "
+        "noised", "Source subtomograms on which the segmentation loss is taken: with noise added, as they are, or both. The paper's "
         "text can be read both ways.", expert=True, label="Segmentation loss on", acts_when={"consistency": True})
     denoise_source: bool = parameter(
         True, "Every second noised source subtomogram goes through the target's denoiser, so that the teacher has seen denoised input. "
@@ -125,7 +125,7 @@ class TrainVoxUdaParameters(TrainingParameters):
     noise_scale: float = parameter(1.0, "Factor on the strength of the added noise.", expert=True, ge=0, le=100,
         label="Factor of the noise", acts_when=WHITE_NOISE)
     noise_kind: NoiseKind = parameter(
-        "target_spectrum", "Noise given to the source. target_snr: random phases under what of the target's power spectrum is noise, at "
+        "target_snr", "Noise given to the source. target_snr: random phases under what of the target's power spectrum is noise, at "
         "signal-to-noise ratios that the target shows, for a source without noise of its own. target_spectrum: under the whole of it, in a "
         "random share of the variance, for a noisy source. Or one of the published white ones, whose strength follows from the high "
         "frequencies.", expert=True, published="gaussian", label="Kind of noise", acts_when={"consistency": True})
@@ -206,7 +206,9 @@ class VoxUdaSourceParameters(Parameters):
     particles: str = parameter(
         "rubisco, beta_galactosidase, thyroglobulin", "Macromolecules of the source: built-in ones, or 'none' with templates.",
         published="PDB 1bxn, 1f1b and 1yg6")
-    snrs: str = parameter("0.03,0.05", "Signal-to-noise ratios of the source.", published="0.03,0.05", label="Signal-to-noise ratios")
+    snrs: str = parameter(
+        "1000", "Signal-to-noise ratios of the source, with commas. 1000 is a source without noise, to which a training adds the target's.",
+        published="0.03,0.05", label="Signal-to-noise ratios")
     size: int = parameter(32, "Side of a subtomogram.", unit="voxels", ge=16, le=128)
     voxel_size: float = parameter(10.0, "Voxel size.", unit="A", ge=2, le=64, published=10)
     tilt_min: float = parameter(
@@ -222,7 +224,7 @@ class VoxUdaSourceParameters(Parameters):
     @classmethod
     def published(cls) -> "VoxUdaSourceParameters":
         """The paper's source, of the built-in molecules that come nearest to it."""
-        return cls(count=3000, max_shift=8, neighbours=4)
+        return cls(count=3000, snrs="0.03,0.05", max_shift=8, neighbours=4)
 
 
 # what a training's form and command ask for its simulated source; the rest follows from the target

@@ -9,8 +9,8 @@ from cryoetseg.core.voxuda.train import VoxUdaTask
 
 ALL = {"size": 16, "width": 4, "iterations": 100, "batch_size": 4, "noise_samples": 3, "adversarial": True, "pseudo_labels": True,
        "consistency_weight": 0.7, "adversarial_weight": 0.6, "pseudo_weight": 0.9, "pseudo_start": 0.0, "denoise_source": False,
-       "pseudo_selection": "sure", "denoiser": "gaussian", "gaussian_sigma": 0.8, "noise_kind": "gaussian", "noise_scale": 1.5,
-       "feature_weights": "0.1,0.2,0.3,0.4"}
+       "pseudo_selection": "sure", "segmentation_on": "both", "denoiser": "gaussian", "gaussian_sigma": 0.8, "noise_kind": "gaussian",
+       "noise_scale": 1.5, "feature_weights": "0.1,0.2,0.3,0.4"}
 
 
 class Student(nn.Module):
