@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from dual_stubs import SIDE, Bent, Gain, Ramp
 
 from cryoetseg.core.dual.building import noisy_from
 from cryoetseg.core.dual.calibrated import CalibratedTask
@@ -12,7 +13,7 @@ from cryoetseg.core.runtime.seeds import numpy_generator
 from cryoetseg.core.training.engine import train
 from cryoetseg.core.training.task import Selection, Step
 
-from .test_objective import SIDE, Bent, Gain, Listed, Ramp
+from .test_objective import Listed
 
 QUICK = {"iterations": 12, "batch_size": 4, "denoiser_learning_rate": 2e-3, "validation_interval": 12, "precision": "float32",
          "schedule": "constant", "ema_decay": 0.0, "validation_patches": 3}

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from dual_stubs import Bent, Brightness, Gain
 
 from cryoetseg.core.dual.data import StandardisedView
 from cryoetseg.core.dual.losses import correlation, discriminator_loss, generator_loss, reconstruction_loss
@@ -11,8 +12,6 @@ from cryoetseg.core.dual.wedge_train import JUDGES, TRANSLATORS, TurnedView, Wed
 from cryoetseg.core.runtime.seeds import numpy_generator
 from cryoetseg.core.training.task import Selection, Step
 from cryoetseg.core.volumes.wedge import missing_cube, missing_energy
-
-from .test_objective import Bent, Brightness, Gain
 
 SETTINGS = {"patch_px": 16, "fill_channels": "2,3", "cut_channels": "2,4", "judge_channels": "2,4", "filter_radius": 3, "replay_pool": 0,
             "real_label": 0.8, "cycle_weight": 1.4, "adversarial_weight": 0.6, "validation_patches": 3}
