@@ -139,8 +139,8 @@ def _set_aside(folder: Path, job: Job) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in RECORDS:
         if (folder / name).is_dir():
-            raise OutputError(f"{folder / name} is a folder, and the record of this run is to have that name", "an output folder without it",
-                              "choose another output folder")
+            raise OutputError(f"{folder / name} is a folder, and the record of this run is to have that name",
+                              "an output folder without it", "choose another output folder")
     (folder / PENDING_FILE).unlink(missing_ok=True)
     if (folder / RESULT_FILE).exists():
         os.replace(folder / RESULT_FILE, folder / PREVIOUS_FILE)
