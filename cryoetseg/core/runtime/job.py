@@ -13,6 +13,7 @@ from .errors import CryoetsegError, JobError
 from .files import read_json, write_text
 
 JOB_FILE, RESULT_FILE = "job.json", "result.json"
+LEAST_SEED, LARGEST_SEED = -(2**63), 2**64 - 1  # what torch takes
 MODEL_CARD = "card.json"  # makes a folder a model; holds the checksum of its weights
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -35,6 +36,12 @@ def _all_text(values: Dict[str, Any]) -> Dict[str, Any]:
 def _folder(value: str) -> str:
     if not value.strip():
         raise JobError("the output folder has no name", "the name of a folder", "name one; . is the current one")
+    return value
+
+
+def _seed(value: int) -> int:
+    if not LEAST_SEED <= value <= LARGEST_SEED:
+        raise JobError(f"seed = {value}", f"whole numbers from {LEAST_SEED} to {LARGEST_SEED}", "give a smaller one")
     return value
 
 
@@ -62,7 +69,7 @@ class Job(_Strict):
     parameters: Annotated[Dict[str, Any], AfterValidator(_all_text)] = Field(default_factory=dict)
     inputs: List[InputFile] = Field(default_factory=list)
     output_folder: Annotated[str, AfterValidator(_text), AfterValidator(_folder)]
-    seed: int = 0
+    seed: Annotated[int, AfterValidator(_seed)] = 0
     device: str = "auto"
 
     def inputs_of(self, role: str) -> List[InputFile]:

@@ -70,3 +70,10 @@ def test_names_that_are_not_in_utf_8_are_refused_before_anything_runs(job):
 def test_an_output_folder_has_a_name(name):
     with pytest.raises(JobError, match="has no name"):
         Job(method="pick-dog", output_folder=name)
+
+
+@pytest.mark.parametrize("seed", [-(2**63) - 1, 2**64, 10**23])
+def test_a_seed_that_torch_cannot_take_is_refused_before_anything_runs(job, seed):
+    with pytest.raises(JobError, match=f"seed = {seed}"):
+        Job(**{**job.model_dump(), "seed": seed})
+    assert {Job(**{**job.model_dump(), "seed": taken}).seed for taken in (-(2**63), 2**64 - 1)} == {-(2**63), 2**64 - 1}
