@@ -141,9 +141,9 @@ class Tour:
         time.sleep(2)
 
     def state(self, label: str) -> str:
-        """What the drawing of the project says of a run."""
+        """The word with which the drawing of the project tells how a run is; how far it is may follow."""
         drawn = [item.text for item in self.hands.items() if item.kind == "Drawn"]
-        return next((text.split("\n")[-1].strip() for text in drawn if name_of(text) == label), "")
+        return next((text.split("\n")[-1].split()[0] for text in drawn if name_of(text) == label), "")
 
     # --------------------------- viewers ------------------------------------
     def view(self, label: str, title: str, name: str) -> None:
