@@ -29,7 +29,7 @@ def test_what_is_returned_is_the_average_that_the_training_kept(source, target, 
 
 def test_few_subtomograms_are_told_of(source, target, tmp_path):
     few = target.select(range(5))
-    small = TrainVoxUdaParameters(size=16, width=4, iterations=1, batch_size=2, precision="float32", noise_samples=2)
+    small = TrainVoxUdaParameters(size=16, width=4, iterations=1, batch_size=2, precision="float32", noise_kind="target_spectrum")
     network, outcome, warnings = fit(source, few, small, tmp_path, 0, "cpu")
     assert warnings == ["the target has only 5 subtomograms"]
     assert not network.training
