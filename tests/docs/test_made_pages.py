@@ -70,7 +70,7 @@ def test_every_field_of_every_form_is_told_with_when_it_is_shown(wanted):
     slabs = page.split("## segment slabs\n", 1)[1].split("\n## ")[0]
     assert "| Slabs in a row |  | with *Separation* slices and with *Rules for particles* scale aware |" in slabs.replace(" (slabs)", "")
     picks = page.split("## pick particles\n", 1)[1].split("\n## ")[0]
-    assert "| Peaks |  | with *Model* and with a *Model* whose network is not centre-unet3d |" in picks
+    assert "| Peaks |  | with *Model* and with a *Model* whose network is not that of the general picker |" in picks
 
 
 def test_a_published_value_stands_in_its_column(wanted):
