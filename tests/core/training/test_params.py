@@ -8,6 +8,7 @@ import pytest
 from cryoetseg.core.generation.params import TrainGeneratorParameters
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.params import describe, parameters_from
+from cryoetseg.core.students.membranes.params import TrainMembranesParameters
 from cryoetseg.core.training.params import FREE_ON_RESUME, TrainingParameters
 
 
@@ -18,8 +19,10 @@ def test_every_parameter_has_help_and_a_plain_type() -> None:
 
 
 def test_names_that_may_change_on_resume_exist() -> None:
-    assert set(FREE_ON_RESUME) <= set(TrainingParameters.model_fields) | {"micro_batch"}
-    assert "micro_batch" in TrainGeneratorParameters.model_fields
+    of_all, of_one = set(TrainingParameters.model_fields), {"micro_batch": TrainGeneratorParameters,
+                                                            "tuning_iterations": TrainMembranesParameters}
+    assert set(FREE_ON_RESUME) - of_all == set(of_one)
+    assert all(name in model.model_fields for name, model in of_one.items())
 
 
 def test_bounds_are_kept() -> None:

@@ -141,13 +141,13 @@ def test_axis_order_of_the_file_is_undone(tmp_path):
     assert header.voxel_size == 9
 
 
-@pytest.mark.parametrize(("stamp", "flags", "dmax", "expected"), [
-    (1146047817, 0, 200, "uint8"), (1146047817, 1, 120, "uint8"), (0, 0, 200, "uint8"), (0, 0, 100, "int8")])
-def test_sign_of_bytes(tmp_path, stamp, flags, dmax, expected):
+@pytest.mark.parametrize(("stamp", "flags", "dmin", "dmax", "expected"), [
+    (1146047817, 0, 0, 200, "uint8"), (1146047817, 1, 128, 248, "uint8"), (0, 0, 0, 200, "uint8"), (0, 0, 0, 100, "int8")])
+def test_sign_of_bytes(tmp_path, stamp, flags, dmin, dmax, expected):
     path = tmp_path / "v.mrc"
     small_file(path, "int8")
     patched(path, 152, "<2i", stamp, flags)
-    patched(path, 76, "<2f", 0, dmax)
+    patched(path, 76, "<2f", dmin, dmax)
     assert io.read_header(path).dtype == expected
 
 
