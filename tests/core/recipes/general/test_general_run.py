@@ -15,7 +15,8 @@ from cryoetseg.core.training.engine import BEST
 
 
 @pytest.mark.slow
-def test_the_recipe_writes_two_models_with_cards(tmp_path):
+def test_the_recipe_writes_two_models_with_cards(tmp_path, monkeypatch):
+    monkeypatch.setattr("cryoetseg.core.recipes.general.particles.VALIDATION_CROPS", 6)
     parameters = {"scenes": 8, "held_out": 2, "scene_px": 48, "scene_seed": 3, "processes": 1, "membrane_iterations": 2,
                   "particle_iterations": 2}
     outcome = run(Job(method="train-general", parameters=parameters, inputs=[], output_folder=str(tmp_path), device="cpu", seed=1))

@@ -194,7 +194,8 @@ def test_the_picker_starts_from_all_of_the_membrane_network_but_its_answer(scene
     assert not torch.equal(own["stem.weight"], fresh.state_dict()["stem.weight"])
 
 
-def test_a_particle_crop_is_around_a_particle_and_a_short_training_lowers_the_loss(scenes, tmp_path):
+def test_a_particle_crop_is_around_a_particle_and_a_short_training_lowers_the_loss(scenes, tmp_path, monkeypatch):
+    monkeypatch.setattr("cryoetseg.core.recipes.general.particles.VALIDATION_CROPS", 4)
     parts = [part for scene in scenes for part in at_scales(scene) if len(part.sought) and min(part.volume.shape) >= 12]
     parameters = GeneralParticlesParameters(iterations=25, batch_size=2, crop_px=48, particle_crops=1.0, validation_interval=25,
                                             checkpoint_interval=0, log_interval=5, precision="float32")
