@@ -161,7 +161,6 @@ def main() -> None:
     options = parser.parse_args()
     folder = options.out.absolute()
     shutil.rmtree(folder / "scipion", ignore_errors=True)
-    options.images.mkdir(parents=True, exist_ok=True)
     own = options.tomogram
     sample = Sample(own.absolute(), options.voxel_size, SLICES) if own else simulated(folder / "tomograms")
     prepare(folder / "scipion")

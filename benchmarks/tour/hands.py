@@ -38,6 +38,7 @@ class Hands:
 
     def __init__(self, folder: Path, images: Path) -> None:
         self.list, self.images = folder / "windows.json", images
+        images.mkdir(parents=True, exist_ok=True)
         self.programs: List[Any] = []
         reading, writing = os.pipe()
         self._start(["Xvfb", "-displayfd", str(writing), "-screen", "0", f"{SCREEN}x24"], pass_fds=[writing])
