@@ -30,6 +30,7 @@ ENDED = ("finished", "failed", "aborted")  # states of a run
 TREE_WIDTH = 470  # pixels, so that the names of the protocols can be read
 FORM, VIEWER, CUSTOMIZER = "Protocol Run", "Protocol Viewer", "Workflow template customizer"
 VIEWER_PLACE = (0, 520)  # left of the windows that it opens
+LOOKS = 6  # at a run that is said to have failed
 RUN_SECONDS = 3600.0  # of a run, on a slow and busy machine
 
 
@@ -128,13 +129,14 @@ class Tour:
     def finish(self, label: str) -> None:
         """Wait for a run, then mark it in the drawing of the project."""
 
-        def ended() -> bool:
+        def is_at(*states: str) -> bool:
             self.hands.press("Refresh", "Label")  # Scipion itself looks less and less often
             time.sleep(5)
-            return self.state(label) in ENDED
+            return self.state(label) in states
 
-        self.hands.wait(ended, RUN_SECONDS, label)
-        if self.state(label) != "finished":
+        self.hands.wait(lambda: is_at(*ENDED), RUN_SECONDS, label)
+        # Scipion's window calls a run dead whose process ended between two looks, until it looks again
+        if self.state(label) != "finished" and not any(is_at("finished") for _ in range(LOOKS)):
             self.hands.shoot("failure")
             raise SystemExit(f"error: {label}: {self.state(label)}; see failure.png")
         self.hands.click(self.box(label))
