@@ -242,7 +242,7 @@ class Tour:
         """The tilt range, in the form of a training that is not started."""
         self.form("cryoetseg - train missing wedge")
         self.choose("Tomograms", f"{IMPORTED}.Tomograms")
-        self.wizard("Tilt min", "Tilt range", "tour_wizard_tilt")
+        self.wizard("First tilt angle", "Tilt range", "tour_wizard_tilt")
         self.hands.press("Close", "Button", FORM)
 
     def export(self) -> None:
