@@ -71,13 +71,13 @@ def describe_file(
 
 def _described(file: Path, voxel_size: Optional[float], tomogram: Optional[Path], figure: Optional[Path]) -> dict[str, Any]:
     from ..interchange.describe import describe
+    from ..runtime.checksums import check_regular
     from ..volumes.io import FORMATS
     from ..volumes.names import volume_suffix
 
     if not file.exists():
         raise InputError(f"{file} does not exist", "an existing file", "check the path")
-    if not (file.is_file() or file.is_dir()):
-        raise InputError(f"{file} is a device or a pipe", "a regular file", "write it to a file first")
+    check_regular(file)
     if file.suffix.lower() == ".json" and _is_record(file):
         return _describe_record(file)
     if file.suffix.lower() == ".em":

@@ -38,7 +38,8 @@ def checksum(path: PathLike) -> str:
     path = Path(path)
     try:
         files = _files_below(path) if path.is_dir() else [path]
-        _check_regular(files)
+        for file in files:
+            check_regular(file)
         stamp = _stamp(path, files)
         known = _known(path, stamp)
         return known or _remember(path, stamp, _folder_checksum(path, files) if path.is_dir() else sha256(path))
@@ -47,11 +48,10 @@ def checksum(path: PathLike) -> str:
                          "check the path and its permissions") from error
 
 
-def _check_regular(files: List[Path]) -> None:
-    """Devices and pipes have no end, and no content to come back to."""
-    special = [file for file in files if file.exists() and not file.is_file()]
-    if special:
-        raise InputError(f"{special[0]} is a device or a pipe", "a regular file", "write it to a file first")
+def check_regular(path: Path) -> None:
+    """Devices and pipes have no end, and no content to come back to. Raises :class:`InputError` for them."""
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise InputError(f"{path} is a device or a pipe", "a regular file", "write it to a file first")
 
 
 def total_bytes(path: PathLike) -> int:

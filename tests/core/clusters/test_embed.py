@@ -1,8 +1,7 @@
 """Embedding the picks of a large volume: the file does not come to count as memory."""
-from pathlib import Path
-
 import numpy as np
 import torch
+from mapped_memory import mapped_bytes
 
 from cryoetseg.core.clusters.embed import embedded
 from cryoetseg.core.clusters.model import build_network
@@ -22,8 +21,3 @@ def test_a_volume_is_read_without_staying_mapped(tmp_path, monkeypatch):
     vectors = embedded(view, points, 12.5, build_network(0).eval(), torch.device("cpu"), tmp_path / "kept", "embed")
     assert vectors.shape == (len(points), 32)
     assert mapped_bytes() - before < 2**25
-
-
-def mapped_bytes():
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("RssFile:")[1].split()[0]) * 1024

@@ -1,10 +1,10 @@
 """Volumes on disk that belong to nobody: zeros at first, kept when pages are given back, gone with the process, refused on a full disk."""
 import resource
 import signal
-from pathlib import Path
 
 import numpy as np
 import pytest
+from mapped_memory import mapped_bytes
 
 from cryoetseg.core.runtime.errors import OutputError
 from cryoetseg.core.volumes.streaming import GATHERED, read_rows, release_pages, temporary_volume
@@ -44,8 +44,3 @@ def test_rows_of_many_planes_are_read_without_mapping_what_lies_between(tmp_path
     rows = read_rows(volume, slice(5, 7))
     assert mapped_bytes() - mapped < GATHERED * 2**21
     np.testing.assert_array_equal(rows, np.broadcast_to(np.arange(len(volume))[:, None, None], (len(volume), 2, 1024)))
-
-
-def mapped_bytes():
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("RssFile:")[1].split()[0]) * 1024
