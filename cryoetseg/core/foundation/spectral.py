@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import LinearOperator, eigsh
 from torch.nn import functional
 
 from ..runtime.errors import ParameterError
 from .door import Affinity
+from .krylov import leading_subspace
 
-DENSE_BELOW = 256  # tokens; smaller problems go to the dense solver, Lanczos needs room for its subspace
+DENSE_BELOW = 256  # tokens; smaller problems go to the dense solver, a subspace of several blocks would fill them
 DEGREE_FLOOR = 1e-8
 
 
@@ -35,9 +35,10 @@ class _GridSum:
     scale: torch.Tensor
 
     def product(self, x: torch.Tensor) -> torch.Tensor:
-        """P S P^T x for one vector of n fine tokens. Sums run over ``members``, because a GPU adds scattered values in no fixed order."""
-        coarse = functional.pad(x, (0, 1))[self.members].sum(dim=1) * self.scale
-        return ((self.matrix @ coarse) * self.scale)[self.token_of]
+        """P S P^T x for a block of vectors (n, b) of n fine tokens. Sums run over ``members``: a GPU adds scattered values in no fixed
+        order."""
+        coarse = functional.pad(x, (0, 0, 0, 1))[self.members].sum(dim=1) * self.scale[:, None]
+        return ((self.matrix @ coarse) * self.scale[:, None])[self.token_of]
 
 
 def leading_eigenvectors(
@@ -139,15 +140,10 @@ def _solve(sums: list[_GridSum], tokens: int, count: int, seed: int) -> np.ndarr
     if tokens < DENSE_BELOW or count > tokens // 4:
         return np.linalg.eigh(_dense(sums))[1][:, ::-1][:, :count]
 
-    def product(x: np.ndarray) -> np.ndarray:
-        """The vectors alone travel: Lanczos runs on the processor, what it multiplies with stays on the device."""
-        vector = torch.from_numpy(x.astype(np.float32).ravel()).to(sums[0].matrix.device)
-        return torch.stack([grid.product(vector) for grid in sums]).sum(dim=0).cpu().numpy()
+    def product(block: torch.Tensor) -> torch.Tensor:
+        return torch.stack([grid.product(block) for grid in sums]).sum(dim=0)
 
-    start = np.random.default_rng(seed).standard_normal(tokens).astype(np.float32)
-    operator = LinearOperator((tokens, tokens), matvec=product, dtype=np.float32)
-    values, vectors = eigsh(operator, k=count, which="LA", v0=start)
-    return vectors[:, np.argsort(values)[::-1]]
+    return leading_subspace(product, tokens, count, sums[0].matrix.device, seed).cpu().numpy()
 
 
 def _dense(sums: list[_GridSum]) -> np.ndarray:

@@ -147,7 +147,7 @@ def _damaged(folder: Path, reason: str) -> WeightsError:
 
 def _cosine_affinity(features: Tensor) -> Tensor:
     tokens = unit_length(features[None])[0].flatten(1)
-    return (1 + tokens.T @ tokens).float().cpu() / 2
+    return (1 + tokens.T @ tokens).float() / 2
 
 
 def _keep(kept: dict[str, Tensor], name: str):  # type: ignore[no-untyped-def]

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from cryoetseg.core.foundation.backbone import load_backbone
 from cryoetseg.core.foundation.door import Affinity
 from cryoetseg.core.foundation.spectral import dense_sum, leading_eigenvectors, orient, subspace_overlap
 from cryoetseg.core.runtime.errors import ParameterError
@@ -23,12 +24,22 @@ def test_blocks_give_eigenvectors_constant_on_blocks(block_affinity, stripes):
 
 
 @pytest.mark.parametrize("border", [0, 1, 3])
-def test_lanczos_spans_what_a_dense_decomposition_spans(border):
+def test_the_solver_spans_what_a_dense_decomposition_spans(border):
     affinities = [random_affinity(24, 0), random_affinity(24, 1), random_affinity(12, 2), random_affinity(8, 3)]
     vectors = leading_eigenvectors(affinities, 12, border)
     dense = np.linalg.eigh(dense_sum(affinities, border))[1][:, ::-1][:, :12].T
     assert subspace_overlap(vectors, dense) >= 0.999
     np.testing.assert_allclose(np.linalg.norm(vectors.reshape(12, -1), axis=1), 1, atol=1e-4)
+
+
+def test_the_solver_spans_what_a_dense_decomposition_spans_for_the_shipped_backbone():
+    network = load_backbone("cryoet-tiny", "", torch.device("cpu"), empty_prompt="required", noise_reach_nm=68.0)
+    rows, columns = np.indices((network.input_size_px,) * 2)
+    picture = 0.5 + 0.3 * np.sin(rows / 5) * np.cos(columns / 9) + 0.1 * np.random.default_rng(0).normal(size=rows.shape)
+    affinities = network.affinities(np.tile(picture, (network.slices, 1, 1)).astype(np.float32), 1.0, torch.Generator().manual_seed(0), 1)
+    border = 20  # 24 tokens a side are left, so that the dense decomposition takes no seconds
+    dense = np.linalg.eigh(dense_sum(affinities, border))[1][:, ::-1][:, :12].T
+    assert subspace_overlap(leading_eigenvectors(affinities, 12, border), dense) >= 0.999
 
 
 def test_sum_follows_the_definition():
