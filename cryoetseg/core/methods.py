@@ -31,7 +31,7 @@ class Method(NamedTuple):
 
 
 METHODS = {
-    "simulate": Method("simulation.params:SimulationParameters", "simulation.apply:run"),
+    "simulate": Method("simulation.params:SimulateParameters", "simulation.many:run"),
     "simulate-subtomograms": Method("simulation.params:SubtomogramParameters", "simulation.subtomograms:run"),
     "segment-slabs": Method("foundation.params:SegmentSlabsParameters", "foundation.apply:run", each="tomogram"),
     "train-backbone": Method("foundation.training_params:TrainBackboneParameters", "foundation.train:run"),

@@ -1,24 +1,17 @@
-"""Simulating tomograms: in memory by :func:`simulate`, as a job with files by :func:`run`."""
+"""Simulating one tomogram in memory."""
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 
 from ..runtime.device import choose_device
-from ..runtime.job import Job, MethodOutcome
-from ..runtime.params import parameters_from
-from ..runtime.progress import track
 from ..runtime.seeds import numpy_generator
 from .imaging import bordered, noise_images, optics, signal_images
 from .library import Template, build_templates
-from .maps import load_templates
 from .membranes import Surface
-from .output import write_tomogram
 from .params import SimulationParameters
 from .projection import Geometry, project
 from .reconstruction import Reconstructor, noise_scale, odd_and_even, reconstructor
@@ -26,25 +19,6 @@ from .sample import build_scene
 from .scene import Scene
 from .tilt_series import TiltSeries, plan_tilt_series
 from .tomogram import SimulatedTomogram, Volume
-
-logger = logging.getLogger(__name__)
-
-
-def run(job: Job) -> MethodOutcome:
-    """Simulate ``count`` tomograms; inputs with the role ``template`` are added to the library. Tomogram i has the seed ``seed + i``."""
-    p = parameters_from(SimulationParameters, job.parameters)
-    extra = load_templates(job.inputs_of("template"), p.voxel_size)
-    outcome = MethodOutcome()
-    for number in track(range(p.count), "tomograms"):
-        name = p.name if p.count == 1 else f"{p.name}_{number + 1:03d}"
-        tomogram = simulate(p.model_copy(update={"name": name, "count": 1}), job.seed + number, extra, job.device)
-        outcome.outputs += write_tomogram(tomogram, Path(job.output_folder))
-        outcome.metrics[name] = {"snr": tomogram.snr, "projection_snr": tomogram.projection_snr, "particles": len(tomogram.particles),
-                                 "occupancy": float(np.mean(tomogram.instance_mask > 0))}
-        absent = [name for name, count in tomogram.numbers().items() if count == 0]
-        if absent:
-            outcome.warnings.append(f"{name}: no {', '.join(absent)}: too few, too large or too small for this volume and voxel size")
-    return outcome
 
 
 def simulate(

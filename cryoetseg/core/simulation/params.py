@@ -200,6 +200,14 @@ class SimulationParameters(Parameters):
         return self
 
 
+class SimulateParameters(SimulationParameters):
+    """Simulated tomograms, and how many are made at once."""
+
+    processes: int = parameter(
+        0, "Processes that simulate tomograms at once, each on one core; 0 takes as many as there are cores and memory for.", expert=True,
+        ge=0, le=1024, keeps_result="it changes time and memory")
+
+
 class SubtomogramParameters(Parameters):
     """Subtomograms with masks by the fast Fourier path: wedge, CTF and noise without a tilt series."""
 

@@ -9,7 +9,8 @@ from cryoetseg.core.particles.formats import read_particles
 from cryoetseg.core.runtime.errors import ParameterError
 from cryoetseg.core.runtime.job import Job
 from cryoetseg.core.simulation import subtomograms
-from cryoetseg.core.simulation.apply import run, simulate
+from cryoetseg.core.simulation.apply import simulate
+from cryoetseg.core.simulation.many import run
 from cryoetseg.core.simulation.params import SimulationParameters
 from cryoetseg.core.volumes.io import read_labels, read_volume
 

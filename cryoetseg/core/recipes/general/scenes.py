@@ -3,19 +3,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from ...particles.formats import read_particles, write_particles
 from ...particles.table import ParticleTable
 from ...runtime.files import write_json
 from ...runtime.progress import track
 from ...runtime.seeds import numpy_generator, stream_seed
+from ...runtime.workers import in_processes
 from ...simulation.apply import simulate
 from ...simulation.finishing import finish
 from ...simulation.library import Template, build_template, build_templates
@@ -60,11 +58,8 @@ def write_scenes(folder: Path, count: int, seed: int, traced: TracedMembranes = 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{draw_scene(number, seed).parameters.name}.mrc" for number in range(count)]
     missing = [(number, path, seed, traced, side) for number, path in enumerate(paths) if not path.exists()]
-    if processes > 1:  # spawned: forked children of a threaded torch may hang
-        with ProcessPoolExecutor(processes, mp_context=get_context("spawn"), initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            list(track(pool.map(_write, missing), "training scenes", total=len(missing)))
-    else:
-        list(track(map(_write, missing), "training scenes", total=len(missing)))
+    for _ in track(in_processes(_write, missing, processes), "training scenes", total=len(missing)):
+        pass
     return paths
 
 
