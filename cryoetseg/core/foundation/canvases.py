@@ -72,12 +72,28 @@ def gives_features(backbone: Backbone) -> bool:
 
 def _joint_canvases(plan: CanvasPlan, slabs: Sequence[int]) -> Iterator[SlabCanvas]:
     sample = [slabs[index] for index in np.unique(np.linspace(0, len(slabs) - 1, min(FIT_SLABS, len(slabs))).astype(int))]
-    features = np.concatenate([_flat(_look(plan, z).features) for z in track(sample, "fitting eigenvectors")])
-    intensity = np.concatenate([_window_intensity(plan, z).ravel() for z in sample])
-    chosen = numpy_generator(plan.seed, "fit").permutation(len(features))[:FIT_TOKENS]
-    basis = fit_basis(features[chosen], min(plan.parameters.eigenvectors, features.shape[1]))
-    projection = fit_projection(basis.maps(features[chosen])[:, : plan.parameters.eigenimages], intensity[chosen])
+    features, intensity = _fit_tokens(plan, sample)
+    basis = fit_basis(features, min(plan.parameters.eigenvectors, features.shape[1]))
+    projection = fit_projection(basis.maps(features)[:, : plan.parameters.eigenimages], intensity)
     return (_joint_canvas(plan, basis, projection, z) for z in track(slabs, "slabs"))
+
+
+def _fit_tokens(plan: CanvasPlan, sample: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, c) and grey values (n,) of tokens drawn from all of the ``sample`` slabs, in the order they were drawn.
+
+    They are drawn before anything is looked at, so that of each slab no more than the drawn ones is kept.
+    """
+    a_slab = len(plan.frame.windows) * (plan.backbone.tokens - 2 * plan.frame.border_tokens) ** 2
+    chosen = numpy_generator(plan.seed, "fit").permutation(len(sample) * a_slab)[:FIT_TOKENS]
+    features, intensity = np.empty((len(chosen), 0), np.float32), np.empty(len(chosen), np.float32)
+    for number, z in enumerate(track(sample, "fitting eigenvectors")):
+        here = np.flatnonzero(chosen // a_slab == number)
+        seen = _flat(_look(plan, z).features)
+        if not features.size:
+            features = np.empty((len(chosen), seen.shape[1]), seen.dtype)
+        features[here] = seen[chosen[here] % a_slab]
+        intensity[here] = _window_intensity(plan, z).ravel()[chosen[here] % a_slab]
+    return features, intensity
 
 
 def _joint_canvas(plan: CanvasPlan, basis: EigenBasis, projection: Projection, z: int) -> SlabCanvas:

@@ -21,6 +21,7 @@ from .door import Affinity, Backbone, Look
 
 FOLD = 2  # voxels along y and x that share one token
 ANSWER = "answer"
+PICTURES_AT_ONCE, ON_A_GPU = 16, 256  # through the network: activations of one picture take 13 MB
 LARGEST_NOISE_STEP = 50  # above it features lose the faint structures of a tomogram
 
 
@@ -109,9 +110,14 @@ class TinyBackbone(Backbone):
         for _ in range(draws):
             step = torch.randint(LARGEST_NOISE_STEP + 1, (1,), generator=steps).to(self._device)
             noise = torch.randn(pictures.shape, generator=generator).to(self._device)
-            for name, features in self._one_pass(self._schedule.add_noise(pictures, noise, step), step).items():
+            for name, features in self._pass(self._schedule.add_noise(pictures, noise, step), step).items():
                 total[name] = total[name] + features / draws if name in total else features / draws
         return total
+
+    def _pass(self, noisy: Tensor, step: Tensor) -> dict[str, Tensor]:
+        """The tapped layers of all pictures, which go through the network a few at a time."""
+        parts = [self._one_pass(part, step) for part in noisy.split(ON_A_GPU if noisy.is_cuda else PICTURES_AT_ONCE)]
+        return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
     def _as_input(self, images: np.ndarray) -> Tensor:
         if images.ndim == 3:

@@ -5,6 +5,7 @@ Volumes are filtered piece by piece, so that besides the response no copy of the
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations_with_replacement
 from typing import Any
 
@@ -14,6 +15,7 @@ from skimage.feature import hessian_matrix_eigvals
 from skimage.filters import threshold_otsu
 
 from ..runtime.progress import track
+from ..runtime.workers import usable_cores
 from ..volumes.streaming import release_pages, z_slabs
 
 SHEET_SIGMA_PX = 3.5
@@ -65,15 +67,20 @@ def sheet_response(volume: Any, sigma_px: float = SHEET_SIGMA_PX) -> np.ndarray:
 def _sharpest_curvature(slab: np.ndarray) -> np.ndarray:
     """Excess of the sharpest downward curvature over the next, of all voxels (z, y, x); correct but for ``STENCIL`` slices at cuts."""
     strength = np.empty_like(slab)
-    for y in range(0, slab.shape[1], TILE[1]):
-        for x in range(0, slab.shape[2], TILE[2]):
-            first = max(0, y - STENCIL), max(0, x - STENCIL)
-            tile = slab[:, first[0]:y + TILE[1] + STENCIL, first[1]:x + TILE[2] + STENCIL]
-            core = (slice(None), slice(y - first[0], y - first[0] + TILE[1]), slice(x - first[1], x - first[1] + TILE[2]))
-            gradients = np.gradient(tile)
-            entries = [np.gradient(gradients[one], axis=other)[core] for one, other in combinations_with_replacement(range(3), 2)]
-            flat, ridge, sheet = hessian_matrix_eigvals(entries)  # falling: the last is the most negative
-            strength[:, y:y + TILE[1], x:x + TILE[2]] = np.maximum(-sheet - np.maximum(np.abs(flat), np.abs(ridge)), 0)
+
+    def fill(corner: tuple[int, int]) -> None:
+        y, x = corner
+        first = max(0, y - STENCIL), max(0, x - STENCIL)
+        tile = slab[:, first[0]:y + TILE[1] + STENCIL, first[1]:x + TILE[2] + STENCIL]
+        core = (slice(None), slice(y - first[0], y - first[0] + TILE[1]), slice(x - first[1], x - first[1] + TILE[2]))
+        gradients = np.gradient(tile)
+        entries = [np.gradient(gradients[one], axis=other)[core] for one, other in combinations_with_replacement(range(3), 2)]
+        flat, ridge, sheet = hessian_matrix_eigvals(entries)  # falling: the last is the most negative
+        strength[:, y:y + TILE[1], x:x + TILE[2]] = np.maximum(-sheet - np.maximum(np.abs(flat), np.abs(ridge)), 0)
+
+    corners = [(y, x) for y in range(0, slab.shape[1], TILE[1]) for x in range(0, slab.shape[2], TILE[2])]
+    with ThreadPoolExecutor(usable_cores()) as pool:  # LAPACK and the arithmetic of arrays leave the interpreter to others
+        list(pool.map(fill, corners))
     return strength
 
 

@@ -3,12 +3,14 @@ import pytest
 import torch
 from scipy import ndimage
 
+from cryoetseg.core.foundation import canvases
 from cryoetseg.core.foundation.canvases import CanvasPlan, gives_features, slab_canvases
 from cryoetseg.core.foundation.door import Affinity, Backbone, Look
 from cryoetseg.core.foundation.frames import plan_frame
 from cryoetseg.core.foundation.params import SegmentSlabsParameters
 from cryoetseg.core.foundation.pictures import Pictures
 from cryoetseg.core.runtime.errors import ParameterError
+from cryoetseg.core.runtime.seeds import numpy_generator
 from cryoetseg.core.volumes.cleaned import cleaned
 
 SIDE, TOKENS = 32, 16
@@ -55,6 +57,17 @@ def plan(volume, backbone, seed=0, **changes):
 
 def likeness(canvas, slab):
     return np.corrcoef(canvas.ravel(), ndimage.gaussian_filter(slab, 1).ravel())[0, 1]
+
+
+def test_tokens_of_the_fit_are_those_drawn_from_all_in_the_order_they_were_drawn(volume, monkeypatch):
+    monkeypatch.setattr(canvases, "FIT_TOKENS", 500)
+    made, sample = plan(volume, Seeing()), [0, 2, 5]
+    features, intensity = canvases._fit_tokens(made, sample)
+    every = np.concatenate([np.moveaxis(canvases._look(made, z).features, 1, -1).reshape(-1, 6) for z in sample])
+    grey = np.concatenate([canvases._window_intensity(made, z).ravel() for z in sample])
+    drawn = numpy_generator(0, "fit").permutation(len(every))[:500]
+    np.testing.assert_array_equal(features, every[drawn])
+    np.testing.assert_array_equal(intensity, grey[drawn])
 
 
 def test_only_a_backbone_that_looks_gives_features():

@@ -7,6 +7,7 @@ from diffusers import UNet2DModel
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from cryoetseg.core.foundation import tiny
 from cryoetseg.core.foundation.backbone import load_backbone
 from cryoetseg.core.foundation.tiny import TinyBackbone, build_network, fold, unfold
 from cryoetseg.core.foundation.train import save_backbone
@@ -81,6 +82,13 @@ def test_same_seed_same_features_other_seed_others(backbone):
     one, again, other = (backbone.look(PICTURES, generator(seed), 2).features for seed in (5, 5, 6))
     np.testing.assert_array_equal(one, again)
     assert np.abs(one - other).max() > 1e-4
+
+
+def test_pictures_that_go_through_one_by_one_are_seen_as_those_that_go_together(backbone, monkeypatch):
+    together = backbone.look(PICTURES, generator(), 2)
+    monkeypatch.setattr(tiny, "PICTURES_AT_ONCE", 1)
+    for whole, alone in zip(together, backbone.look(PICTURES, generator(), 2)):
+        np.testing.assert_allclose(whole, alone, atol=1e-4)
 
 
 def test_draws_are_averaged(backbone):

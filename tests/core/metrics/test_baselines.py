@@ -54,3 +54,14 @@ def test_small_components_go():
 
 def test_a_volume_without_sheets():
     assert hessian_sheets(np.zeros((8, 8, 8), dtype=np.float32), 1.0).sum() == 0
+
+
+def test_how_many_cores_filter_changes_nothing(monkeypatch):
+    volume = np.random.default_rng(0).normal(size=(5, 20, 40)).astype(np.float32)
+    monkeypatch.setattr(baselines, "TILE", (4, 8, 16))
+    answers = []
+    for cores in (1, 3):
+        monkeypatch.setattr(baselines, "usable_cores", lambda cores=cores: cores)
+        answers.append(sheet_response(volume, 1.0))
+    np.testing.assert_array_equal(*answers)
+    assert answers[0].any()
