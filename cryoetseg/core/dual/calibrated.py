@@ -63,7 +63,7 @@ class CalibratedTask(TrainingTask):
         with torch.no_grad():
             tomogram = noisy_from(networks, clean, step)
         back = networks["denoiser"](tomogram).float()
-        return reconstruction_loss(clean, back), {"clean_cycle_correlation": correlation(clean, back).mean()}
+        return reconstruction_loss(step.whole(clean), step.whole(back)), {"clean_cycle_correlation": correlation(clean, back).mean()}
 
     @torch.no_grad()
     def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:

@@ -7,7 +7,7 @@ Fourier space.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ class UNet3d(nn.Module):
         self.encoder = nn.ModuleList(
             nn.Sequential(_convolution(inputs, width), _convolution(width, width)) for inputs, width in zip((1, *channels[1:]), channels))
         self.shrink = nn.ModuleList(nn.Conv3d(fine, coarse, 2, stride=2) for fine, coarse in pairs)
-        self.raise_ = nn.ModuleList(_convolution(coarse, fine) for fine, coarse in reversed(pairs))
+        self.raise_ = nn.ModuleList(RaisingConvolution(coarse, fine) for fine, coarse in reversed(pairs))
         self.join = nn.ModuleList(_convolution(2 * fine, fine) for fine, _ in reversed(pairs))
         self.head = nn.Conv3d(channels[0], 1, 1)
 
@@ -50,8 +50,25 @@ class UNet3d(nn.Module):
             skips.append(features)
             features = level(shrink(features))
         for raise_, join in zip(self.raise_, self.join):
-            features = join(torch.cat([raise_(_twice(features)), skips.pop()], dim=1))
+            features = join(torch.cat([raise_(features), skips.pop()], dim=1))
         return self.head(features)
+
+
+class RaisingConvolution(nn.Sequential):
+    """Every voxel repeated to twice as many along each axis, a convolution of 3^3 and the activation.
+
+    The first two are one transposed convolution with a step of 2: taps that see the same coarse voxel are added first, which leaves 8
+    products for each voxel and pair of channels in place of 27.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(nn.Conv3d(inputs, outputs, 3, padding=1), nn.LeakyReLU(SLOPE))
+
+    def forward(self, features: Tensor) -> Tensor:
+        convolution, activation = cast("nn.Conv3d", self[0]), self[1]
+        taps = F.avg_pool3d(convolution.weight, 2, stride=1, padding=1, divisor_override=1)  # the sum of each two neighbours, per axis
+        raised = F.conv_transpose3d(features, taps.flip(2, 3, 4).transpose(0, 1), convolution.bias, stride=2, padding=1)
+        return activation(raised)
 
 
 class LinearFilter(nn.Module):
@@ -185,7 +202,7 @@ class NoiseDecoder(nn.Module):
         first = channels[0]
         self.open: nn.Module = (nn.Conv3d(length, first, 1) if spatial else
                                 nn.Sequential(nn.Linear(length, first * self.base**3), nn.Unflatten(1, (first,) + (self.base,) * 3)))
-        self.body = nn.ModuleList(_convolution(inputs, outputs) for inputs, outputs in zip(channels, channels[1:]))
+        self.body = nn.ModuleList(RaisingConvolution(inputs, outputs) for inputs, outputs in zip(channels, channels[1:]))
         self.head = nn.Conv3d(channels[-1], 1, 3, padding=1, bias=False)
 
     def code_shape(self, batch: int) -> tuple[int, ...]:
@@ -195,7 +212,7 @@ class NoiseDecoder(nn.Module):
     def forward(self, codes: Tensor) -> Tensor:
         features = self.open(codes)
         for layer in self.body:
-            features = layer(_twice(features))
+            features = layer(features)
         masks = self.head(features)
         return masks - masks.mean(dim=(2, 3, 4), keepdim=True)
 
@@ -269,7 +286,3 @@ def _judge(channels: Sequence[int]) -> nn.Sequential:
 
 def _convolution(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(nn.Conv3d(inputs, outputs, 3, stride=stride, padding=1), nn.LeakyReLU(SLOPE))
-
-
-def _twice(features: Tensor) -> Tensor:
-    return F.interpolate(features, scale_factor=2, mode="nearest")

@@ -10,7 +10,10 @@ from ..training.task import Step
 
 
 class ReplayPool:
-    """Keeps ``size`` volumes. Half of the fakes shown are exchanged for earlier ones once the pool is full; 0 shows all as they are."""
+    """Keeps ``size`` volumes. Half of the fakes shown are exchanged for earlier ones once the pool is full; 0 shows all as they are.
+
+    Several processes have one pool, of which each keeps a copy: all see the fakes of all, and exchange them alike.
+    """
 
     def __init__(self, size: int) -> None:
         self._size, self._filled = size, 0
@@ -20,6 +23,9 @@ class ReplayPool:
         """What to show in place of ``fakes`` (batch, 1, z, y, x)."""
         if not self._size:
             return fakes
+        return step.own(self._exchanged(step.whole(fakes), step.for_all()))
+
+    def _exchanged(self, fakes: Tensor, step: Step) -> Tensor:
         kept = self._room_like(fakes)
         exchanged = step.uniform(fakes[:, 0, 0, 0, 0]) < 0.5
         places = step.integers(self._size, fakes)

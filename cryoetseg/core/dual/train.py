@@ -93,9 +93,11 @@ class DualTask(TrainingTask):
         carried = networks["generator"].transfer(handed(density))  # type: ignore[operator]
         noisy_back = networks["generator"](carried + networks["decoder"](codes).float()).float()  # t_hat = G_s(v_f + G_n(E(t_r)))
         step.shared.update(tomogram=tomogram.detach(), density=density.detach())
-        clean_cycle, noisy_cycle = reconstruction_loss(clean, density_back), reconstruction_loss(noisy, noisy_back)
+        # logarithms of means and the spread of codes are those of the whole batch
+        clean_cycle, noisy_cycle = (reconstruction_loss(step.whole(real), step.whole(returned))
+                                    for real, returned in ((clean, density_back), (noisy, noisy_back)))
         fooled_t, fooled_v = (generator_loss(judged(networks[name], fake)) for name, fake in zip(JUDGES, (tomogram, density)))
-        code = code_regulariser(codes, p.code_covariance)
+        code = code_regulariser(step.whole(codes), p.code_covariance)
         loss = (p.clean_cycle_weight * clean_cycle + p.noisy_cycle_weight * noisy_cycle + p.adversarial_weight * fooled_t
                 + p.clean_adversarial_weight * fooled_v + p.code_weight * code)
         return loss, {"clean_cycle_loss": clean_cycle, "noisy_cycle_loss": noisy_cycle, "tomogram_fooling_loss": fooled_t,
@@ -109,7 +111,7 @@ class DualTask(TrainingTask):
         losses = []
         for name, real, fake in zip(JUDGES, ("noisy", "clean"), ("tomogram", "density")):
             shown = self.pools[name].exchange(step.shared[fake], step)
-            answers = judged(networks[name], batch[real]), judged(networks[name], shown)
+            answers = judged_together(networks[name], batch[real], shown)
             losses.append(discriminator_loss(*answers, real_label=self.parameters.real_label))
             metrics[f"{name}_accuracy"] = accuracy(*answers).detach()
         return torch.stack(losses).sum(), metrics
@@ -155,6 +157,12 @@ def judged(judge: nn.Module, volumes: Tensor) -> tuple[Tensor, Tensor]:
     """A discriminator's answer in float32: in half precision small differences of spectra vanish."""
     with torch.autocast(volumes.device.type, enabled=False):
         return judge(volumes.float())
+
+
+def judged_together(judge: nn.Module, real: Tensor, fake: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+    """A discriminator's answers to real and to fake volumes, in one pass: large convolutions, and one norm of each kernel for both."""
+    answers = [logits.split([len(real), len(fake)]) for logits in judged(judge, torch.cat([real, fake]))]
+    return [of_real for of_real, _ in answers], [of_fake for _, of_fake in answers]
 
 
 def run(job: Job) -> MethodOutcome:

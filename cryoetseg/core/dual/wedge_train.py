@@ -32,7 +32,7 @@ from .params import TrainWedgeParameters, WedgeArchitecture
 from .pool import ReplayPool
 from .rotate_cut import RotateCutTask
 from .start import kernel_of, power_spectrum
-from .train import dual_optimiser, inputs_of, judged
+from .train import dual_optimiser, inputs_of, judged, judged_together
 from .watch import TrainingWatch, scored, wedge_distance
 from .wedge_networks import WedgeNetworks, first_pair
 
@@ -105,7 +105,7 @@ class WedgeTask(TrainingTask):
             return self._translators_loss(networks, batch, step)
         losses, metrics = [], {}
         for name, real in zip(JUDGES, ("measured", "turned")):
-            answers = judged(networks[name], batch[real]), judged(networks[name], self.pools[name].exchange(step.shared[real], step))
+            answers = judged_together(networks[name], batch[real], self.pools[name].exchange(step.shared[real], step))
             losses.append(discriminator_loss(*answers, real_label=self.parameters.real_label))
             metrics[f"{name}_accuracy"] = accuracy(*answers).detach()
         return torch.stack(losses).sum(), metrics
@@ -115,8 +115,8 @@ class WedgeTask(TrainingTask):
         filled, cut = networks["fill"](measured).float(), networks["cut"](turned).float()
         step.shared.update(measured=cut.detach(), turned=filled.detach())
         # the restorer alone learns from a cycle, or the first network hides the answer in what it hands on
-        turned_cycle = reconstruction_loss(turned, networks["fill"](cut.detach()).float())
-        measured_cycle = reconstruction_loss(measured, networks["cut"](filled.detach()).float())
+        turned_cycle = reconstruction_loss(step.whole(turned), step.whole(networks["fill"](cut.detach()).float()))
+        measured_cycle = reconstruction_loss(step.whole(measured), step.whole(networks["cut"](filled.detach()).float()))
         fooled = [generator_loss(judged(networks[name], fake)) for name, fake in zip(JUDGES, (cut, filled))]
         loss = p.cycle_weight * (turned_cycle + measured_cycle) + p.adversarial_weight * (fooled[0] + fooled[1])
         return loss, {"turned_cycle_loss": turned_cycle, "measured_cycle_loss": measured_cycle, "tomogram_fooling_loss": fooled[0],

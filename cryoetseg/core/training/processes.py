@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from accelerate import PartialState
@@ -20,6 +21,7 @@ from torch import Tensor, nn
 
 from ..runtime.device import choose_device
 from ..runtime.errors import ParameterError
+from .shared_statistics import SharedBatchNorm
 
 logger = logging.getLogger(__name__)
 MOST_HELPERS = 8
@@ -88,8 +90,37 @@ class Processes:
         """Mean of a vector over the processes."""
         return reduce(values, reduction="mean") if self.count > 1 else values
 
+    def whole(self, rows: Tensor) -> Tensor:
+        """The rows (own, ...) of all processes, in the order of the batch; their gradient flows back to the process that made them."""
+        if self.count == 1:
+            return rows
+        others = [torch.zeros_like(rows)] * self.count
+        return self.sum(torch.cat([*others[:self.index], rows, *others[self.index + 1:]]))
+
+    def sum(self, values: Tensor) -> Tensor:
+        """Sum over the processes, through which gradients flow."""
+        return SumOverProcesses.apply(values) if self.count > 1 else values
+
     def share_batch_statistics(self, network: nn.Module) -> nn.Module:
-        """Batch normalisation over the whole batch where torch can (GPUs); on processors each process keeps its own."""
-        if self.count == 1 or self.device.type != "cuda":
+        """Batch normalisation over the whole batch: torch's on GPUs, the only place where it has one, ours on processors."""
+        if self.count == 1:
             return network
-        return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        if self.device.type == "cuda":
+            return nn.SyncBatchNorm.convert_sync_batchnorm(network)
+        return SharedBatchNorm.replace_in(network, lambda values: self.sum(values) / self.count, self.count)
+
+
+class SumOverProcesses(torch.autograd.Function):
+    """A sum whose gradient is the sum of the gradients that all processes have for it.
+
+    Where all of them make the same loss of the sum, each adds the same gradient, and averaging the gradients of the weights divides by
+    as many again.
+    """
+
+    @staticmethod
+    def forward(context: Any, values: Tensor) -> Tensor:  # type: ignore[override]
+        return reduce(values.contiguous(), reduction="sum")
+
+    @staticmethod
+    def backward(context: Any, gradient: Tensor) -> Tensor:  # type: ignore[override]
+        return reduce(gradient.contiguous(), reduction="sum")

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -31,13 +31,19 @@ class Selection(NamedTuple):
     direction: Literal["min", "max"] = "min"
 
 
+def _alone(rows: Tensor) -> Tensor:
+    """The rows of all processes where there is one."""
+    return rows
+
+
 @dataclass
 class Step:
     """Where the training is, and the randomness of this turn.
 
     ``generator`` depends on nothing but seed, step and turn, so that a resumed training draws what an uninterrupted one
     draws. It is the same on all processes: :meth:`normal`, :meth:`uniform` and :meth:`integers` draw for the whole batch
-    and return the rows of this process, which makes several processes equal to one.
+    and return the rows of this process, which makes several processes equal to one. So does a loss that is no mean over its
+    rows when it is made of those that :meth:`whole` brings together.
     """
 
     number: int
@@ -48,26 +54,42 @@ class Step:
     process: int = 0
     processes: int = 1
     shared: dict[str, Any] = field(default_factory=dict)  # carries tensors from one turn of a step to the next
+    gathered: Callable[[Tensor], Tensor] = _alone
+
+    def whole(self, rows: Tensor) -> Tensor:
+        """These rows with those of all processes, in the order of the batch; gradients flow back to where the rows come from.
+
+        Raises ``ValueError`` where a batch passes in parts, which do not see each other.
+        """
+        whole = self.gathered(rows)
+        if len(whole) != len(rows) * self.processes:
+            raise ValueError(f"one of {self.processes} parts of a batch has {len(rows)} rows, the batch {len(whole)}")
+        return whole
+
+    def own(self, whole: Tensor) -> Tensor:
+        """The rows of this process among those of all."""
+        return whole.chunk(self.processes)[self.process]
+
+    def for_all(self) -> Step:
+        """The same step as one process would take it, for what all do alike with the whole batch."""
+        return replace(self, process=0, processes=1, gathered=_alone)
 
     def normal(self, like: Tensor) -> Tensor:
         """Standard normal values in the shape, type and device of ``like`` (batch first)."""
-        return self._own(torch.randn(self._whole(like), generator=self.generator, device=self.generator.device)).to(like)
+        return self.own(torch.randn(self._whole(like), generator=self.generator, device=self.generator.device)).to(like)
 
     def uniform(self, like: Tensor) -> Tensor:
         """Values uniform in [0, 1) in the shape, type and device of ``like`` (batch first)."""
-        return self._own(torch.rand(self._whole(like), generator=self.generator, device=self.generator.device)).to(like)
+        return self.own(torch.rand(self._whole(like), generator=self.generator, device=self.generator.device)).to(like)
 
     def integers(self, high: int, like: Tensor) -> Tensor:
         """One int64 in [0, high) for each row of ``like``, on its device."""
         rows = (like.shape[0] * self.processes,)
         drawn = torch.randint(high, rows, generator=self.generator, device=self.generator.device)
-        return self._own(drawn).to(like.device)
+        return self.own(drawn).to(like.device)
 
     def _whole(self, like: Tensor) -> tuple[int, ...]:
         return (like.shape[0] * self.processes, *like.shape[1:])
-
-    def _own(self, whole: Tensor) -> Tensor:
-        return whole.chunk(self.processes)[self.process]
 
 
 class TrainingTask(ABC):

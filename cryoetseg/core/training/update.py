@@ -81,7 +81,7 @@ class Updater:
         processes, parts = self.processes, self.task.parts
         generator = torch_generator(self.seed, "step", number, turn.name, device=str(processes.device))
         return Step(number, epoch, turn.name, generator, self._averaged(), processes.index * parts + part, processes.count * parts,
-                    shared[part])
+                    shared[part], processes.whole)
 
     def _take(self, turn: Turn, batch: Mapping[str, Tensor], steps: Sequence[Step]) -> tuple[dict[str, Tensor], Tensor]:
         optimiser, weights = self.optimisers[turn.name], self._weights(turn)

@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from .params import Geometry, NoiseKind, Reading
 
 AXES = (-3, -2, -1)  # z, y, x
 STEEPEST = -4.0  # power of the frequency with which noise may fall
 POSSIBLE = (0.01, 10.0)  # signal-to-noise ratios that are believed
+SMALLEST_POWER = 1e-16  # of both features together, below which they have no direction
 POISSON_COUNTS = 24  # counts beyond have a probability below 1e-9 for every rate up to 5
 
 
@@ -161,4 +161,7 @@ def without_high_frequencies(volumes: Tensor, passed: Tensor) -> Tensor:
 
 def cosine_distance(first: Tensor, second: Tensor) -> Tensor:
     """1 - mean over voxels of the cosine along the channels of two features (batch, channels, z, y, x)."""
-    return 1 - F.cosine_similarity(first.float(), second.float(), dim=1).mean()
+    a, b = first.float(), second.float()
+    product, power = (a * b).sum(dim=1), (a * a).sum(dim=1) * (b * b).sum(dim=1)
+    # not torch's own, which divides whole features before it adds up their channels: twice the time
+    return 1 - (product / power.clamp_min(SMALLEST_POWER).sqrt()).mean()

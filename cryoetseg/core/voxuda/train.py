@@ -145,7 +145,8 @@ class VoxUdaTask(TrainingTask):
         """L_con between the taps of x_s and of x_s' = x_s + eps (Vox-UDA eq. 3 to 6)."""
         noised = self.noised(batch["source"], step)
         if self._p.denoise_source and self._p.pseudo_labels:
-            noised[::2] = self.denoised(noised[::2])
+            second = slice(step.process * len(noised) % 2, None, 2)  # of the whole batch, whichever process has it
+            noised[second] = self.denoised(noised[second])
         taps = student.features(noised)
         losses = {}
         if clean is not None and self._p.consistency_weight > 0:
@@ -181,8 +182,9 @@ class VoxUdaTask(TrainingTask):
     def _pseudo(self, logits: Tensor, denoised: Tensor, step: Step) -> tuple[Tensor, dict[str, Tensor | float]]:
         """The teacher's answer to the denoised target is the student's label on the target as it is, where it counts."""
         with torch.no_grad():
-            label, weight = pseudo_labels(step.averages["student"](denoised).float(), self._p, self._foreground)
-        loss = (weight * F.binary_cross_entropy_with_logits(logits.float(), label, reduction="none")).sum()
+            labels = pseudo_labels(step.whole(step.averages["student"](denoised).float()), self._p, self._foreground)
+            label, weight = (step.own(part) for part in labels)
+        loss = step.processes * (weight * F.binary_cross_entropy_with_logits(logits.float(), label, reduction="none")).sum()
         kept = (weight > 0).float()
         started = step.number >= self._p.pseudo_start * self._steps
         return self._p.pseudo_weight * started * loss, {"kept": kept.mean(), FOREGROUND: (kept * label).mean()}

@@ -1,6 +1,7 @@
 """The networks: counts of the proposed sizes, what they do to shapes, how far they see, and the forward equation's permutation."""
 import pytest
 import torch
+from torch.nn import functional as F
 
 from cryoetseg.core.dual.model import DualNetworks
 from cryoetseg.core.dual.networks import (
@@ -9,6 +10,7 @@ from cryoetseg.core.dual.networks import (
     LinearFilter,
     NoiseDecoder,
     NoiseEncoder,
+    RaisingConvolution,
     UNet3d,
     log_spectrum,
     orthogonal_start,
@@ -116,3 +118,15 @@ def test_fourier_branch_sees_the_missing_wedge_and_not_the_scale():
     assert torch.isfinite(log_spectrum(torch.zeros(1, 1, 16, 16, 16))).all()
     answers = Discriminator((2, 4))(noise)
     assert [tuple(part.shape) for part in answers] == [(1, 1, 4, 4, 4)] * 2
+
+
+def test_a_raising_convolution_is_the_convolution_of_repeated_voxels():
+    torch.manual_seed(0)
+    raise_ = RaisingConvolution(3, 2).double()
+    features = torch.randn(2, 3, 3, 4, 2, dtype=torch.float64, requires_grad=True)
+    found, expected = raise_(features), raise_[1](raise_[0](F.interpolate(features, scale_factor=2, mode="nearest")))
+    torch.testing.assert_close(found, expected)
+    wanted = torch.randn_like(found)
+    inputs = (features, *raise_.parameters())
+    gradients = [torch.autograd.grad(made, inputs, wanted, retain_graph=True) for made in (found, expected)]
+    torch.testing.assert_close(*gradients)

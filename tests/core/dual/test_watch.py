@@ -1,4 +1,6 @@
 """What stops or warns of a lost training, and the pool."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,17 @@ def test_pool_keeps_fakes_and_shows_them_again():
     torch.testing.assert_close(copy.exchange(first, step(9)), pool.exchange(first, step(9)))
     assert copy.exchange(first.to("meta"), step(10)).is_meta  # restored on a processor, the pool follows the fakes to their device
     assert ReplayPool(0).exchange(first, step(0)) is first
+
+
+def test_processes_have_one_pool():
+    one, two = ReplayPool(4), [ReplayPool(4), ReplayPool(4)]
+    fakes = torch.arange(6.0).reshape(6, 1, 1, 1, 1)
+    for number in range(6):
+        new = fakes + 10.0 * number
+        shares = [replace(step(number), process=process, processes=2, gathered=lambda own, new=new: new) for process in (0, 1)]
+        shown = torch.cat([pool.exchange(new[3 * share.process:3 * share.process + 3], share) for pool, share in zip(two, shares)])
+        torch.testing.assert_close(shown, one.exchange(new, step(number)))
+    assert all(torch.equal(pool.state()["pool"], one.state()["pool"]) for pool in two)
 
 
 def test_a_wedge_that_is_filled_is_nearer_than_one_left_empty_or_filled_too_much():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from cryoetseg.core.training.task import Step
@@ -24,3 +25,19 @@ def test_draws_take_shape_and_type_of_the_tensor_like_which_they_are() -> None:
     assert numbers.shape == (4,)
     assert numbers.dtype == torch.int64
     assert int(numbers.max()) < 7
+
+
+def test_rows_of_all_are_seen_by_each_and_its_own_are_among_them() -> None:
+    whole = torch.arange(6.0)
+    for process in (0, 1):
+        here = Step(3, 0, "all", torch.Generator(), {}, process, 2, gathered=lambda rows: whole)
+        own = whole[3 * process:3 * process + 3]
+        assert torch.equal(here.whole(own), whole)
+        assert torch.equal(here.own(whole), own)
+        assert torch.equal(here.for_all().whole(whole), whole)
+        assert torch.equal(here.for_all().own(whole), whole)
+
+
+def test_parts_of_a_batch_do_not_see_each_other() -> None:
+    with pytest.raises(ValueError, match="parts"):
+        step(0, 2).whole(torch.zeros(3))

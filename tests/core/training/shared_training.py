@@ -1,0 +1,54 @@
+"""A few steps of DUAL and of Vox-UDA, run as a program so that tests can launch it in several processes."""
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from cryoetseg.core.dual.data import Domain, StandardisedView
+from cryoetseg.core.dual.params import TrainDualParameters
+from cryoetseg.core.dual.train import DualTask
+from cryoetseg.core.training.engine import train
+from cryoetseg.core.training.task import TrainingTask
+from cryoetseg.core.voxuda.data import Subtomograms
+from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
+from cryoetseg.core.voxuda.train import VoxUdaTask
+
+LOOP = {"iterations": 3, "batch_size": 6, "precision": "float32", "log_interval": 1, "gradient_clip": 1.0, "schedule": "constant"}
+WIDTHS = {"denoiser_channels": "4,4", "generator_channels": "4,4", "noise_channels": "4,4,4", "judge_channels": "4,4"}
+
+
+def dual() -> TrainingTask:
+    """With a pool that overflows in the second step."""
+    parameters = TrainDualParameters(taught_by="dual", start="random", patch_px=16, replay_pool=8, code_covariance="shrinkage",
+                                     validation_patches=2, filter_radius=3, **WIDTHS, **LOOP)
+    noise = np.random.default_rng(0).normal(size=(2, 24, 48, 24)).astype(np.float32)
+    return DualTask(*(Domain([StandardisedView(part, "bright")], 16) for part in (noise[0], gaussian_filter(noise[1], 1))), parameters, 0)
+
+
+def vox_uda() -> TrainingTask:
+    """With three rows a process, so that every second one of the batch is not the same one for both."""
+    parameters = TrainVoxUdaParameters(adversarial=True, pseudo_labels=True, consistency_weight=1.0, pseudo_start=0.0, size=16, width=4,
+                                       segmentation_on="both", statistics="all", **LOOP)
+    volumes = np.random.default_rng(0).normal(size=(2, 8, 16, 16, 16)).astype(np.float32)
+    names = [str(number) for number in range(8)]
+    masks = gaussian_filter(volumes[0], (0, 2, 2, 2)) > 0
+    source, target = (Subtomograms(part, known, names, names, 10.0) for part, known in zip(volumes, (masks, None)))
+    return VoxUdaTask(source, target, parameters, 0)
+
+
+TASKS = {"dual": dual, "vox-uda": vox_uda}
+
+
+def trained(name: str, folder: Path) -> Path:
+    """The folder of a short training."""
+    task = TASKS[name]()
+    parameters = task.parameters if isinstance(task, DualTask) else task._p  # type: ignore[attr-defined]
+    return train(task, parameters, folder / name, seed=3, device="cpu").folder
+
+
+if __name__ == "__main__":
+    for called in TASKS:
+        trained(called, Path(sys.argv[1]))

@@ -1,0 +1,44 @@
+"""Several processes train what one trains."""
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from shared_training import TASKS, trained
+
+from cryoetseg.core.training.checkpoint import read_checkpoint
+from cryoetseg.core.training.engine import LAST
+from cryoetseg.core.training.log import TABLE, read_table
+
+PROGRAM = Path(__file__).with_name("shared_training.py")
+# a normalisation behind these biases takes their effect away: their gradient is rounding, of which Adam makes whole steps, and the
+# running means follow them
+WITHOUT_EFFECT = (".bias", ".running_mean")
+
+
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What two processes trained."""
+    folder = tmp_path_factory.mktemp("two")
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
+               "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", str(PROGRAM), str(folder)]
+    subprocess.run(command, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    return folder
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", TASKS)
+def test_two_launched_processes_give_losses_and_weights_of_one(launched: Path, tmp_path: Path, name: str) -> None:
+    one, two = trained(name, tmp_path), launched / name
+    for own, theirs in zip(read_table(one / TABLE), read_table(two / TABLE), strict=True):
+        assert own.keys() == theirs.keys()
+        np.testing.assert_allclose(list(theirs.values()), list(own.values()), rtol=1e-4, atol=1e-6)
+    own, theirs = (read_checkpoint(folder / LAST).tensors for folder in (one, two))
+    for key, tensor in own.items():
+        if not key.startswith("optimisers") and not key.endswith(WITHOUT_EFFECT):
+            torch.testing.assert_close(theirs[key], tensor, rtol=1e-3, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
