@@ -37,8 +37,8 @@ def test_two_launched_processes_give_losses_and_weights_of_one(launched: Path, t
     one, two = trained(name, tmp_path), launched / name
     for own, theirs in zip(read_table(one / TABLE), read_table(two / TABLE), strict=True):
         assert own.keys() == theirs.keys()
-        np.testing.assert_allclose(list(theirs.values()), list(own.values()), rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(list(theirs.values()), list(own.values()), rtol=1e-3, atol=1e-6)
     own, theirs = (read_checkpoint(folder / LAST).tensors for folder in (one, two))
     for key, tensor in own.items():
         if not key.startswith("optimisers") and not key.endswith(WITHOUT_EFFECT):
-            torch.testing.assert_close(theirs[key], tensor, rtol=1e-3, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+            torch.testing.assert_close(theirs[key], tensor, rtol=1e-2, atol=1e-4, msg=lambda text, key=key: f"{key}: {text}")
