@@ -26,16 +26,18 @@ class RunningAverage:
         self.module = copy.deepcopy(network).requires_grad_(False).eval()
         self._least = 1 - decay
         self.updates = torch.zeros((), device=next(network.parameters()).device)
+        # listed once: to walk through the modules takes longer than the update
+        self._averaged: list[Tensor] = list(self.module.parameters())
+        self._current: list[Tensor] = list(network.parameters())
+        self._buffers = list(zip(self.module.buffers(), network.buffers()))
 
     @torch.no_grad()
-    def update(self, network: nn.Module, moved: Tensor) -> None:
-        """Move the average towards ``network``, or leave it where ``moved`` (a scalar of 0 or 1) says that the weights did not move."""
+    def update(self, moved: Tensor) -> None:
+        """Move the average towards the network, or leave it where ``moved`` (a scalar of 0 or 1) says that the weights did not move."""
         share = moved * torch.where(self.updates == 0, 1.0, (9 / (10 + self.updates)).clamp_min(self._least))
-        averaged: list[Tensor] = list(self.module.parameters())
-        current: list[Tensor] = list(network.parameters())
-        steps = list(torch._foreach_sub(current, averaged))
+        steps = list(torch._foreach_sub(self._current, self._averaged))
         torch._foreach_mul_(steps, share)
-        torch._foreach_add_(averaged, steps)
-        for kept, buffer in zip(self.module.buffers(), network.buffers()):
+        torch._foreach_add_(self._averaged, steps)
+        for kept, buffer in self._buffers:
             kept.copy_(buffer)
         self.updates += moved

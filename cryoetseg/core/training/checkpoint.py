@@ -39,8 +39,13 @@ class Checkpoint:
 
 
 def grouped(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """``tensors`` under ``prefix/``, on the processor, each with its own memory (safetensors refuses shared memory)."""
-    return {f"{prefix}/{name}": tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
+    """Copies of ``tensors`` under ``prefix/``, on the processor, each with its own memory (safetensors refuses shared memory)."""
+    return {f"{prefix}/{name}": _copied(tensor.detach()) for name, tensor in tensors.items()}
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """On the processor; from a GPU through memory that it writes to directly."""
+    return torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=tensor.is_cuda).copy_(tensor)
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint) -> None:

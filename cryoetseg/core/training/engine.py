@@ -32,6 +32,7 @@ from .sampling import BatchPlaces, EndlessOrder, batches
 from .state import TrainingState
 from .task import Networks, TrainingTask
 from .update import Updater
+from .writer import CheckpointWriter
 
 logger = logging.getLogger(__name__)
 LAST, BEST = "last.safetensors", "best.safetensors"
@@ -96,16 +97,16 @@ def train(task: TrainingTask, parameters: TrainingParameters, output_folder: str
     Under ``accelerate launch`` every process calls this; the networks of all end equal, the first writes the files.
     """
     # dropout draws from torch's global stream, which is seeded for each step and given back as it was
-    with torch.random.fork_rng(range(torch.cuda.device_count())), Interruption() as interruption:
-        return _Training(task, parameters, Path(output_folder), seed, Processes(device), interruption).run()
+    with torch.random.fork_rng(range(torch.cuda.device_count())), Interruption() as interruption, CheckpointWriter() as writer:
+        return _Training(task, parameters, Path(output_folder), seed, Processes(device), interruption, writer).run()
 
 
 class _Training:
     def __init__(self, task: TrainingTask, parameters: TrainingParameters, folder: Path, seed: int, processes: Processes,
-                 interruption: Interruption) -> None:
+                 interruption: Interruption, writer: CheckpointWriter) -> None:
         processes.check_batch(parameters.batch_size, task.smallest_batch, task.parts)
         self.task, self.parameters, self.folder, self.seed = task, parameters, folder, seed
-        self.processes, self.interruption = processes, interruption
+        self.processes, self.interruption, self.writer = processes, interruption, writer
         self.order = EndlessOrder(task, seed)
         self.updater = Updater(task, parameters, seed, processes)
         self.state = TrainingState(task, self.updater, TrainingLog(folder if processes.is_main else None, parameters.log_interval))
@@ -129,6 +130,7 @@ class _Training:
                 break
         if self.state.step > first:
             self._save()
+            self.writer.finish()
             self.state.log.finish(self.state.step, self._epoch(self.state.step - 1), self.updater.learning_rate)
         self.processes.wait()
         return self._outcome(ended_by)
@@ -205,7 +207,7 @@ class _Training:
     def _save(self) -> None:
         # weights that are about to be given up must not replace the ones to go back to
         if self.processes.is_main and self.updater.is_sound():
-            write_checkpoint(self.folder / LAST, self.state.checkpoint(self._fingerprint()))
+            self.writer.take(self.folder / LAST, self.state.checkpoint(self._fingerprint()))
 
     def _resume(self) -> int:
         checkpoint = read_latest(self.folder / LAST)
@@ -215,6 +217,7 @@ class _Training:
         if checkpoint is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._save()
+            self.writer.finish()  # a folder that cannot be written is told at once
         else:
             self._check_same_training(checkpoint.record["training"])
             self.state.load(checkpoint)
@@ -223,6 +226,7 @@ class _Training:
         return self.state.step
 
     def _go_back(self) -> None:
+        self.writer.finish()
         self.processes.wait()
         checkpoint = read_latest(self.folder / LAST)
         if checkpoint is not None:

@@ -61,8 +61,8 @@ class Updater:
             metrics.update(turn_metrics)
             finite = finite & turn_finite
         self.scaler.update()
-        for name, average in self.averages.items():
-            average.update(self.task.networks[name], finite.float())
+        for average in self.averages.values():
+            average.update(finite.float())
         return metrics, finite
 
     def validate(self, generator: np.random.Generator) -> dict[str, float]:

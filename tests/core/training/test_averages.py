@@ -15,7 +15,7 @@ def test_average_follows_the_weights_with_a_decay_that_warms_up() -> None:
         value = float(number % 3)
         with torch.no_grad():
             network.weight.fill_(value)
-        average.update(network, torch.ones(()))
+        average.update(torch.ones(()))
         decay = min(0.9, (1 + number) / (10 + number)) if number else 0.0
         expected = decay * expected + (1 - decay) * value
     assert average.module.weight.item() == pytest.approx(expected, rel=1e-5)
@@ -26,7 +26,7 @@ def test_batch_statistics_are_copied() -> None:
     average = running_averages({"norm": network}, ["norm"], decay=0.99)["norm"]
     for _ in range(3):
         network(torch.randn(8, 2) + 5)
-        average.update(network, torch.ones(()))
+        average.update(torch.ones(()))
     assert torch.equal(average.module.running_mean, network.running_mean)
     assert average.module.num_batches_tracked == 3
 
@@ -48,6 +48,6 @@ def test_a_step_that_was_not_taken_leaves_the_average() -> None:
         with torch.no_grad():
             network.weight.add_(1)
         before = average.module.weight.clone()
-        average.update(network, torch.tensor(moved))
+        average.update(torch.tensor(moved))
         assert torch.equal(average.module.weight, before) == (moved == 0)
     assert average.updates == 2

@@ -5,12 +5,14 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
+from cryoetseg.core.training import writer
 from cryoetseg.core.training.engine import train
 from cryoetseg.core.training.params import TrainingParameters
 from cryoetseg.core.training.task import Networks, Step, TrainingTask, Turn
@@ -36,6 +38,7 @@ class TinyTask(TrainingTask):
 
     def loss(self, networks: Networks, batch: dict[str, torch.Tensor], step: Step) -> tuple[torch.Tensor, dict[str, float]]:
         if step.number == self.kill_at:
+            time.sleep(1)  # in which the checkpoint that was taken before is written
             os.kill(os.getpid(), signal.SIGKILL)
         x = batch["x"] + 0.1 * step.normal(batch["x"])
         error = networks["line"](x) - batch["y"]
@@ -91,6 +94,7 @@ class TwoTurnTask(TinyTask):
 
 
 if __name__ == "__main__":
+    writer.SECONDS_BETWEEN_WRITES = 0.0
     folder, kill_at = Path(sys.argv[1]), int(sys.argv[2])
     task = FoldedTask() if sys.argv[3] == "folded" else TinyTask(float(sys.argv[3]), kill_at)
     outcome = train(task, PARAMETERS, folder, seed=3, device="cpu")
