@@ -34,12 +34,13 @@ class CheckpointWriter:
 
     def take(self, path: Path, checkpoint: Checkpoint) -> None:
         """Write ``checkpoint`` soon, in place of one that still waits. Raises ``OutputError`` when an earlier one could not be written."""
-        self._waiting = path, checkpoint
         if time.monotonic() - self._written >= SECONDS_BETWEEN_WRITES:
             self._collect()
             # who may write is known to the context of a run, which a thread has not by itself
-            self._running = self._thread.submit(copy_context().run, write_checkpoint, *self._waiting)
+            self._running = self._thread.submit(copy_context().run, write_checkpoint, path, checkpoint)
             self._waiting, self._written = None, time.monotonic()
+        else:
+            self._waiting = path, checkpoint
 
     def finish(self) -> None:
         """Return when the last checkpoint is on disk; raises ``OutputError`` when it, or an earlier one, could not be written."""

@@ -17,6 +17,7 @@ from .data import LabelledTomogram
 from .losses import weighted_dice_ce
 from .network import build_network
 from .params import TrainMembranesParameters
+from .planes import Planes
 from .validation import membrane_counts, padded
 
 CROPS_PER_SLICE = 4  # what counts as one pass over a slice
@@ -34,6 +35,7 @@ class MembraneTask(TrainingTask):
         self._side = min(parameters.crop_px, padded(widest))
         self.smallest_batch = 2 if self._side == DIVISOR else 1
         self._slices = np.array([(number, z) for number, tomogram in enumerate(self._tomograms) for z in tomogram.training])
+        self._planes = Planes(self._tomograms, self._side, self._reach())
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.networks = {"unet": self._network()}
@@ -41,20 +43,33 @@ class MembraneTask(TrainingTask):
     def _network(self) -> nn.Module:
         return build_network(self._parameters.slices)
 
+    def _reach(self) -> int:
+        """How many slices beside a training slice its crops may show."""
+        return self._parameters.slices // 2
+
     def items(self) -> int:
         return CROPS_PER_SLICE * len(self._slices)
 
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        place = {name: torch.from_numpy(drawn)[None] for name, drawn in self.place(index, generator).items()}
+        return {name: made[0].numpy() for name, made in self.gather(place).items()}
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
         number, z = self._slices[index % len(self._slices)]
-        tomogram = self._tomograms[number]
-        z, start = self._window(tomogram, int(z), generator)
-        shape = (self._side, self._side)
+        z, start = self._window(self._tomograms[number], int(z), generator)
+        return self._placed(number, z - self._parameters.slices // 2, self._parameters.slices, [z], start, generator)
+
+    def _placed(self, number: int, first: int, depth: int, target: list[int], start: Sequence[int],
+                generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """A crop of ``depth`` slices, beyond the ends of the volume the last one again, with what is done to it drawn."""
         change = DRAWS[self._parameters.augmentation](generator)
-        target = tomogram.targets.plane(z, start, shape)
-        image = changed_grey(tomogram.stack(z, start, shape, self._parameters.slices), change, generator)
-        labels, weights = (turned(part[None], change, order=0) for part in target)
-        # Uddin26 1.9 rotates by the nearest pixel; between slices of noise linear interpolation would smooth what is turned
-        return {"image": turned(image, change, order=0), "labels": labels, "weights": weights}
+        seen = np.arange(first, first + depth).clip(0, self._tomograms[number].view.shape[0] - 1).tolist()
+        slices = (seen[::-1], target[::-1]) if change.mirror_z else (seen, target)
+        return {**self._planes.place(number, *slices, start), **change.numbers(self._side, depth, generator)}
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        grey, labels, weights = self._planes.crops(places)
+        return {"image": turned(changed_grey(grey, places), places), "labels": turned(labels, places), "weights": turned(weights, places)}
 
     def _window(self, tomogram: LabelledTomogram, z: int, generator: np.random.Generator) -> tuple[int, list[int]]:
         """Slice and first voxel of a crop: around a membrane voxel, or elsewhere: where it may lie, or anywhere in slice ``z``.

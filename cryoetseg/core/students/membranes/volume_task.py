@@ -12,8 +12,6 @@ from ...models.membrane_unet3d import MembraneUNet3d, membrane_logit
 from ...training.task import Metrics, Networks, Step
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, nearest_labels
-from .augmentation import DRAWS, changed_grey, turned
-from .data import LabelledTomogram, Target
 from .losses import weighted_dice_ce
 from .network import MembraneModel, build_volume_network
 from .params import TrainMembranesParameters
@@ -28,25 +26,17 @@ class VolumeMembraneTask(MembraneTask):
     def _network(self) -> MembraneUNet3d:
         return build_volume_network()
 
-    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        number, z = self._slices[index % len(self._slices)]
-        tomogram = self._tomograms[number]
-        z, start = self._window(tomogram, int(z), generator)
-        first = z - int(generator.integers(DEPTH))
-        change = DRAWS[self._parameters.augmentation](generator)
-        image = changed_grey(tomogram.block(first, start, (self._side, self._side), DEPTH), change, generator)
-        target = self._target(tomogram, first, start)
-        flipped = [part[::-1] if change.mirror_z else part for part in target]
-        labels, weights = (turned(part, change, order=0) for part in flipped)
-        return {"image": turned(image, change, order=0)[None], "labels": labels[None], "weights": weights[None]}
+    def _reach(self) -> int:
+        return DEPTH
 
-    def _target(self, tomogram: LabelledTomogram, first: int, start: Sequence[int]) -> Target:
-        """Targets of the crop's slices; those that do not teach weigh nothing."""
-        shape = (self._side, self._side)
-        nothing = Target(np.zeros(shape, np.float32), np.zeros(shape, np.float32))
-        teaching = set(tomogram.training.tolist())
-        planes = [tomogram.targets.plane(z, start, shape) if z in teaching else nothing for z in range(first, first + DEPTH)]
-        return Target(*(np.stack(parts) for parts in zip(*planes)))
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        number, z = self._slices[index % len(self._slices)]
+        z, start = self._window(self._tomograms[number], int(z), generator)
+        first = z - int(generator.integers(DEPTH))
+        return self._placed(number, first, DEPTH, [*range(first, first + DEPTH)], start, generator)
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return {name: volumes[:, None] for name, volumes in super().gather(places).items()}
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         logits = membrane_logit(networks["unet"](batch["image"].contiguous(memory_format=torch.channels_last_3d)))[:, 0]
