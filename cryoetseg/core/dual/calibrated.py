@@ -16,10 +16,11 @@ from ..training.optimisers import adamw
 from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
 from .building import build_networks, noisy_from
-from .data import Domain, held_apart
+from .data import Domain, Place, held_apart
 from .losses import correlation, reconstruction_loss
 from .networks import channels_last
 from .params import TrainDualParameters
+from .patches import Patches
 from .start import Halves
 from .watch import TrainingWatch, scored, spectrum_distance
 
@@ -34,6 +35,7 @@ class CalibratedTask(TrainingTask):
         self.dual, warnings = build_networks(parameters, noisy, clean, seed, halves)
         self.noisy = noisy
         self.clean, self.judged_clean = held_apart(clean)
+        self.patches = Patches(clean=self.clean)
         for weight in (*self.dual.generator.parameters(), *self.dual.decoder.parameters()):
             weight.requires_grad_(False)
         self.networks = {name: channels_last(getattr(self.dual, name)) for name in ("denoiser", "generator", "decoder")}
@@ -44,8 +46,16 @@ class CalibratedTask(TrainingTask):
         return len(self.clean)
 
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        place = self.clean.grid_place(index) if self.parameters.crops == "grid" else self.clean.random_place(generator)
-        return {"clean": self.clean.cut(place)}
+        return self.patches.cut(self._drawn(index, generator))
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        return self.patches.place(self._drawn(index, generator))
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return self.patches.gather(places)
+
+    def _drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
+        return {"clean": self.clean.grid_place(index) if self.parameters.crops == "grid" else self.clean.random_place(generator)}
 
     def turns(self) -> Sequence[Turn]:
         return [Turn("denoiser", ("denoiser",))]

@@ -19,12 +19,13 @@ from ..training.params import TrainingParameters
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
 from .building import build_judges, build_networks, noisy_from, random_noise
 from .calibrated import CalibratedTask
-from .data import Domain, coarseness_warnings, contrast_warnings, held_apart, open_domain, voxel_size_of
+from .data import Domain, Place, coarseness_warnings, contrast_warnings, held_apart, open_domain, voxel_size_of
 from .finish import train_and_save
 from .losses import accuracy, code_regulariser, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from .model import METHOD
 from .networks import channels_last
 from .params import TrainDualParameters
+from .patches import Patches
 from .pool import ReplayPool
 from .start import Halves
 from .watch import TrainingWatch, scored, spectrum_distance
@@ -43,6 +44,7 @@ class DualTask(TrainingTask):
         self.parameters = parameters
         self.dual, warnings = build_networks(parameters, noisy, clean, seed, halves)
         (self.noisy, self.judged_noisy), (self.clean, self.judged_clean) = held_apart(noisy), held_apart(clean)
+        self.patches = Patches(noisy=self.noisy, clean=self.clean)
         judges = build_judges(JUDGES, parameters.judge_channels, seed)
         self.networks = {**{name: getattr(self.dual, name) for name in GENERATORS}, **judges}
         self.networks = {name: channels_last(network) for name, network in self.networks.items()}
@@ -54,11 +56,18 @@ class DualTask(TrainingTask):
         return len(self.noisy)
 
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        return self.patches.cut(self._drawn(index, generator))
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        return self.patches.place(self._drawn(index, generator))
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return self.patches.gather(places)
+
+    def _drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
         if self.parameters.crops == "grid":
-            places = self.noisy.grid_place(index), self.clean.grid_place(int(generator.integers(len(self.clean))))
-        else:
-            places = self.noisy.random_place(generator), self.clean.random_place(generator)
-        return {"noisy": self.noisy.cut(places[0]), "clean": self.clean.cut(places[1])}
+            return {"noisy": self.noisy.grid_place(index), "clean": self.clean.grid_place(int(generator.integers(len(self.clean))))}
+        return {"noisy": self.noisy.random_place(generator), "clean": self.clean.random_place(generator)}
 
     def turns(self) -> Sequence[Turn]:
         """Generators first: the discriminators then judge the same fakes, which saves making them twice."""

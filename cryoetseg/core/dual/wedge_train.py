@@ -24,11 +24,12 @@ from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Tu
 from ..volumes.checks import expanded
 from ..volumes.wedge import missing_cube, missing_energy
 from .building import build_judges
-from .data import Domain, StandardisedView, coarseness_warnings, open_domain, voxel_size_of
+from .data import Domain, Place, StandardisedView, coarseness_warnings, open_domain, voxel_size_of
 from .finish import train_and_save
 from .losses import accuracy, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from .networks import channels_last
 from .params import TrainWedgeParameters, WedgeArchitecture
+from .patches import Patches
 from .pool import ReplayPool
 from .rotate_cut import RotateCutTask
 from .start import kernel_of, power_spectrum
@@ -63,6 +64,7 @@ class WedgeTask(TrainingTask):
         self.parameters = parameters
         self.measured = Domain(views, parameters.patch_px, names)
         self.turned = Domain([TurnedView(view) for view in views], parameters.patch_px, names)  # type: ignore[misc]
+        self.patches = Patches(measured=self.measured, turned=self.turned)
         self.pair = self._start(seed)
         judges = build_judges(JUDGES, parameters.judge_channels, seed)
         networks: dict[str, nn.Module] = {"fill": self.pair.fill, "cut": self.pair.cut, **judges}
@@ -88,8 +90,16 @@ class WedgeTask(TrainingTask):
         return len(self.measured)
 
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        return {"measured": self.measured.cut(self.measured.random_place(generator)),
-                "turned": self.turned.cut(self.turned.random_place(generator))}
+        return self.patches.cut(self._drawn(index, generator))
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        return self.patches.place(self._drawn(index, generator))
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return self.patches.gather(places)
+
+    def _drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
+        return {"measured": self.measured.random_place(generator), "turned": self.turned.random_place(generator)}
 
     def turns(self) -> Sequence[Turn]:
         return [Turn("generators", TRANSLATORS), Turn("discriminators", JUDGES)]

@@ -1,11 +1,15 @@
 """The two domains: contrast, scale, voxel size, patches."""
 import numpy as np
 import pytest
+import torch
 from scipy.ndimage import gaussian_filter
 
 from cryoetseg.core.dual.data import Domain, Place, StandardisedView, coarseness_warnings, contrast_warnings, held_apart, open_domain
+from cryoetseg.core.dual.patches import Patches
+from cryoetseg.core.dual.wedge_train import TurnedView
 from cryoetseg.core.runtime.errors import InputError
 from cryoetseg.core.runtime.job import InputFile
+from cryoetseg.core.training import resident
 from cryoetseg.core.volumes.io import write_volume
 from cryoetseg.core.volumes.resampling import resample
 
@@ -130,3 +134,21 @@ def test_what_judges_is_apart_from_what_is_learned():
         np.testing.assert_array_equal(view[2:5, 3:9, 4:6], whole[2:5, part.shape[1] + 3:part.shape[1] + 9, 4:6])
     short = Domain([StandardisedView(volumes[2], "bright")], 16)
     assert held_apart(short) == (short, short)
+
+
+def test_patches_read_by_their_places_are_those_cut_bit_for_bit(monkeypatch):
+    views = [StandardisedView(noise((20, 48, 28), 1), "dark"), StandardisedView(noise((24, 20, 30), 2), "bright")]
+    learned, _ = held_apart(Domain(views, 16))
+    domains = {"noisy": learned, "turned": Domain([TurnedView(view) for view in learned.views], 16)}
+    generator = np.random.default_rng(0)
+    drawn = [{name: domain.random_place(generator) for name, domain in domains.items()} for _ in range(12)]
+    kept = Patches(**domains)
+    monkeypatch.setattr(resident, "MOST_BYTES", 1000)
+    streamed = Patches(**domains)
+    assert kept.fit
+    assert not streamed.fit
+    for patches in (kept, streamed):
+        places = [patches.place(one) for one in drawn]
+        batch = patches.gather({name: torch.from_numpy(np.stack([place[name] for place in places])) for name in domains})
+        for number, one in enumerate(drawn):
+            assert all(np.array_equal(batch[name][number], domains[name].cut(one[name])) for name in domains)

@@ -29,9 +29,9 @@ def dual() -> TrainingTask:
 
 
 def vox_uda() -> TrainingTask:
-    """With three rows a process, so that every second one of the batch is not the same one for both."""
+    """One step, with three rows a process, so that every second one of the batch is not the same one for both."""
     parameters = TrainVoxUdaParameters(adversarial=True, pseudo_labels=True, consistency_weight=1.0, pseudo_start=0.0, size=16, width=4,
-                                       segmentation_on="both", statistics="all", **LOOP)
+                                       segmentation_on="both", statistics="all", **{**LOOP, "iterations": 1})
     volumes = np.random.default_rng(0).normal(size=(2, 8, 16, 16, 16)).astype(np.float32)
     names = [str(number) for number in range(8)]
     masks = gaussian_filter(volumes[0], (0, 2, 2, 2)) > 0

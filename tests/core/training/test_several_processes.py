@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from shared_training import TASKS, trained
 
 from cryoetseg.core.training.checkpoint import read_checkpoint
@@ -16,9 +15,8 @@ from cryoetseg.core.training.engine import LAST
 from cryoetseg.core.training.log import TABLE, read_table
 
 PROGRAM = Path(__file__).with_name("shared_training.py")
-# a normalisation behind these biases takes their effect away: their gradient is rounding, of which Adam makes whole steps, and the
-# running means follow them
-WITHOUT_EFFECT = (".bias", ".running_mean")
+# means of gradients, not weights: of a gradient that is rounding alone, as before a normalisation, Adam makes a whole step
+COMPARED = ("/exp_avg", ".running_mean", ".running_var")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +37,6 @@ def test_two_launched_processes_give_losses_and_weights_of_one(launched: Path, t
         assert own.keys() == theirs.keys()
         np.testing.assert_allclose(list(theirs.values()), list(own.values()), rtol=1e-3, atol=1e-6)
     own, theirs = (read_checkpoint(folder / LAST).tensors for folder in (one, two))
-    for key, tensor in own.items():
-        if not key.startswith("optimisers") and not key.endswith(WITHOUT_EFFECT):
-            torch.testing.assert_close(theirs[key], tensor, rtol=1e-2, atol=1e-4, msg=lambda text, key=key: f"{key}: {text}")
+    for key in [name for name in own if name.endswith(COMPARED) or name.startswith("task")]:
+        error, size = (theirs[key] - own[key]).abs().max(), own[key].abs().max()
+        assert error <= 1e-3 * size + 1e-7, key

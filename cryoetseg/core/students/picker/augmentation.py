@@ -19,9 +19,16 @@ def augment(volume: np.ndarray, labels: np.ndarray, kind: Augmentation, generato
         return volume, labels
     if kind == "published" and generator.random() < 0.5:
         return _warped(volume, labels, generator)
-    flips = generator.random(3) < 0.5
-    axes = tuple(np.flatnonzero(flips)) if kind != "tilt_axis" else ((0, 2) if flips[0] else ())
+    axes = tuple(np.flatnonzero(draw_mirrors(kind, generator)))
     return np.ascontiguousarray(np.flip(volume, axes)), np.ascontiguousarray(np.flip(labels, axes))
+
+
+def draw_mirrors(kind: Augmentation, generator: np.random.Generator) -> np.ndarray:
+    """Whether each axis (z, y, x) is mirrored, bool; two mirrors at once turn a crop about the tilt axis."""
+    if kind == "none":
+        return np.zeros(3, dtype=bool)
+    flips = generator.random(3) < 0.5
+    return flips if kind != "tilt_axis" else flips[0] & np.array([True, False, True])
 
 
 def _warped(volume: np.ndarray, labels: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -140,45 +140,61 @@ class Crops:
     def draw(self, index: int, generator: np.random.Generator, augmented: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """Crop ``index``: grey values (1, n, n, n) and labels (1, n, n, n) int64, -1 where nothing is known."""
         side, p = self._parameters.patch_px, self._parameters
-        if index < len(self._particles):
-            number, place = self._particles[index]
-            item = self._volumes[number]
-            centre = item.zyx[place] + generator.integers(-(side // JITTER), side // JITTER, 3, endpoint=True)
-        else:
-            some = self._volumes if index < len(self._particles) + self._background else self._empty
-            item = some[int(generator.integers(len(some)))]
-            y, x = item.volume.sample_box[1:]
-            centre = generator.integers([item.z_range[0], y.start, x.start], [item.z_range[1], y.stop, x.stop])
-        start = crop_start(centre, side, item.volume.sample_box)
-        grey, labels = item.volume.crop(start, (side,) * 3), self._labels(item, start)
+        number, start = self.window(index, generator)
+        item = self.volumes[number]
+        grey, labels = item.volume.crop(start, (side,) * 3), self.labels(item, start, (side,) * 3)
         if augmented:
             grey, labels = augment(grey, labels + 1, p.augmentation, generator)  # one more, so that what is warped in is unknown
             labels = labels - 1
         return grey[None], labels[None].astype(np.int64)
 
-    def _labels(self, item: LabelledVolume, start: Triple) -> np.ndarray:
-        side, p = self._parameters.patch_px, self._parameters
+    @property
+    def volumes(self) -> list[LabelledVolume]:
+        """All tomograms that crops come from."""
+        return [*self._volumes, *self._empty]
+
+    def window(self, index: int, generator: np.random.Generator) -> tuple[int, Triple]:
+        """Which of the :attr:`volumes` crop ``index`` comes from, and its first voxel."""
+        side = self._parameters.patch_px
+        if index < len(self._particles):
+            number, place = self._particles[index]
+            item = self._volumes[number]
+            centre = item.zyx[place] + generator.integers(-(side // JITTER), side // JITTER, 3, endpoint=True)
+        else:
+            holds = index < len(self._particles) + self._background
+            some = self._volumes if holds else self._empty
+            number = int(generator.integers(len(some)))
+            item, number = some[number], number + (0 if holds else len(self._volumes))
+            y, x = item.volume.sample_box[1:]
+            centre = generator.integers([item.z_range[0], y.start, x.start], [item.z_range[1], y.stop, x.stop])
+        return number, crop_start(centre, side, item.volume.sample_box)
+
+    def labels(self, item: LabelledVolume, start: Triple, shape: Triple) -> np.ndarray:
+        """Labels of a window, int16: 0 for background, -1 where nothing is known."""
+        p = self._parameters
         diameters = np.array(self._classes.labels_px)[item.value - 1]
         values = np.where(item.doubtful, -1, item.value)
         order = np.argsort(~item.doubtful, kind="stable")  # the doubtful first, so that certain ones win
-        labels = paint(start, (side,) * 3, item.zyx[order], values[order], p.label, diameters[order])
+        labels = paint(start, shape, item.zyx[order], values[order], p.label, diameters[order])
         if p.unclicked == "unknown" and not item.empty:
-            labels[(labels == 0) & ~self._surroundings(item, start)] = -1
+            labels[(labels == 0) & ~self._surroundings(item, start, shape)] = -1
         bounds = [item.z_range, *((0, size) for size in item.volume.header.shape[1:])]
         for axis, (first, last) in enumerate(bounds):
-            outside = np.arange(start[axis], start[axis] + side)
+            outside = np.arange(start[axis], start[axis] + shape[axis])
             np.moveaxis(labels, axis, 0)[(outside < first) | (outside >= last)] = -1
         return labels
 
-    def _surroundings(self, item: LabelledVolume, start: Triple) -> np.ndarray:
-        """Voxels of a crop, bool, so near to a particle that the label of a neighbour that touches it cannot reach there."""
-        side, voxel_size = self._parameters.patch_px, item.volume.header.voxel_size
+    def _surroundings(self, item: LabelledVolume, start: Triple, shape: Triple) -> np.ndarray:
+        """Voxels of a window, bool, so near to a particle that the label of a neighbour that touches it cannot reach there."""
+        voxel_size = item.volume.header.voxel_size
         diameters, labels = np.array(self._classes.diameters) / voxel_size, np.array(self._classes.labels_px)
-        near = np.zeros((side,) * 3, dtype=bool)
+        near = np.zeros(shape, dtype=bool)
         for centre, value in zip(item.zyx[~item.doubtful], item.value[~item.doubtful]):
             reach = max(float(((diameters[value - 1] + diameters - labels) / 2).min()), labels[value - 1] / 2 + 1)
-            z, y, x = (np.arange(side) + first - middle for first, middle in zip(start, centre))
-            near |= z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= reach**2
+            spans = [slice(max(0, int(middle - np.ceil(reach)) - first), max(0, min(size, int(middle + np.ceil(reach)) + 1 - first)))
+                     for middle, first, size in zip(centre, start, shape)]
+            z, y, x = (np.arange(span.start, span.stop) + first - middle for span, first, middle in zip(spans, start, centre))
+            near[tuple(spans)] |= z[:, None, None] ** 2 + y[:, None] ** 2 + x**2 <= reach**2
         return near
 
 

@@ -25,6 +25,7 @@ from ..centres.model import NETWORK as CENTRES
 from ..start import note_on_voxel_size, start_record
 from ..volumes import StudentVolume, check_alike, open_student_volumes
 from .apply import pick_volume
+from .boxes import Boxes
 from .clicks import run_from_centres
 from .data import Crops, LabelledVolume, ParticleClasses, kept_apart, labelled_volume, particle_classes
 from .model import NETWORK, PickerModel, build_network, picker_model
@@ -48,6 +49,7 @@ class PickerTask(TrainingTask):
         self.origin, self._judged = origin, judged or crops
         self._crops, self._outputs, self._parameters, self._seed = crops, outputs, parameters, seed
         self._dice = picker_dice(outputs)
+        self._boxes = Boxes(crops, parameters)
         self.networks = {"picker": build_network(outputs, parameters.width, seed)}
 
     def items(self) -> int:
@@ -56,6 +58,12 @@ class PickerTask(TrainingTask):
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
         grey, labels = self._crops.draw(index, generator)
         return {"volume": grey, "labels": labels}
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        return self._boxes.place(index, generator) if self._boxes.fit else self.item(index, generator)
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return self._boxes.crops(places) if self._boxes.fit else places
 
     def optimiser(self, turn: str, weights: list[torch.nn.Parameter], parameters: object) -> torch.optim.Optimizer:
         p = self._parameters

@@ -16,6 +16,8 @@ SMALL = {"width": 8, "patch_px": 16, "particle_diameter": 70.0}
 class Listed:
     """Crops whose grey values tell their number; notes how they were drawn."""
 
+    volumes = ()
+
     def __init__(self, count, first=0):
         self.count, self.first, self.asked = count, first, []
 

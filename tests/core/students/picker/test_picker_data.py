@@ -3,13 +3,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.errors import InputError, ParameterError
 from cryoetseg.core.students.picker.augmentation import augment
+from cryoetseg.core.students.picker.boxes import Boxes
 from cryoetseg.core.students.picker.data import Crops, crop_start, kept_apart, labelled_volume, particle_classes
 from cryoetseg.core.students.picker.params import TrainPickerParameters
 from cryoetseg.core.students.volumes import volume_from_array
+from cryoetseg.core.training import resident
 
 SHAPE = (48, 40, 44)
 
@@ -155,3 +158,30 @@ def test_a_certain_particle_is_not_covered_by_a_doubtful_neighbour():
     _, labels = crops(volume, ignored_share=0.4, label="cubic").draw(0, np.random.default_rng(0))
     assert (labels == 1).sum() >= 5**3  # all of its own body
     assert (labels == -1).any()
+
+
+@pytest.mark.parametrize("settings", [
+    {"augmentation": "mirrors"}, {"augmentation": "tilt_axis", "ignored_share": 0.4}, {"unclicked": "unknown"}, {"patch_px": 64},
+    {"z_start": 8, "z_end": 30, "background_share": 0.5}])
+def test_crops_read_by_their_places_are_those_cut_bit_for_bit(settings):
+    volume = student_volume([[24, 20, 22], [5, 38, 2], [40, 3, 41], [20, 20, 30]], score=[0.9, 0.1, 0.5, 0.7], class_id=[1, 2, 1, 2])
+    p = TrainPickerParameters(**{"patch_px": 16, "particle_diameter": 80.0, **settings})
+    classes = particle_classes([volume.particles], 10.0, p)
+    source = Crops([labelled_volume(volume, classes, p)], classes, p)
+    boxes = Boxes(source, p)
+    assert boxes.fit
+    indices = range(3 * len(source))
+    drawn = [boxes.place(index % len(source), np.random.default_rng(index))["place"] for index in indices]
+    batch = boxes.crops({"place": torch.from_numpy(np.stack(drawn))})
+    for index in indices:
+        grey, labels = source.draw(index % len(source), np.random.default_rng(index))
+        assert np.array_equal(batch["volume"][index], grey)
+        assert np.array_equal(batch["labels"][index], labels)
+
+
+def test_large_tomograms_and_warped_crops_are_cut_one_by_one(monkeypatch):
+    volume = student_volume([[24, 20, 22]])
+    p = TrainPickerParameters(patch_px=16, particle_diameter=80.0)
+    assert not Boxes(crops(volume), p.model_copy(update={"augmentation": "published"})).fit
+    monkeypatch.setattr(resident, "MOST_BYTES", 1000)
+    assert not Boxes(crops(volume), p).fit
