@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import copy
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 from accelerate.utils import send_to_device
-from device_tasks import SHAPE, THIN, TRAININGS, volume_of
+from device_tasks import FEW, SHAPE, THIN, TRAININGS, volume_of
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
@@ -89,6 +90,11 @@ def seconds_of(function: Callable[[], object], device: str, budget: float) -> fl
     return (time.perf_counter() - start) / calls
 
 
+def load() -> str:
+    """How many programs wanted a processor in the last minute."""
+    return f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+
+
 def rates_of(device: str) -> Rates:
     """Measure the machine."""
     source = torch.ones(COPIED, device=device)
@@ -136,7 +142,7 @@ def difference_after(steps: int, name: str, device: str) -> float:
 
 def training_row(name: str, device: str, rates: Rates, budget: float) -> str:
     """One line of the table."""
-    run = Run(*TRAININGS[name](), device)
+    run = Run(*TRAININGS[name](**({} if device.startswith("cuda") else FEW[name])), device)
     thin = Run(*TRAININGS[name](**THIN[name]), device)
     host = seconds_of(thin.step, device, budget / 4)
     seconds = seconds_of(run.step, device, budget)
@@ -149,7 +155,7 @@ def training_row(name: str, device: str, rates: Rates, budget: float) -> str:
 
 def network_row(name: str, device: str, rates: Rates, budget: float) -> str:
     """One line of the table: a network over a volume in tiles."""
-    task, _ = TRAININGS[name]()
+    task, _ = TRAININGS[name](**({} if device.startswith("cuda") else FEW[name]))
     key = {"dual": "denoiser", "vox-uda": "student"}.get(name, next(iter(task.networks)))
     network = copy.deepcopy(task.networks[key]).to(device)
     volume, target = volume_of(0)[0], np.zeros(SHAPE, np.float32)
@@ -171,19 +177,20 @@ def _row(name: str, speed: str, floor: float, seconds: float, busy: float, host:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--seconds", type=float, default=3.0, help="for each measurement")
+    parser.add_argument("--seconds", type=float, help="for each measurement; 3 on a GPU, where steps are short, and half of one elsewhere")
     parser.add_argument("--only", default=",".join(TRAININGS), help="trainings, with commas")
     arguments = parser.parse_args()
     device, rates = arguments.device, rates_of(arguments.device)
+    seconds = arguments.seconds or (3.0 if device.startswith("cuda") else 0.5)
     called = torch.cuda.get_device_name() if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
-    sys.stdout.write(f"{called}, torch {torch.__version__}: copy {rates.copy / 1e9:.1f} GB/s, product {rates.product / 1e9:.0f} GFLOP/s\n\n"
+    sys.stdout.write(f"{called}, torch {torch.__version__}, {load()}: copy {rates.copy / 1e9:.1f} GB/s, product {rates.product / 1e9:.0f} GFLOP/s\n\n"
                      "| | speed | floor | times the floor | busy | host ms a step | weights against the processor's |\n"
                      "| --- | --- | --- | --- | --- | --- | --- |\n")
     for name in arguments.only.split(","):
-        sys.stdout.write(training_row(name, device, rates, arguments.seconds) + "\n")
+        sys.stdout.write(training_row(name, device, rates, seconds) + "\n")
         sys.stdout.flush()
-    for name in set(arguments.only.split(",")) & {"picker", "dual", "vox-uda"}:
-        sys.stdout.write(network_row(name, device, rates, arguments.seconds) + "\n")
+    for name in sorted({*arguments.only.split(",")} & {"picker", "dual", "vox-uda"}):
+        sys.stdout.write(network_row(name, device, rates, seconds) + "\n")
         sys.stdout.flush()
 
 

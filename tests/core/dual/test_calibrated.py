@@ -70,6 +70,7 @@ def test_an_item_is_a_patch_of_density(task, domains, crops):
     np.testing.assert_array_equal(own.clean.views[0][:], domains[1].views[0][:, :32])
     assert own.noisy is domains[0]
     own.clean = Listed(2)
+    own.patches._domains = {"clean": own.clean}
     item = own.item(4, numpy_generator(0))
     assert list(item) == ["clean"]
     assert (item["clean"][1] == 4) == (crops == "grid")

@@ -170,6 +170,7 @@ def test_an_item_is_a_patch_of_each_set(task, domains, crops):
     for part, whole in zip((own.noisy, own.clean), domains):
         np.testing.assert_array_equal(part.views[0][:], whole.views[0][:, :32])  # 48 rows, of which a patch judges
     own.noisy, own.clean = Listed(1), Listed(2)
+    own.patches._domains = {"noisy": own.noisy, "clean": own.clean}
     item = own.item(4, numpy_generator(0))
     assert [item[name][0] for name in ("noisy", "clean")] == [1, 2]
     if crops == "grid":

@@ -120,6 +120,8 @@ def _far_apart(places):
 
 def test_unknown_voxels_do_not_move_the_loss():
     class One:
+        volumes = ()
+
         def __len__(self):
             return 1
 
