@@ -183,7 +183,8 @@ def main() -> None:
     device, rates = arguments.device, rates_of(arguments.device)
     seconds = arguments.seconds or (3.0 if device.startswith("cuda") else 0.5)
     called = torch.cuda.get_device_name() if device.startswith("cuda") else f"{torch.get_num_threads()} threads"
-    sys.stdout.write(f"{called}, torch {torch.__version__}, {load()}\n\nmeasured: copy {rates.copy / 1e9:.1f} GB/s, product {rates.product / 1e9:.0f} GFLOP/s\n\n"
+    sys.stdout.write(f"{called}, torch {torch.__version__}, {load()}: copy {rates.copy / 1e9:.1f} GB/s, "
+                     f"product {rates.product / 1e9:.0f} GFLOP/s\n\n"
                      "| | speed | floor | times the floor | busy | host ms a step | weights against the processor's |\n"
                      "| --- | --- | --- | --- | --- | --- | --- |\n")
     for name in arguments.only.split(","):

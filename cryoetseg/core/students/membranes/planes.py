@@ -30,9 +30,12 @@ class Layout(NamedTuple):
 
 
 class Planes:
-    """Slices of tomograms with crops of ``side`` pixels that see ``reach`` slices to both sides of a training slice."""
+    """Slices of tomograms with crops of ``side`` pixels that see ``reach`` slices to both sides of a training slice.
 
-    def __init__(self, tomograms: Sequence[LabelledTomogram], side: int, reach: int) -> None:
+    ``crops`` is how many the whole training shows: where they have fewer pixels than the slices, these are not made whole.
+    """
+
+    def __init__(self, tomograms: Sequence[LabelledTomogram], side: int, reach: int, crops: int) -> None:
         self._tomograms, self._side = tomograms, side
         self._layouts: list[Layout] = []
         self._kept: tuple[Tensor, Tensor] | None = None
@@ -41,7 +44,7 @@ class Planes:
             layout = self._layout(tomogram, reach, first)
             self._layouts.append(layout)
             first += len(layout.slices) * layout.height * layout.width
-        self.fit = first * PER_VOXEL <= MOST_BYTES
+        self.fit = first * PER_VOXEL <= MOST_BYTES and first <= crops * side**2
 
     def _layout(self, tomogram: LabelledTomogram, reach: int, first: int) -> Layout:
         depth, *sizes = tomogram.view.shape

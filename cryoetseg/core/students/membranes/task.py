@@ -35,7 +35,8 @@ class MembraneTask(TrainingTask):
         self._side = min(parameters.crop_px, padded(widest))
         self.smallest_batch = 2 if self._side == DIVISOR else 1
         self._slices = np.array([(number, z) for number, tomogram in enumerate(self._tomograms) for z in tomogram.training])
-        self._planes = Planes(self._tomograms, self._side, self._reach())
+        shown = parameters.iterations * parameters.batch_size or parameters.epochs * self.items()
+        self._planes = Planes(self._tomograms, self._side, self._reach(), shown)
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.networks = {"unet": self._network()}

@@ -56,6 +56,13 @@ def test_items_are_the_same_bit_for_bit_from_planes_that_are_not_kept(name, monk
         assert all(np.array_equal(one[key], other[key]) for key in one)
 
 
+def test_a_training_that_shows_less_than_the_slices_hold_does_not_make_them_whole():
+    tomograms = task_of("published")._tomograms
+    voxels = sum((len(tomogram.training) + 1) * 64 * 64 for tomogram in tomograms)
+    assert planes.Planes(tomograms, 32, 1, 2 * voxels // 32**2).fit
+    assert not planes.Planes(tomograms, 32, 1, voxels // 32**2 // 8).fit
+
+
 def test_a_batch_is_its_items_and_travels_as_places():
     task = task_of("published")
     drawn = [task.place(index, np.random.default_rng(index)) for index in range(6)]
