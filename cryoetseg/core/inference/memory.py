@@ -35,7 +35,7 @@ class TileSettings:
         logger.warning("out of memory with %d tiles of %s voxels at once; going on with %d", self.batch, self.tile, smaller.batch)
         return smaller
 
-    def with_smaller_tile(self, multiple: int, align: int = 1) -> TileSettings:
+    def with_smaller_tile(self, multiple: int, align: Triple = (1, 1, 1)) -> TileSettings:
         """Tiles that step by half as much, at least by ``align``, edges kept multiples of ``multiple``; batch 1.
 
         The overlap stays: it is what the network needs to see around a voxel, and with less of it results would depend on how much memory
@@ -43,7 +43,8 @@ class TileSettings:
 
         Raises :class:`MemoryLimitError` when no edge can shrink.
         """
-        z, y, x = (_halved(edge, overlap, multiple, max(SMALLEST_CORE, align)) for edge, overlap in zip(self.tile, self.overlap))
+        z, y, x = (_halved(edge, overlap, multiple, max(SMALLEST_CORE, step))
+                   for edge, overlap, step in zip(self.tile, self.overlap, align))
         if (z, y, x) == self.tile:
             raise MemoryLimitError(f"out of memory even with one tile of {self.tile} voxels", "more free memory",
                                    "close other programs, choose a smaller network, or run on a machine with more memory")

@@ -33,7 +33,7 @@ class _Run:
     border: Border
     finish: Finish | None
     description: str
-    align: int
+    align: Triple
 
 
 def apply_tiled(
@@ -48,7 +48,7 @@ def apply_tiled(
     border: Border = "inside",
     finish: Finish | None = None,
     tile_multiple: int = 1,
-    align: int = 1,
+    align: int | Sequence[int] = 1,
     description: str = "tiles",
 ) -> TileSettings:
     """Apply ``function`` to overlapping tiles of ``source`` (z, y, x) and put the results together in ``target``.
@@ -59,7 +59,8 @@ def apply_tiled(
 
     ``blending``: ``crop`` takes each voxel from the tile whose middle is nearest, unchanged; ``cosine`` and ``gaussian`` average.
     ``border``: tiles stay ``inside`` the volume or reach over its faces by half the overlap (``reflect``, ``zero``). A volume smaller
-    than a tile is padded by reflection (by zeros with ``zero``). Tiles start at multiples of ``align``. ``finish`` maps final
+    than a tile is padded by reflection (by zeros with ``zero``). Tiles start at multiples of ``align`` (one number or z, y, x).
+    ``finish`` maps final
     (channels, z, y, x) blocks to what is stored.
 
     When memory runs out, the batch is halved, then what a tile has beside its overlap (edges stay multiples of ``tile_multiple``), each
@@ -68,13 +69,13 @@ def apply_tiled(
     """
     settings = TileSettings(_triple(tile), _triple(overlap), batch)
     _check(settings, source, target)
-    run = _Run(function, source, target, blending, border, finish, description, align)
+    run = _Run(function, source, target, blending, border, finish, description, _triple(align))
     while True:
         worked = _attempt_volume(run, settings)
         if worked is not None:
             return worked
         free_cached_memory()
-        settings = settings.with_smaller_tile(tile_multiple, align)
+        settings = settings.with_smaller_tile(tile_multiple, run.align)
 
 
 def _triple(value: int | Sequence[int]) -> Triple:
@@ -118,7 +119,8 @@ def _work_through(run: _Run, settings: TileSettings) -> TileSettings:
 def _writer(run: _Run, settings: TileSettings) -> Writer:
     if run.blending == "crop":
         return CropWriter(run.target, run.finish)
-    plans = [plan_axis(*sizes, run.border, run.align) for sizes in zip(run.source.shape, settings.tile, settings.overlap)]
+    plans = [plan_axis(size, tile, overlap, run.border, align)
+             for size, tile, overlap, align in zip(run.source.shape, settings.tile, settings.overlap, run.align)]
     return BandBlender(run.target, plans, run.blending, run.finish)
 
 

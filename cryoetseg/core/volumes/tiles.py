@@ -46,6 +46,20 @@ class Tile:
     inside: tuple[slice, ...]
 
 
+@dataclass(frozen=True)
+class Tiling:
+    """How a network is led over a volume: edges and overlaps of its tiles in voxels (z, y, x), and what they start at multiples of."""
+
+    edges: tuple[int, int, int]
+    overlaps: tuple[int, int, int]
+    align: tuple[int, int, int]
+
+    def redundancy(self, shape: Sequence[int], border: Border = "inside") -> float:
+        """Voxels that are computed over voxels of a volume (z, y, x)."""
+        tiles = len(plan_tiles(shape, self.edges, self.overlaps, border, self.align))
+        return tiles * float(np.prod(self.edges)) / float(np.prod(shape))
+
+
 def plan_axis(size: int, tile: int, overlap: int, border: Border = "inside", align: int = 1) -> AxisPlan:
     """Spread tiles of ``tile`` voxels over ``size`` voxels so that neighbours share at least ``overlap``.
 
@@ -70,19 +84,29 @@ def plan_axis(size: int, tile: int, overlap: int, border: Border = "inside", ali
 
 
 def _aligned_axis(size: int, tile: int, overlap: int, border: Border, align: int) -> AxisPlan:
-    stride = (tile - overlap) // align * align
-    if tile < 1 or overlap < 0 or stride < 1:
-        raise ParameterError(f"tile {tile} with overlap {overlap} at multiples of {align}", f"a tile at least {align} above the overlap")
     margin = 0 if border == "inside" else -(-overlap // 2 // align) * align
-    count = max(0, -(-(size + 2 * margin - tile) // stride)) + 1
-    starts = [number * stride - margin for number in range(count)]
+    room, stride = max(0, size + 2 * margin - tile), (tile - overlap) // align * align
+    if tile < 1 or overlap < 0 or (room and stride < 1):
+        raise ParameterError(f"tile {tile} with overlap {overlap} at multiples of {align}", f"a tile at least {align} above the overlap")
+    starts = [number * stride - margin for number in range(1 + (-(-room // stride) if room else 0))]
     cuts = [0, *((left + right + tile) // 2 for left, right in zip(starts, starts[1:])), size]
     return AxisPlan(size, tile, tuple(starts), tuple(zip(cuts, cuts[1:])))
 
 
-def plan_tiles(shape: Sequence[int], tile: Sequence[int], overlap: Sequence[int], border: Border = "inside", align: int = 1) -> list[Tile]:
-    """All tiles of a (z, y, x) volume in reading order, x fastest; ``tile`` and ``overlap`` in voxels along (z, y, x)."""
-    axes = [plan_axis(*sizes, border, align) for sizes in zip(shape, tile, overlap)]
+def fitted_edge(size: int, tile: int, overlap: int, multiple: int) -> int:
+    """The smallest edge, at most ``tile`` voxels, with which as many tiles cover ``size`` voxels: what is left is not worked on twice."""
+    count = max(1, -(-(size - overlap) // (tile - overlap)))
+    needed = -(-(size + (count - 1) * overlap) // count)
+    return min(tile, -(-needed // multiple) * multiple)
+
+
+def plan_tiles(
+    shape: Sequence[int], tile: Sequence[int], overlap: Sequence[int], border: Border = "inside", align: int | Sequence[int] = 1,
+) -> list[Tile]:
+    """All tiles of a (z, y, x) volume in reading order, x fastest; ``tile`` and ``overlap`` in voxels along (z, y, x), ``align`` too or
+    one number for all."""
+    aligned = [align] * 3 if isinstance(align, int) else align
+    axes = [plan_axis(size, edge, shared, border, step) for size, edge, shared, step in zip(shape, tile, overlap, aligned)]
     return [_tile(axes, index) for index in product(*(range(len(axis.starts)) for axis in axes))]
 
 

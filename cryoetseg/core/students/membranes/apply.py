@@ -20,6 +20,7 @@ from ...runtime.params import parameters_from
 from ...volumes.io import create_volume
 from ...volumes.resampling import resample_into
 from ...volumes.streaming import release_pages, temporary_volume, z_slabs
+from ...volumes.tiles import Tiling, fitted_edge
 from ..doubts import too_coarse
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, open_student_volume, volume_from_array
@@ -201,14 +202,10 @@ def membrane_probability(
     reach = VOLUME_CONTEXT if model.is_volumetric else model.slices // 2
     first, last = _with_sample(volume, max(0, span[0] - reach), min(volume.header.shape[0], span[1] + reach))
     view = _Window(SliceView.of(volume, model.preparation), first, last)
-    overlap = min(parameters.overlap_px, parameters.tile_px // 2)
-    sides = [fitted(size, parameters.tile_px, overlap) for size in view.shape[1:]]
-    function, planes, shared = stack_function(model, device, parameters.test_flips), TILE_PLANES, 2 * reach
-    if model.is_volumetric:
-        function, planes, shared = volume_function(model, device, parameters.test_flips), VOLUME_PLANES, VOLUME_OVERLAP
-    shared_sides = [min(overlap, side // 2) for side in sides]  # a tomogram may be as narrow as the overlap
-    apply_tiled(function, view, target[first:last], (planes, *sides), (shared, *shared_sides), 1, "cosine", tile_multiple=DIVISOR,
-                description="membranes")
+    make = volume_function if model.is_volumetric else stack_function
+    tiling = tiling_of(view.shape, model, parameters)
+    apply_tiled(make(model, device, parameters.test_flips), view, target[first:last], tiling.edges, tiling.overlaps, 1, "cosine",
+                tile_multiple=DIVISOR, align=tiling.align, description="membranes")
     for beside in (slice(span[0], first), slice(last, span[1]), slice(first, span[0]), slice(span[1], last)):
         target[beside] = 0
 
@@ -219,11 +216,15 @@ def _with_sample(volume: StudentVolume, first: int, last: int) -> tuple[int, int
     return (shown[0], shown[-1] + 1) if shown else (first, last)
 
 
-def fitted(size: int, tile: int, overlap: int) -> int:
-    """The smallest side, at most ``tile`` voxels, with which as many tiles cover ``size`` voxels: what is left is not worked on twice."""
-    count = max(1, -(-(size - overlap) // (tile - overlap)))
-    needed = -(-(size + (count - 1) * overlap) // count)
-    return min(tile, -(-needed // DIVISOR) * DIVISOR)
+def tiling_of(shape: Sequence[int], model: MembraneModel, parameters: SeeingParameters) -> Tiling:
+    """Tiles of a volume (z, y, x). They start at multiples of what the network shrinks by, as it answers alike there alone; along the beam
+    too where it shrinks volumes."""
+    overlap = min(parameters.overlap_px, parameters.tile_px // 2)
+    height, width = (fitted_edge(size, parameters.tile_px, overlap, DIVISOR) for size in shape[1:])
+    beside = min(overlap, height // 2), min(overlap, width // 2)  # a tomogram may be as narrow as the overlap
+    if model.is_volumetric:
+        return Tiling((VOLUME_PLANES, height, width), (VOLUME_OVERLAP, *beside), (DIVISOR,) * 3)
+    return Tiling((TILE_PLANES, height, width), (2 * (model.slices // 2), *beside), (1, DIVISOR, DIVISOR))
 
 
 def stack_function(model: MembraneModel, device: torch.device, flips: bool = False) -> TileFunction:

@@ -22,6 +22,7 @@ from ...runtime.job import InputFile, Job, MethodOutcome, Output, model_folder
 from ...runtime.names import file_stem, name_of, named_inputs
 from ...runtime.params import parameters_from
 from ...volumes.streaming import temporary_volume
+from ...volumes.tiles import Tiling
 from ..centres.model import NETWORK as CENTRES
 from ..centres.model import load_centres
 from ..centres.picks import centre_picks
@@ -108,8 +109,20 @@ def write_probabilities(
         raise ParameterError(f"padding of {padding} voxels in tiles of {tile}", f"less than {tile // 2}",
                              "use a smaller padding or a larger tile")
     function = _averaged(network_function(model.network.to(device), device), int(parameters.views), model.outputs)
-    apply_tiled(function, Standardised(volume), target, tile, 2 * padding, parameters.batch, border="zero", tile_multiple=DIVISOR,
-                description=f"pick {volume.name}")
+    tiling = tiling_of(parameters)
+    apply_tiled(function, Standardised(volume), target, tiling.edges, tiling.overlaps, parameters.batch, border="zero",
+                tile_multiple=DIVISOR, align=tiling.align, description=f"pick {volume.name}")
+
+
+def tiling_of(parameters: PickDeepetParameters) -> Tiling:
+    """Tiles of any volume: of the given side, because the network is told where in its tile a voxel lies.
+
+    Where the rim is a multiple of what the network shrinks by, so are their starts; with another rim, as the published one of 12 voxels,
+    they are spread evenly.
+    """
+    tile, padding = parameters.tile_px, parameters.padding_px
+    align = 1 if padding % DIVISOR else DIVISOR
+    return Tiling((tile,) * 3, (2 * padding,) * 3, (align,) * 3)
 
 
 def _averaged(logits: Callable[[np.ndarray], np.ndarray], views: int, outputs: int) -> Callable[[np.ndarray], np.ndarray]:

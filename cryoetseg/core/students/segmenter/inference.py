@@ -15,6 +15,7 @@ from ...models.deepfinder import DIVISOR
 from ...runtime.device import choose_device
 from ...volumes.normalisation import mean_and_deviation
 from ...volumes.streaming import release_pages
+from ...volumes.tiles import Tiling, fitted_edge
 from .params import SegmentClassesParameters
 
 BAND_BYTES = 256 * 1024**2  # of class probabilities that are averaged at a time
@@ -59,9 +60,18 @@ def segment_classes(
         start, stop = max(0, first - margin), min(volume.shape[1], last + margin)
         source = volume[:, start:stop]
         target = _Strip(results, start, (first, last), (classes, *source.shape))
-        apply_tiled(function, source, target, tile, overlap, parameters.batch_size, "cosine", tile_multiple=DIVISOR, align=DIVISOR,
-                    description="classes")
+        tiling = tiling_of(source.shape, parameters)
+        apply_tiled(function, source, target, tiling.edges, tiling.overlaps, parameters.batch_size, "cosine", tile_multiple=DIVISOR,
+                    align=tiling.align, description="classes")
     return results
+
+
+def tiling_of(shape: Sequence[int], parameters: SegmentClassesParameters) -> Tiling:
+    """Tiles of a volume (z, y, x), at multiples of what the network shrinks by: no larger than the volume needs where the overlap is such a
+    multiple too; with another one, as the published of 55 voxels, of the given side."""
+    tile, overlap = parameters.tile_px, min(parameters.overlap_px, parameters.tile_px // 2)
+    z, y, x = (tile if overlap % DIVISOR else fitted_edge(size, tile, overlap, DIVISOR) for size in shape)
+    return Tiling((z, y, x), (overlap,) * 3, (DIVISOR,) * 3)
 
 
 def classes_of(network: nn.Module) -> int:

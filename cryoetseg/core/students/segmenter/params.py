@@ -82,8 +82,8 @@ class SegmentClassesParameters(Parameters):
     """Class maps and coordinates from a trained network."""
 
     tile_px: int = parameter(
-        64, "Side of the tiles that go through the network; larger is faster and takes more memory.", label="Tile size", unit="voxel",
-        ge=16, le=512, multiple_of=4, published=192)
+        96, "Largest side of the tiles that go through the network; larger is faster and takes more memory.", label="Tile size",
+        unit="voxel", ge=16, le=512, multiple_of=4, published=192)
     overlap_px: int = parameter(
         16, "Smallest overlap of neighbouring tiles.", label="Tile overlap", unit="voxel", expert=True, ge=0, le=256, published=55)
     batch_size: int = parameter(1, "Tiles through the network at once.", expert=True, ge=1, label="Batch size",

@@ -8,11 +8,11 @@ from cryoetseg.core.metrics.segmentation import overlap_scores
 from cryoetseg.core.models.card import save_model
 from cryoetseg.core.runtime.errors import ParameterError, WeightsError
 from cryoetseg.core.runtime.job import InputFile, Job
-from cryoetseg.core.students.membranes.apply import fitted, run, segment_membranes, stack_function
+from cryoetseg.core.students.membranes.apply import run, segment_membranes, stack_function
 from cryoetseg.core.students.membranes.params import SegmentMembranesParameters
 from cryoetseg.core.volumes.io import read_labels, read_volume, write_volume
 from cryoetseg.core.volumes.resampling import resample
-from cryoetseg.core.volumes.tiles import plan_axis
+from cryoetseg.core.volumes.tiles import fitted_edge, plan_axis
 
 from .conftest import SHAPE, VOXEL_SIZE, sheet
 
@@ -39,9 +39,27 @@ def test_small_tiles_agree_with_one_large_tile(trained):
     assert seam.max() < 0.05
 
 
+class Blocks(torch.nn.Module):
+    """Answers by means over squares of 16 voxels, as coarse as a network's coarsest grid: the squares tell where a tile starts."""
+
+    def forward(self, images):
+        middle = images[:, images.shape[1] // 2][:, None]
+        blocks = torch.nn.functional.interpolate(torch.nn.functional.avg_pool2d(middle, 16), scale_factor=16)
+        return torch.cat([-blocks, blocks], dim=1)
+
+
+def test_where_tiles_lie_changes_nothing_for_a_network_that_shrinks_its_input(trained):
+    grey = np.random.default_rng(0).normal(size=(20, 150, 134)).astype(np.float32)
+    model = trained.model._replace(network=Blocks())
+    whole, tiled = (segment_membranes(grey, VOXEL_SIZE, model, ALL.model_copy(update={"tile_px": tile}), device="cpu").probability
+                    for tile in (256, 64))
+    assert whole.std() > 0.01
+    np.testing.assert_allclose(tiled.astype(np.float32), whole, atol=1e-3)
+
+
 @pytest.mark.parametrize(("size", "side"), [(502, 192), (256, 256), (928, 256), (40, 48), (260, 160)])
 def test_tiles_are_no_larger_than_as_many_of_them_need(size, side):
-    assert fitted(size, 256, 32) == side
+    assert fitted_edge(size, 256, 32, 16) == side
     count = len(plan_axis(size, side, 32).starts)
     assert count == len(plan_axis(size, 256, 32).starts)
 
