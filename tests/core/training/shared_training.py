@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -28,10 +29,10 @@ def dual() -> TrainingTask:
     return DualTask(*(Domain([StandardisedView(part, "bright")], 16) for part in (noise[0], gaussian_filter(noise[1], 1))), parameters, 0)
 
 
-def vox_uda() -> TrainingTask:
+def vox_uda(**parts: object) -> TrainingTask:
     """One step, with three rows a process, so that every second one of the batch is not the same one for both."""
-    parameters = TrainVoxUdaParameters(adversarial=True, pseudo_labels=True, consistency_weight=1.0, pseudo_start=0.0, size=16, width=4,
-                                       segmentation_on="both", statistics="all", **{**LOOP, "iterations": 1})
+    loop = {**LOOP, "iterations": 1, "gradient_clip": 0.0}
+    parameters = TrainVoxUdaParameters(pseudo_start=0.0, size=16, width=4, statistics="all", **loop, **parts)
     volumes = np.random.default_rng(0).normal(size=(2, 8, 16, 16, 16)).astype(np.float32)
     names = [str(number) for number in range(8)]
     masks = gaussian_filter(volumes[0], (0, 2, 2, 2)) > 0
@@ -39,7 +40,9 @@ def vox_uda() -> TrainingTask:
     return VoxUdaTask(source, target, parameters, 0)
 
 
-TASKS = {"dual": dual, "vox-uda": vox_uda}
+TASKS: dict[str, Callable[[], TrainingTask]] = {
+    "dual": dual, "vox-uda-noise": lambda: vox_uda(segmentation_on="both", consistency_weight=1.0),
+    "vox-uda-labels": lambda: vox_uda(segmentation_on="clean", pseudo_labels=True, denoiser="none")}
 
 
 def trained(name: str, folder: Path) -> Path:

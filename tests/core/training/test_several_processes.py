@@ -39,4 +39,4 @@ def test_two_launched_processes_give_losses_and_weights_of_one(launched: Path, t
     own, theirs = (read_checkpoint(folder / LAST).tensors for folder in (one, two))
     for key in [name for name in own if name.endswith(COMPARED) or name.startswith("task")]:
         error, size = (theirs[key] - own[key]).abs().max(), own[key].abs().max()
-        assert error <= 1e-3 * size + 1e-7, key
+        assert error <= 5e-3 * size + 1e-7, key
