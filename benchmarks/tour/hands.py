@@ -141,14 +141,19 @@ class Hands:
         self.do("type", "--delay", 5, str(value))
 
     def scroll_to(self, text: str) -> None:
-        """Turn the wheel over the menu of protocols until a row is visible, down from its top."""
+        """Turn the wheel over the menu of protocols, which is left of all other lists, until a row is visible."""
+        self.scrolled(lambda row: row.text.strip() == text, f"protocol '{text}' in the menu", min)
+
+    def scrolled(self, wanted: Callable[[Item], bool], what: str, side: Callable[..., Item]) -> Item:
+        """The row that is wanted, the wheel turned until it is visible, down from the top of the list at that side of the screen."""
         for turn in range(60):
             rows = [item for item in self.items() if item.kind == "Row"]
-            if any(row.text.strip() == text for row in rows):
-                return
+            if found := [row for row in rows if wanted(row)]:
+                return found[0]
             up, down = 4, 5  # X's numbers of the wheel
-            self.do("mousemove", *rows[0].middle, "click", "--repeat", 200 if turn == 0 else 5, "--delay", 5, up if turn == 0 else down)
-        raise SystemExit(f"error: no protocol '{text}' in the menu")
+            place = side(rows, key=lambda row: row.left).middle
+            self.do("mousemove", *place, "click", "--repeat", 200 if turn == 0 else 5, "--delay", 5, up if turn == 0 else down)
+        raise SystemExit(f"error: no {what}")
 
     def move(self, title: str, left: int, top: int) -> None:
         """Put a window somewhere, on top of the others; further left when it would reach over the screen."""

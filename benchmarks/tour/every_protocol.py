@@ -1,0 +1,179 @@
+"""Run every protocol of the plugin in Scipion's real window: open its form, press Execute, wait, press Analyze Results, look at all it shows.
+
+``.venv/bin/python benchmarks/tour/every_protocol.py --out FOLDER --images FOLDER [--from NAME]`` makes a project with a run of each
+protocol (:mod:`every_run`), then goes through them one by one with the mouse: the form is opened and validated by its own Execute, the run
+has to finish, each line of its viewer has to open a window, of which a picture is kept. ``--from`` goes on with the project that is there.
+It goes on where a protocol fails, and ends with a table: what opened, ran and showed. Needs what tour.py needs.
+"""
+from __future__ import annotations
+
+import argparse
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from every_run import Step, make_project, protocol_of, steps
+from hands import Hands, Item
+from sample import Sample
+from tour import ENDED, FORM, LOOKS, RUN_SECONDS, VIEWER, Tour
+
+from cryoetseg.scipion_home import load_plugins, prepare
+
+PROJECT = "every"
+PROJECT_WINDOW = "every"
+MESSAGES = ("Error", "ERROR", "Validation", "Warning")  # in the titles of windows that say why not
+PATIENCE = 90.0  # seconds until a viewer shows something
+
+
+class EveryProtocol(Tour):
+    """The runs of a project that is shown as a list."""
+
+    def open_project(self) -> None:
+        hands = self.hands
+        hands.open_manager(self.folder / "window.log")
+        hands.press(PROJECT, "Label")
+        hands.find("Organize", "Label")
+
+    def box(self, label: str) -> Item:
+        """The row of a run, scrolled into view."""
+        return self.hands.scrolled(lambda item: words_of(item)[1] == label, f"run '{label}'", max)
+
+    def state(self, label: str) -> str:
+        rows = [words_of(item) for item in self.hands.items() if item.kind == "Row"]
+        return next((state.split()[0] for _, name, state in rows if name == label and state), "")
+
+    def go_through(self, step: Step) -> str:
+        """What is wrong with a run in the window; empty where everything opened, ran and showed."""
+        self.open(step.name)
+        picture = f"every_{step.name.replace(' ', '_')}"
+        self.hands.shoot(f"{picture}_form")
+        self.hands.press("Execute", "Button", FORM)
+        if refusal := self._refusal():
+            return f"not launched: {refusal}"
+        if (state := self._ended(step.name)) != "finished":
+            return state
+        self.hands.click(self.box(step.name))
+        time.sleep(2)
+        return self._shown(picture)
+
+    def _refusal(self) -> str:
+        """The title of the window that says why a run is not launched; empty where the form closes."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            titles = self.titles()
+            if refused := [title for title in titles if title.startswith(MESSAGES)]:
+                words = " ".join(item.text for item in self.hands.items(refused[0]) if item.kind in ("Label", "Text"))
+                self._close_all()
+                return words or refused[0]
+            if not any(FORM in title for title in titles):
+                return ""
+            time.sleep(0.5)
+        self._close_all()
+        return "the form stays open"
+
+    def _ended(self, label: str) -> str:
+        """How a run ended, looked at again where the window calls a run dead whose process has just ended."""
+        end, looks = time.monotonic() + RUN_SECONDS, LOOKS
+        while time.monotonic() < end and looks:
+            self.hands.press("Refresh", "Label")
+            time.sleep(4)
+            self.box(label)
+            state = self.state(label)
+            if state == "finished":
+                return state
+            looks -= state in ENDED
+        return state
+
+    def _shown(self, picture: str) -> str:
+        """What does not open of what Analyze Results offers; all that opens is kept as a picture and closed."""
+        self.hands.press("Analyze results", "Button", PROJECT_WINDOW)
+        if not (first := self._opened([])):
+            return "nothing to show"
+        if VIEWER not in first:
+            self._keep(first, picture)
+            return self._close_all()
+        self.hands.move(VIEWER, 0, 0)
+        missing = []
+        eyes = [item for item in self.hands.items(VIEWER) if item.kind == "Button" and not item.text.strip()]
+        self.hands.shoot(f"{picture}_viewer")
+        for number, eye in enumerate(eyes):
+            self.hands.click(eye)
+            title = self._opened([first])
+            if not title or title.startswith(MESSAGES):
+                missing.append(f"line {number + 1} of the viewer shows nothing" if not title else f"line {number + 1}: {title}")
+                self._close_all(but=VIEWER)
+                continue
+            self._keep(title, f"{picture}_{number + 1}")
+            self._close_all(but=VIEWER)
+        self._close_all()
+        return "; ".join(missing)
+
+    def _opened(self, known: Sequence[str]) -> str:
+        """The title of a window that opens beside the project's and the known ones; empty where none does."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            new = [title for title in self.titles() if title not in known and not title.startswith("Scipion")]
+            if new:
+                return new[-1]
+            time.sleep(0.5)
+        return ""
+
+    def titles(self) -> list[str]:
+        """Titles of all windows but the project's."""
+        return [seen["title"].strip() for seen in self.hands.windows() if PROJECT_WINDOW not in seen["title"] or "View" in seen["title"]]
+
+    def _keep(self, title: str, name: str) -> None:
+        self.hands.move(title, 640, 40)
+        time.sleep(3)
+        self.hands.shoot(name)
+
+    def _close_all(self, but: str = "") -> str:
+        """Close every window but the project's and one other."""
+        for title in self.titles():
+            if not but or but not in title:
+                self.hands.close(title)
+        time.sleep(1)
+        return ""
+
+
+def words_of(row: Item) -> tuple[str, str, str]:
+    """Number, name and state of a run from its row."""
+    number, _, rest = row.text.strip().partition(" ")
+    for name in sorted((step.name for step in steps(Path())), key=len, reverse=True):
+        if rest.startswith(name):
+            return number, name, rest[len(name):].strip()
+    return number, rest, ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder of the project")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the pictures")
+    parser.add_argument("--from", dest="first", default="", help="name of the run to go on with, in the project that is there")
+    options = parser.parse_args()
+    folder = options.out.absolute()
+    if not options.first:
+        shutil.rmtree(folder, ignore_errors=True)
+    prepare(folder / "scipion")
+    load_plugins()
+    plan = steps(folder) if options.first else make_project(PROJECT, folder)
+    plan = plan[[step.name for step in plan].index(options.first) if options.first else 0:]
+    signal.signal(signal.SIGTERM, lambda *details: sys.exit("error: ended"))  # so that the screen and its windows end too
+    wrong = 0
+    with Hands(folder, options.images.absolute()) as hands:
+        tour = EveryProtocol(hands, folder, Sample(folder, 0.0, ""))
+        tour.open_project()
+        for step in plan:
+            began = time.monotonic()
+            fault = tour.go_through(step)
+            wrong += bool(fault)
+            sys.stdout.write(f"| {protocol_of(step)._label} | {fault or 'opened, ran, shown'} | {time.monotonic() - began:.0f} s |\n")
+            sys.stdout.flush()
+    sys.exit(wrong > 0)
+
+
+if __name__ == "__main__":
+    main()
