@@ -1,4 +1,4 @@
-"""Run every protocol of the plugin in Scipion's real window: open its form, press Execute, wait, press Analyze Results, look at all it shows.
+"""Run every protocol of the plugin in Scipion's real window: form, Execute, Analyze Results, all that it shows.
 
 ``.venv/bin/python benchmarks/tour/every_protocol.py --out FOLDER --images FOLDER [--from NAME]`` makes a project with a run of each
 protocol (:mod:`every_run`), then goes through them one by one with the mouse: the form is opened and validated by its own Execute, the run

@@ -8,9 +8,9 @@ import numpy as np
 from cryoetseg.core.volumes.io import write_volume
 
 VOXEL_SIZE = 13.0
-SAMPLE = {"count": 2, "seed": 5, "sizeZ": 40, "sizeY": 96, "sizeX": 96, "voxelSize": VOXEL_SIZE, "particles": "ribosome_80s, tric",
-          "occupancy": 0.3, "vesicleCount": 2, "ellipsoidCount": 0, "tubeCount": 0, "sheetCount": 0, "actinCount": 1, "membraneProteins": 0.0,
-          "vesicleRadiusMin": 200.0, "vesicleRadiusMax": 300.0, "tiltStep": 6.0, "snr": 1.0}
+SAMPLE = {"count": 2, "seed": 5, "sizeZ": 40, "sizeY": 96, "sizeX": 96, "voxelSize": VOXEL_SIZE,
+          "particles": "ribosome_80s, tric", "occupancy": 0.3, "vesicleCount": 2, "ellipsoidCount": 0, "tubeCount": 0, "sheetCount": 0, "actinCount": 1,
+          "membraneProteins": 0.0, "vesicleRadiusMin": 200.0, "vesicleRadiusMax": 300.0, "tiltStep": 6.0, "snr": 1.0}
 SHORT = {"iterations": 4, "batchSize": 2, "checkpointInterval": 2, "validationInterval": 2, "logInterval": 1}
 DUAL = {"iterations": 4, "batchSize": 2, "patchPx": 16, "judgeChannels": "2,4", "filterRadius": 3, "validationPatches": 2,
         "modelVoxelSize": 0.0}
@@ -31,6 +31,7 @@ def steps(folder: Path) -> List[Step]:
     """A run of every protocol, each after those whose outputs it takes; files go into ``folder``."""
     simulated = {output: ("simulated", output) for output in ("tomograms", "grandModels", "classMasks", "membraneMasks", "coordinates")}
     tomograms, truth, true_masks = (simulated[name] for name in ("tomograms", "coordinates", "membraneMasks"))
+    probabilities = {"inProbabilities": ("membranes", "probabilities")}
     learning = {"inTomos": tomograms, "inMasks": true_masks}
     restoring = {"inTomos": tomograms, "inModel": ("dual", "model")}
     volumes, masks = ("volumes", "outputVolumes"), ("masks", "outputVolumes")
@@ -40,8 +41,8 @@ def steps(folder: Path) -> List[Step]:
         Step("simulated", "SimulateTomograms", {}, SAMPLE),
         Step("slabs", "SegmentSlabs", {"inTomos": tomograms}, {"zStart": 16, "zLast": 23, "particleDiameter": 280.0}),
         Step("membranes", "SegmentMembranes", {"inTomos": tomograms}, {}),
-        Step("other threshold", "ThresholdMembranes", {"inProbabilities": ("membranes", "probabilities")}, {"threshold": 0.3}),
-        Step("by hand", "CurateMembranes", {"inMasks": ("membranes", "membraneMasks"), "inProbabilities": ("membranes", "probabilities")}, {}),
+        Step("other threshold", "ThresholdMembranes", probabilities, {"threshold": 0.3}),
+        Step("by hand", "CurateMembranes", {"inMasks": ("membranes", "membraneMasks"), **probabilities}, {}),
         Step("measured", "MeasureMembranes", {"inMasks": true_masks}, {}),
         Step("filaments", "SegmentFilaments", {"inTomos": tomograms}, {}),
         Step("trained membranes", "TrainMembranes", learning, {"cropPx": 32, "rounds": 0, **SHORT}),
@@ -80,7 +81,7 @@ def steps(folder: Path) -> List[Step]:
              {"rows": "source_only,vox_uda,supervised", "seeds": 1, **VOXUDA}),
         Step("by vox-uda", "SegmentVoxUda", {"inTomos": tomograms, "inModel": ("vox-uda", "model")}, {}),
         Step("generator", "TrainGenerator", {"inTomos": tomograms, "inCoordinates": truth},
-             {"iterations": 4, "batchSize": 2, "boxPx": 16, "channels": 8, "validationItems": 2, "noiseSteps": 20, "checkpointInterval": 2}),
+             {"iterations": 4, "batchSize": 2, "boxPx": 16, "channels": 8, "validationItems": 2, "noiseSteps": 20}),
         Step("generated", "GenerateParticles", {"inModel": ("generator", "model")}, {"count": 2, "steps": 2}),
         Step("subtomograms", "SegmentSubtomograms", {"inSubtomos": ("generated", "subtomograms"), "inModel": ("vox-uda", "model")}, {}),
         Step("pasted", "PasteParticles", {"inTomos": tomograms, "inCoordinates": truth, "inModel": ("generator", "model")},
