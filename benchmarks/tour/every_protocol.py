@@ -35,7 +35,7 @@ class EveryProtocol(Tour):
         hands = self.hands
         hands.open_manager(self.folder / "window.log")
         hands.press(PROJECT, "Label")
-        hands.find("Organize", "Label")
+        hands.find("Refresh", "Label")
 
     def box(self, label: str) -> Item:
         """The row of a run, scrolled into view."""
@@ -68,6 +68,8 @@ class EveryProtocol(Tour):
                 words = " ".join(item.text for item in self.hands.items(refused[0]) if item.kind in ("Label", "Text"))
                 self._close_all()
                 return words or refused[0]
+            for button in [item for item in self.hands.items("Confirm") if item.text.strip() == "Single"]:
+                self.hands.click(button)
             if not any(FORM in title for title in titles):
                 return ""
             time.sleep(0.5)

@@ -8,9 +8,9 @@ import numpy as np
 from cryoetseg.core.volumes.io import write_volume
 
 VOXEL_SIZE = 13.0
-SAMPLE = {"count": 2, "seed": 5, "sizeZ": 40, "sizeY": 96, "sizeX": 96, "voxelSize": VOXEL_SIZE,
-          "particles": "ribosome_80s, tric", "occupancy": 0.3, "vesicleCount": 2, "ellipsoidCount": 0, "tubeCount": 0, "sheetCount": 0, "actinCount": 1,
-          "membraneProteins": 0.0, "vesicleRadiusMin": 200.0, "vesicleRadiusMax": 300.0, "tiltStep": 6.0, "snr": 1.0}
+SAMPLE = {"count": 2, "seed": 5, "sizeZ": 40, "sizeY": 96, "sizeX": 96, "voxelSize": VOXEL_SIZE, "tiltStep": 6.0, "snr": 1.0,
+          "particles": "ribosome_80s, tric", "occupancy": 0.3, "vesicleCount": 2, "vesicleRadiusMin": 200.0, "vesicleRadiusMax": 300.0,
+          "ellipsoidCount": 0, "tubeCount": 0, "sheetCount": 0, "actinCount": 1, "membraneProteins": 0.0}
 SHORT = {"iterations": 4, "batchSize": 2, "checkpointInterval": 2, "validationInterval": 2, "logInterval": 1}
 DUAL = {"iterations": 4, "batchSize": 2, "patchPx": 16, "judgeChannels": "2,4", "filterRadius": 3, "validationPatches": 2,
         "modelVoxelSize": 0.0}

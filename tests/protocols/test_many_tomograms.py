@@ -1,6 +1,7 @@
 """Many small tomograms in one set: what a person opens opens at once; threads, a kill and Continue give each of them once."""
 import os
 import signal
+import sys
 import time
 
 import numpy as np
@@ -18,7 +19,7 @@ from cryoetseg.viewers.slice_browser import SliceBrowser
 from cryoetseg.viewers.slice_stack import entriesOfCoordinates
 
 MANY, SOME = 200, 12
-AT_ONCE = 2.0  # seconds of this process's processor time, so that other work on the machine does not count
+CALLS = 1_000_000  # of Python functions: some seconds on a slow machine, whatever else runs there
 PICKS = 3
 DEADLINE = 900  # seconds, for a busy machine
 
@@ -39,18 +40,27 @@ def many(project, tmp_path_factory):
     return imported(project, tmp_path_factory.mktemp("many"), MANY)
 
 
-def in_time(action):
-    """What an action gives; fails where it takes too long."""
-    begin = time.process_time()
-    result = action()
-    assert time.process_time() - begin < AT_ONCE
+def at_once(action):
+    """What an action gives; fails where it takes too many calls."""
+    calls = 0
+
+    def count(frame, event, argument):
+        nonlocal calls
+        calls += event == "call"
+
+    sys.setprofile(count)
+    try:
+        result = action()
+    finally:
+        sys.setprofile(None)
+    assert calls < CALLS
     return result
 
 
 def test_a_form_on_many_tomograms_is_checked_at_once(project, many):
     run = new_run(project, ProtCryoEtSegSegmentSlabs, inTomos=(many, "Tomograms"), zStart=4, zLast=7)
-    assert in_time(run.validate) == []
-    assert len(in_time(run._getItemIds)) == MANY
+    assert at_once(run.validate) == []
+    assert len(at_once(run._getItemIds)) == MANY
 
 
 @pytest.fixture(scope="module")
@@ -73,14 +83,14 @@ def picked(project, many):
 
 
 def test_summary_and_viewers_of_many_tomograms_open_at_once(project, picked):
-    assert f"in *{MANY}* tomograms" in in_time(picked.summary)[0]
+    assert f"in *{MANY}* tomograms" in at_once(picked.summary)[0]
     viewer = CryoEtSegPicksViewer(project=project)
     viewer.setProtocol(picked)
     for name, action in viewer._getVisualizeDict().items():
-        (view,) = in_time(lambda: action(name))  # noqa: B023 - called at once
+        (view,) = at_once(lambda: action(name))  # noqa: B023 - called at once
         view.close()
     browser = SliceBrowser(entriesOfCoordinates(picked.coordinates))
-    in_time(lambda: browser.open(MANY - 1))
+    at_once(lambda: browser.open(MANY - 1))
     assert browser.stack.name == f"TS_{MANY - 1:03d}"
     assert len(browser.stack.points) == PICKS
     browser.close()
@@ -114,9 +124,9 @@ def test_three_at_a_time_with_a_kill_in_between_give_each_once(project, tmp_path
     assert set(done) <= set(steps_of(run))  # the same end times: not run again
     ids = sorted(item.getTomoId() for item in run.coordinates.iterItems())
     assert ids == sorted(f"TS_{number:03d}" for number in range(SOME) for _ in range(PICKS))
-    assert at_once([step[2:] for step in done if step[0] == "runCoreStep"]) >= 2
+    assert most_at_once([step[2:] for step in done if step[0] == "runCoreStep"]) >= 2
 
 
-def at_once(spans):
+def most_at_once(spans):
     """Most of the spans (begin, end) that lie over one moment."""
     return max(sum(other[0] <= begin < other[1] for other in spans) for begin, _ in spans)
