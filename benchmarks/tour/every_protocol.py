@@ -38,8 +38,10 @@ class EveryProtocol(Tour):
         hands.find("Refresh", "Label")
 
     def box(self, label: str) -> Item:
-        """The row of a run, scrolled into view."""
-        return self.hands.scrolled(lambda item: words_of(item)[1] == label, f"run '{label}'", max)
+        """The row of a run, scrolled into view as a whole: the list's scrollbar is as high as the list."""
+        bar = max((item for item in self.hands.items() if item.kind == "Scrollbar"), key=lambda item: item.left)
+        bottom = bar.top + bar.height
+        return self.hands.scrolled(lambda row: words_of(row)[1] == label and row.top + row.height <= bottom, f"run '{label}'", max)
 
     def state(self, label: str) -> str:
         rows = [words_of(item) for item in self.hands.items() if item.kind == "Row"]

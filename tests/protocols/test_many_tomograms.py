@@ -18,7 +18,7 @@ from cryoetseg.viewers import CryoEtSegPicksViewer
 from cryoetseg.viewers.slice_browser import SliceBrowser
 from cryoetseg.viewers.slice_stack import entriesOfCoordinates
 
-MANY, SOME = 200, 12
+MANY, SOME = 200, 8
 CALLS = 1_000_000  # of Python functions: some seconds on a slow machine, whatever else runs there
 PICKS = 3
 DEADLINE = 900  # seconds, for a busy machine

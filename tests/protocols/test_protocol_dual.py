@@ -71,11 +71,11 @@ def test_a_model_is_taken_out_of_a_training_that_has_no_output(project, simulate
 
 
 @pytest.mark.slow
-def test_the_wedge_is_filled_by_either_model(project, simulated, dual, wedge):
+def test_the_wedge_is_filled_by_either_model(project, simulated, imported, dual, wedge):
     filled = []
     for source in (dual, wedge):
-        run = finished(project, ProtCryoEtSegFillWedge, inTomos=(simulated, "tomograms"), inModel=(source, "model"), useGpu=False)
-        assert run.tomograms.getSize() == 2
+        run = finished(project, ProtCryoEtSegFillWedge, inTomos=(imported, "Tomograms"), inModel=(source, "model"), useGpu=False)
+        assert run.tomograms.getSize() == 1
         filled.append(mrcfile.read(run.tomograms.getFirstItem().getFileName()))
     assert not np.array_equal(*filled)
     other = new_run(project, ProtCryoEtSegDenoiseDual, inTomos=(simulated, "tomograms"), inModel=(wedge, "model"))
