@@ -24,6 +24,7 @@ from cryoetseg.scipion_home import load_plugins, prepare
 
 PROJECT = "every"
 PROJECT_WINDOW = "every"
+EYE = "Visualize"  # the word of the eye beside a line of a viewer
 MESSAGES = ("Error", "ERROR", "Validation", "Warning")  # in the titles of windows that say why not
 PATIENCE = 90.0  # seconds until a viewer shows something
 
@@ -48,15 +49,18 @@ class EveryProtocol(Tour):
         return next((state.split()[0] for _, name, state in rows if name == label and state), "")
 
     def go_through(self, step: Step) -> str:
-        """What is wrong with a run in the window; empty where everything opened, ran and showed."""
+        """What is wrong with a run in the window; empty where everything opened, ran and showed. One that is finished is not repeated."""
         self.open(step.name)
         picture = f"every_{step.name.replace(' ', '_')}"
         self.hands.shoot(f"{picture}_form")
-        self.hands.press("Execute", "Button", FORM)
-        if refusal := self._refusal():
-            return f"not launched: {refusal}"
-        if (state := self._ended(step.name)) != "finished":
-            return state
+        if self.state(step.name) == "finished":
+            self.hands.press("Close", "Button", FORM)
+        else:
+            self.hands.press("Execute", "Button", FORM)
+            if refusal := self._refusal():
+                return f"not launched: {refusal}"
+            if (state := self._ended(step.name)) != "finished":
+                return state
         self.hands.click(self.box(step.name))
         time.sleep(2)
         return self._shown(picture)
@@ -100,20 +104,26 @@ class EveryProtocol(Tour):
             self._keep(first, picture)
             return self._close_all()
         self.hands.move(VIEWER, 0, 0)
-        missing = []
-        eyes = [item for item in self.hands.items(VIEWER) if item.kind == "Button" and not item.text.strip()]
-        self.hands.shoot(f"{picture}_viewer")
-        for number, eye in enumerate(eyes):
-            self.hands.click(eye)
-            title = self._opened([first])
-            if not title or title.startswith(MESSAGES):
-                missing.append(f"line {number + 1} of the viewer shows nothing" if not title else f"line {number + 1}: {title}")
-                self._close_all(but=VIEWER)
-                continue
-            self._keep(title, f"{picture}_{number + 1}")
-            self._close_all(but=VIEWER)
+        tabs = [item.text for item in self.hands.items(VIEWER) if item.kind == "Tab"]
+        seen = [fault for tab in tabs for fault in self._lines(tab, f"{picture}_{tab.replace(' ', '_')}")]
         self._close_all()
-        return "; ".join(missing)
+        return "; ".join(filter(None, seen)) if seen else "a viewer without lines"
+
+    def _lines(self, tab: str, picture: str) -> list[str]:
+        """What is wrong with each line of a tab of a viewer; empty words where its eye opens a window."""
+        self.hands.press(tab, "Tab", VIEWER)
+        self.hands.shoot(picture)
+        eyes = [item for item in self.hands.items(VIEWER) if item.kind == "Button" and item.text.strip() == EYE]
+        return [self._line(eye, f"{picture}_{number + 1}") for number, eye in enumerate(eyes)]
+
+    def _line(self, eye: Item, picture: str) -> str:
+        known = self.titles()
+        self.hands.click(eye)
+        title = self._opened(known)
+        if title and not title.startswith(MESSAGES):
+            self._keep(title, picture)
+        self._close_all(but=VIEWER)
+        return "" if title and not title.startswith(MESSAGES) else f"{picture} shows {title or 'nothing'}"
 
     def _opened(self, known: Sequence[str]) -> str:
         """The title of a window that opens beside the project's and the known ones; empty where none does."""
