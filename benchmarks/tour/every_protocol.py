@@ -40,9 +40,9 @@ class EveryProtocol(Tour):
 
     def box(self, label: str) -> Item:
         """The row of a run, scrolled into view as a whole: the list's scrollbar is as high as the list."""
-        bar = max((item for item in self.hands.items() if item.kind == "Scrollbar"), key=lambda item: item.left)
+        bar = min((item for item in self.hands.items() if item.kind == "Scrollbar" and item.height > item.width), key=lambda item: item.top)
         bottom = bar.top + bar.height
-        return self.hands.scrolled(lambda row: words_of(row)[1] == label and row.top + row.height <= bottom, f"run '{label}'", max)
+        return self.hands.scrolled(lambda row: words_of(row)[1] == label and row.top + row.height <= bottom, f"run '{label}'", max, 1)
 
     def state(self, label: str) -> str:
         rows = [words_of(item) for item in self.hands.items() if item.kind == "Row"]
@@ -74,13 +74,14 @@ class EveryProtocol(Tour):
                 words = " ".join(item.text for item in self.hands.items(refused[0]) if item.kind in ("Label", "Text"))
                 self._close_all()
                 return words or refused[0]
-            for button in [item for item in self.hands.items("Confirm") if item.text.strip() == "Single"]:
-                self.hands.click(button)
+            self.answer("Single")
             if not any(FORM in title for title in titles):
                 return ""
             time.sleep(0.5)
+        self.hands.shoot("failure")
+        titles = self.titles()
         self._close_all()
-        return "the form stays open"
+        return f"the form stays open, with {', '.join(titles)}"
 
     def _ended(self, label: str) -> str:
         """How a run ended, looked at again where the window calls a run dead whose process has just ended."""

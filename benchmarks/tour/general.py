@@ -51,8 +51,7 @@ class GeneralTour(Tour):
         hands.press("Execute", "Button", FORM)
 
         def launched() -> bool:
-            for button in [item for item in hands.items("Confirm") if item.text.strip() == "All"]:
-                hands.click(button)
+            self.answer("All")
             return not any(FORM in seen["title"] for seen in hands.windows())
 
         hands.wait(launched, 300, "launching")

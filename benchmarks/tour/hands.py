@@ -142,17 +142,17 @@ class Hands:
 
     def scroll_to(self, text: str) -> None:
         """Turn the wheel over the menu of protocols, which is left of all other lists, until a row is visible."""
-        self.scrolled(lambda row: row.text.strip() == text, f"protocol '{text}' in the menu", min)
+        self.scrolled(lambda row: row.text.strip() == text, f"protocol '{text}' in the menu", min, 5)
 
-    def scrolled(self, wanted: Callable[[Item], bool], what: str, side: Callable[..., Item]) -> Item:
-        """The row that is wanted, the wheel turned until it is visible, down from the top of the list at that side of the screen."""
+    def scrolled(self, wanted: Callable[[Item], bool], what: str, side: Callable[..., Item], clicks: int) -> Item:
+        """The row that is wanted, the wheel turned by some clicks until it is visible, down from the top of the list at that side."""
         for turn in range(60):
             rows = [item for item in self.items() if item.kind == "Row"]
             if found := [row for row in rows if wanted(row)]:
                 return found[0]
             up, down = 4, 5  # X's numbers of the wheel
             place = side(rows, key=lambda row: row.left).middle
-            self.do("mousemove", *place, "click", "--repeat", 200 if turn == 0 else 5, "--delay", 5, up if turn == 0 else down)
+            self.do("mousemove", *place, "click", "--repeat", 200 if turn == 0 else clicks, "--delay", 5, up if turn == 0 else down)
         raise SystemExit(f"error: no {what}")
 
     def move(self, title: str, left: int, top: int) -> None:

@@ -116,15 +116,20 @@ class Tour:
         hands.wait(lambda: hands.beside(label, "Label", FORM).text == output, 30, f"choosing {output}")
 
     def execute(self) -> None:
-        """Press Execute, and Single where Scipion asks about the runs that wait for this one, and see the form close."""
+        """Press Execute, answer what Scipion asks, and see the form close."""
         self.hands.press("Execute", "Button", FORM)
 
         def launched() -> bool:
-            for button in [item for item in self.hands.items("Confirm") if item.text.strip() == "Single"]:
-                self.hands.click(button)
+            self.answer("Single")
             return not any(FORM in seen["title"] for seen in self.hands.windows())
 
         self.hands.wait(launched, 120, "launching")
+
+    def answer(self, waiting: str) -> None:
+        """Go on where a form warns, and take ``waiting``, Single or All, where Scipion asks about the runs that wait for this one."""
+        for question, wanted in (("Confirm", waiting), ("There are some warnings", "Yes")):
+            for button in [item for item in self.hands.items(question) if item.text.strip() == wanted]:
+                self.hands.click(button)
 
     def finish(self, label: str) -> None:
         """Wait for a run, then mark it in the drawing of the project."""
