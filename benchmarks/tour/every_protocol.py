@@ -1,8 +1,9 @@
 """Run every protocol of the plugin in Scipion's real window: form, Execute, Analyze Results, all that it shows.
 
-``.venv/bin/python benchmarks/tour/every_protocol.py --out FOLDER --images FOLDER [--from NAME]`` makes a project with a run of each
-protocol (:mod:`every_run`), then goes through them one by one with the mouse: the form is opened and validated by its own Execute, the run
-has to finish, each line of its viewer has to open a window, of which a picture is kept. ``--from`` goes on with the project that is there.
+``.venv/bin/python benchmarks/tour/every_protocol.py --out FOLDER --images FOLDER [--from RUN | --only RUN ...]`` makes a project with a run
+of each protocol (:mod:`every_run`), then goes through them one by one with the mouse: the form is opened and validated by its own Execute,
+the run has to finish, each line of its viewer has to open a window, of which a picture is kept. ``--from`` and ``--only`` name runs of the
+project that is there; what is finished is only shown.
 It goes on where a protocol fails, and ends with a table: what opened, ran and showed. Needs what tour.py needs.
 """
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tour import ENDED, FORM, LOOKS, RUN_SECONDS, VIEWER, Tour
 from cryoetseg.scipion_home import load_plugins, prepare
 
 PROJECT = "every"
-PROJECT_WINDOW = "every"
+PROJECT_WINDOW = "every ("  # and who has it open
 EYE = "Visualize"  # the word of the eye beside a line of a viewer
 MESSAGES = ("Error", "ERROR", "Validation", "Warning")  # in the titles of windows that say why not
 PATIENCE = 90.0  # seconds until a viewer shows something
@@ -138,7 +139,7 @@ class EveryProtocol(Tour):
 
     def titles(self) -> list[str]:
         """Titles of all windows but the project's."""
-        return [seen["title"].strip() for seen in self.hands.windows() if PROJECT_WINDOW not in seen["title"] or "View" in seen["title"]]
+        return [seen["title"].strip() for seen in self.hands.windows() if not seen["title"].strip().startswith(PROJECT_WINDOW)]
 
     def _keep(self, title: str, name: str) -> None:
         self.hands.move(title, 640, 40)
@@ -168,14 +169,16 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of the project")
     parser.add_argument("--images", type=Path, required=True, help="folder of the pictures")
     parser.add_argument("--from", dest="first", default="", help="name of the run to go on with, in the project that is there")
+    parser.add_argument("--only", nargs="+", default=[], help="names of runs, in the project that is there")
     options = parser.parse_args()
-    folder = options.out.absolute()
-    if not options.first:
+    folder, is_there = options.out.absolute(), bool(options.first or options.only)
+    if not is_there:
         shutil.rmtree(folder, ignore_errors=True)
     prepare(folder / "scipion")
     load_plugins()
-    plan = steps(folder) if options.first else make_project(PROJECT, folder)
-    plan = plan[[step.name for step in plan].index(options.first) if options.first else 0:]
+    plan = steps(folder) if is_there else make_project(PROJECT, folder)
+    names = [step.name for step in plan]
+    plan = [step for step in plan[names.index(options.first) if options.first else 0:] if step.name in (options.only or names)]
     signal.signal(signal.SIGTERM, lambda *details: sys.exit("error: ended"))  # so that the screen and its windows end too
     wrong = 0
     with Hands(folder, options.images.absolute()) as hands:
