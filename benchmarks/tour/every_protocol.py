@@ -26,7 +26,7 @@ from cryoetseg.scipion_home import load_plugins, prepare
 PROJECT = "every"
 PROJECT_WINDOW = "every ("  # and who has it open
 EYE = "Visualize"  # the word of the eye beside a line of a viewer
-MESSAGES = ("Error", "ERROR", "Validation", "Warning")  # in the titles of windows that say why not
+MESSAGES = ("Info", "Error", "ERROR", "Validation", "Warning")  # in the titles of windows that say why not
 PATIENCE = 90.0  # seconds until a viewer shows something
 
 

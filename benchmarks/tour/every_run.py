@@ -35,7 +35,7 @@ def steps(folder: Path) -> List[Step]:
     learning = {"inTomos": tomograms, "inMasks": true_masks}
     restoring = {"inTomos": tomograms, "inModel": ("dual", "model")}
     volumes, masks = ("volumes", "outputVolumes"), ("masks", "outputVolumes")
-    picks, model, copick = ("picked", "coordinates"), folder / "model", folder / "copick" / "copick.json"
+    picks, model = ("picked", "coordinates"), folder / "model"
     imported = {"samplingRate": VOXEL_SIZE, "filesPattern": "*.mrc"}
     return [
         Step("simulated", "SimulateTomograms", {}, SAMPLE),
@@ -62,8 +62,8 @@ def steps(folder: Path) -> List[Step]:
         Step("trained segmenter", "TrainSegmenter", {"inTomos": tomograms, "inMasks": simulated["classMasks"]},
              {"patchPx": 16, "validationPatches": 2, **SHORT}),
         Step("classes", "SegmentClasses", {"inTomos": tomograms, "inModel": ("trained segmenter", "model")}, {}),
-        Step("copick project", "ExportCopick", {"inTomos": tomograms, "inCoordinates": truth}, {"copickProject": str(copick.parent)}),
-        Step("from copick", "ImportCopick", {}, {"config": str(copick)}),
+        Step("copick project", "ExportCopick", {"inTomos": tomograms, "inCoordinates": truth}, {}),
+        Step("from copick", "ImportCopick", {}, {}),
         Step("dual", "TrainDual", {"inTomos": tomograms, "inClean": simulated["grandModels"]},
              {"denoiserChannels": "2,4", "generatorChannels": "2,4", "noiseChannels": "2,2,4", **DUAL}),
         Step("taken model", "ExportDual", {"inTraining": ("dual", "")}, {}),
@@ -98,6 +98,8 @@ def make_project(name: str, folder: Path) -> List[Step]:
     project = Manager().createProject(name, runsView=0)
     for step in steps(folder):
         made[step.name] = _saved(project, step, made)
+    made["from copick"].config.set(os.path.abspath(made["copick project"]._getExtraPath("project", "copick.json")))
+    project.saveProtocol(made["from copick"])
     os.chdir(here)
     return steps(folder)
 
