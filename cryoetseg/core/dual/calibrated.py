@@ -24,6 +24,8 @@ from .patches import Patches
 from .start import Halves
 from .watch import TrainingWatch, scored, spectrum_distance
 
+AS_THEY_START = ("generator", "encoder", "decoder")  # networks that this training leaves as the statistics of both sets make them
+
 
 class CalibratedTask(TrainingTask):
     """Denoising of synthetic tomograms as the training loop sees it. ``noisy`` is looked at for its statistics alone."""
@@ -36,9 +38,10 @@ class CalibratedTask(TrainingTask):
         self.noisy = noisy
         self.clean, self.judged_clean = held_apart(clean)
         self.patches = Patches(clean=self.clean)
-        for weight in (*self.dual.generator.parameters(), *self.dual.decoder.parameters()):
-            weight.requires_grad_(False)
-        self.networks = {name: channels_last(getattr(self.dual, name)) for name in ("denoiser", "generator", "decoder")}
+        # all four serve, so all are in the checkpoints, from which a model can be taken at any time
+        self.networks = {name: channels_last(getattr(self.dual, name)) for name in ("denoiser", *AS_THEY_START)}
+        for name in AS_THEY_START:
+            self.networks[name].requires_grad_(False)
         self.watch = TrainingWatch(parameters.stuck_limit)
         self.warnings = list(warnings)  # of the start
 

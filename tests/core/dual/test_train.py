@@ -142,6 +142,15 @@ def test_what_is_taken_out_of_a_training_is_its_best_model_and_not_its_last(quic
     torch.testing.assert_close(taken[name], ended[name] + 1)
 
 
+@pytest.mark.parametrize("taught_by", TrainDualParameters.model_fields["taught_by"].annotation.__args__)
+def test_what_is_taken_out_of_an_ended_training_is_its_model(quick, tmp_path, taught_by):
+    run(job(tmp_path, **{**quick, "taught_by": taught_by, "iterations": 2, "validation_interval": 2}))
+    inputs = [InputFile(path=str(tmp_path / "out"), role="training")]
+    export(Job(method="export-dual", inputs=inputs, output_folder=str(tmp_path / "taken"), device="cpu"))
+    taken, ended = (load_file(folder / "model" / "model.safetensors") for folder in (tmp_path / "taken", tmp_path / "out"))
+    torch.testing.assert_close(taken, ended, rtol=0, atol=0)
+
+
 def test_both_sets_are_needed(quick, tmp_path):
     lonely = job(tmp_path, **quick)
     lonely.inputs = lonely.inputs_of("noisy")
