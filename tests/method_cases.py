@@ -34,7 +34,8 @@ def segment_slabs(scene: Scene) -> Case:
     merging = {"separation": "slices", "solver": "eigen", "aggregation": "greedy", "base_contours": 0, "merged_contours": 1000,
                "merge_similarity": -1.0, "neighbour_similarity": -1.0, "centre_similarity": 1.0, "gradient_iterations": 8,
                "gradient_accumulation": 2}
-    published = {"separation": "slices", "gradient_iterations": 8, "gradient_accumulation": 2}
+    # widening would cover the gaps that are closed
+    published = {"separation": "slices", "gradient_iterations": 8, "gradient_accumulation": 2, "membrane_dilation_px": 0}
     return Case("segment-slabs", scene.inputs("tomogram"),
                 {"z_start": 8, "z_end": 11, "particle_diameter": 100.0, "tile_px": 64, "border_tokens": 1, "membrane_extent": 200.0,
                  "particle_threshold": 1.0},
