@@ -43,11 +43,11 @@ class EveryProtocol(Tour):
         """The row of a run, scrolled into view as a whole: the list's scrollbar is as high as the list."""
         bar = min((item for item in self.hands.items() if item.kind == "Scrollbar" and item.height > item.width), key=lambda item: item.top)
         bottom = bar.top + bar.height
-        return self.hands.scrolled(lambda row: words_of(row)[1] == label and row.top + row.height <= bottom, f"run '{label}'", max, 1)
+        return self.hands.scrolled(lambda row: run_of(row)[0] == label and row.top + row.height <= bottom, f"run '{label}'", max, 1)
 
     def state(self, label: str) -> str:
-        rows = [words_of(item) for item in self.hands.items() if item.kind == "Row"]
-        return next((state.split()[0] for _, name, state in rows if name == label and state), "")
+        rows = [run_of(item) for item in self.hands.items() if item.kind == "Row"]
+        return next((state.split()[0] for name, state in rows if name == label and state), "")
 
     def go_through(self, step: Step) -> str:
         """What is wrong with a run in the window; empty where everything opened, ran and showed. One that is finished is not repeated."""
@@ -155,13 +155,12 @@ class EveryProtocol(Tour):
         return ""
 
 
-def words_of(row: Item) -> tuple[str, str, str]:
-    """Number, name and state of a run from its row."""
+def run_of(row: Item) -> tuple[str, str]:
+    """Name and state of a run from its row, which begins with its number; empty words for a row of another list."""
     number, _, rest = row.text.strip().partition(" ")
-    for name in sorted((step.name for step in steps(Path())), key=len, reverse=True):
-        if rest.startswith(name):
-            return number, name, rest[len(name):].strip()
-    return number, rest, ""
+    names = sorted((step.name for step in steps(Path())), key=len, reverse=True)
+    name = next((name for name in names if rest.startswith(name)), "") if number.isdigit() else ""
+    return name, rest[len(name):].strip() if name else ""
 
 
 def main() -> None:
