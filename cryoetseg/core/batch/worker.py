@@ -50,9 +50,10 @@ class Worker:
 
     def abandon(self) -> None:
         """End the running job as stopped at once, for a process that is about to be killed."""
+        running = self._running  # first: the thread that serves lets go of it once it sees the stop, before it has noted the end
         self.stop()
-        if self._running is not None:
-            claim, program = self._running
+        if running is not None:
+            claim, program = running
             _end(program)
             claim.end(STOPPED, message=FROM_OUTSIDE)
 
