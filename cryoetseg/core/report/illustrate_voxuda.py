@@ -9,6 +9,7 @@ import numpy as np
 
 from ..runtime.files import read_json
 from ..runtime.job import Job, Result
+from ..runtime.names import name_of
 from .figures import draw_orthogonal, new_figure, save_figure
 from .voxuda_figures import COLUMNS, draw_ablation, draw_feature_maps, draw_montage
 
@@ -36,7 +37,7 @@ def draw_segmented(result: Result, folder: Path) -> list[str]:
     names = _montage(result, folder)
     masks = {output.tilt_series_id: folder / output.path for output in result.outputs_of("mask")}
     for source in (item for item in Job(**result.job).inputs_of("tomogram")):
-        names.append(_planes(source.path, source.voxel_size, masks[source.tilt_series_id or Path(source.path).stem], folder))
+        names.append(_planes(source.path, source.voxel_size, masks[name_of(source)], folder))
     return names
 
 
@@ -66,6 +67,6 @@ def _planes(path: str, voxel_size: Any, mask: Path, folder: Path) -> str:
     depth, height, width = volume.header.shape
     figure = new_figure(9.0, 9.0 * (depth + height) / (depth + width))
     draw_orthogonal(figure, volume.data, open_labels(mask).data, voxel_size=volume.header.voxel_size)
-    name = f"{Path(path).stem}_overview.png"
+    name = f"{mask.stem.removesuffix('_mask')}_overview.png"
     save_figure(folder / name, figure)
     return name

@@ -153,20 +153,19 @@ def _segment_tomogram(item: InputFile, model: VoxUdaModel, p: SegmentSubtomogram
     view, header = open_cleaned(item.path, item.contrast, item.voxel_size)
     name = name_of(item)
     stem = file_stem(name)
-    names = {"mask": f"{stem}_mask.mrc", "probability": f"{stem}_probability.mrc"}
-    with create_volume(folder / names["probability"], header.shape, np.float16, header.voxel_size, header.origin) as probability:
+    files = {"mask": f"{stem}_mask.mrc", "probability": f"{stem}_probability.mrc"}
+    with create_volume(folder / files["probability"], header.shape, np.float16, header.voxel_size, header.origin) as probability:
         box = view.sample_box()
         probability_map(view.part(box), header.voxel_size, model, probability[box], p, "bright")
         view.blank(probability)
-        with create_volume(folder / names["mask"], header.shape, np.int8, header.voxel_size, header.origin) as mask:
+        with create_volume(folder / files["mask"], header.shape, np.int8, header.voxel_size, header.origin) as mask:
             found = 0
             for plane in range(header.shape[0]):
                 mask[plane] = np.asarray(probability[plane]) > p.threshold
                 found += int(np.count_nonzero(mask[plane]))
     if not p.probabilities:
-        (folder / names.pop("probability")).unlink()
-    outcome.outputs += [Output(kind=kind, path=name, voxel_size=header.voxel_size, tilt_series_id=name)
-                        for kind, name in names.items()]
+        (folder / files.pop("probability")).unlink()
+    outcome.outputs += [Output(kind=kind, path=file, voxel_size=header.voxel_size, tilt_series_id=name) for kind, file in files.items()]
     outcome.metrics[name] = {"foreground_share": found / float(np.prod(header.shape, dtype=np.int64)),
                              "invalid_fraction": view.grey.invalid_share}
     outcome.warnings += told(name, view.grey)

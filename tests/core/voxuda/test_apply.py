@@ -5,6 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from cryoetseg.core.methods import run_job
+from cryoetseg.core.report.illustrate import illustrate
 from cryoetseg.core.runtime.errors import InputError, JobError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.volumes.io import write_volume
@@ -93,7 +95,9 @@ def test_a_job_slides_over_a_tomogram(folder, known, tmp_path, voxel_size):
     tomogram = np.full((20, 40, 44), 0.0, np.float32)
     tomogram[4:16, 14:26, 14:26] -= cube(12, 5)
     write_volume(tmp_path / "t.mrc", tomogram, voxel_size)
-    outcome = run(job(folder, tmp_path, tomogram=tmp_path / "t.mrc"))
+    outcome = run_job(job(folder, tmp_path, tomogram=tmp_path / "t.mrc"), illustrate)
+    assert {output.tilt_series_id for output in outcome.outputs if output.kind != "figure"} == {"t"}
+    assert [output.path for output in outcome.outputs_of("figure")] == ["t_overview.png"]
     mask, truth = mrcfile.read(tmp_path / "out" / "t_mask.mrc") > 0, tomogram < -1.5
     assert mask.shape == tomogram.shape
     assert 2 * (mask & truth).sum() / (mask.sum() + truth.sum()) > 0.75
