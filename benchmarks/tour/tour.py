@@ -126,9 +126,9 @@ class Tour:
         self.hands.wait(launched, 120, "launching")
 
     def answer(self, waiting: str) -> None:
-        """Go on where a form warns, and take ``waiting``, Single or All, where Scipion asks about the runs that wait for this one."""
-        for question, wanted in (("Confirm", waiting), ("There are some warnings", "Yes")):
-            for button in [item for item in self.hands.items(question) if item.text.strip() == wanted]:
+        """Go on where Scipion warns or asks, and take ``waiting``, Single or All, for the runs that wait for this one."""
+        for question in ("Confirm", "There are some warnings"):
+            for button in [item for item in self.hands.items(question) if item.text.strip() in (waiting, "Yes")]:
                 self.hands.click(button)
 
     def finish(self, label: str) -> None:
