@@ -33,6 +33,14 @@ class Item(NamedTuple):
         return self.left + self.width // 2, self.top + self.height // 2
 
 
+def is_whole(row: Item, seen: List[Item]) -> bool:
+    """Whether a row is not cut by the lower edge of its list, which ends with the scrollbar to its right."""
+    bars = [item for item in seen if item.kind == "Scrollbar" and item.height > item.width and item.left > row.left
+            and item.top <= row.top <= item.top + item.height]
+    bar = min(bars, key=lambda item: item.left, default=row)
+    return row.top + row.height <= bar.top + bar.height
+
+
 class Hands:
     """A virtual screen with a window manager and Scipion's windows on it, closed at the end of a ``with``."""
 
@@ -147,8 +155,9 @@ class Hands:
     def scrolled(self, wanted: Callable[[Item], bool], what: str, side: Callable[..., Item], clicks: int) -> Item:
         """The row that is wanted, the wheel turned by some clicks until it is visible, down from the top of the list at that side."""
         for turn in range(60):
-            rows = [item for item in self.items() if item.kind == "Row"]
-            if found := [row for row in rows if wanted(row)]:
+            seen = self.items()
+            rows = [item for item in seen if item.kind == "Row"]
+            if found := [row for row in rows if wanted(row) and is_whole(row, seen)]:
                 return found[0]
             up, down = 4, 5  # X's numbers of the wheel
             place = side(rows, key=lambda row: row.left).middle
