@@ -27,6 +27,7 @@ PROJECT = "every"
 PROJECT_WINDOW = "every ("  # and who has it open
 EYE = "Visualize"  # the word of the eye beside a line of a viewer
 MESSAGES = ("Info", "Error", "ERROR", "Validation", "Warning")  # in the titles of windows that say why not
+NAMES = sorted((step.name for step in steps(Path())), key=len, reverse=True)  # a name may begin with another one
 PATIENCE = 90.0  # seconds until a viewer shows something
 
 
@@ -158,8 +159,7 @@ class EveryProtocol(Tour):
 def run_of(row: Item) -> tuple[str, str]:
     """Name and state of a run from its row, which begins with its number; empty words for a row of another list."""
     number, _, rest = row.text.strip().partition(" ")
-    names = sorted((step.name for step in steps(Path())), key=len, reverse=True)
-    name = next((name for name in names if rest.startswith(name)), "") if number.isdigit() else ""
+    name = next((name for name in NAMES if rest.startswith(name)), "") if number.isdigit() else ""
     return name, rest[len(name):].strip() if name else ""
 
 

@@ -94,14 +94,14 @@ def make_project(name: str, folder: Path) -> List[Step]:
     from pyworkflow.project import Manager
 
     _write_subtomograms(folder)
-    here, made = os.getcwd(), {}
+    here, made, planned = os.getcwd(), {}, steps(folder)
     project = Manager().createProject(name, runsView=0)
-    for step in steps(folder):
+    for step in planned:
         made[step.name] = _saved(project, step, made)
     made["from copick"].config.set(os.path.abspath(made["copick project"]._getExtraPath("project", "copick.json")))
     project.saveProtocol(made["from copick"])
     os.chdir(here)
-    return steps(folder)
+    return planned
 
 
 def protocol_of(step: Step) -> Any:

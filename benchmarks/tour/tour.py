@@ -184,13 +184,12 @@ class Tour:
         self.finish(IMPORTED)
 
     def segment(self) -> None:
-        label = SEGMENTED
-        self.open(label)
+        self.open(SEGMENTED)
         self.hands.shoot("tour_form_segment")
         self.wizard("First slice", "Slab range", "tour_wizard_slices")
         self.wizard("Particle diameter", "Threshold", "tour_wizard_threshold")
         self.execute()
-        self.finish(label)
+        self.finish(SEGMENTED)
         self.hands.shoot("tour_run_done")
         self.analyze()
         self.view("Membranes and candidates on the tomogram", "Segmented slabs", "tour_overlay")
@@ -198,15 +197,14 @@ class Tour:
         self.hands.press("Close", "Button", VIEWER)
 
     def train_membranes(self) -> None:
-        label = TRAINED
-        self.open(label)
+        self.open(TRAINED)
         self.shorten()
         self.execute()
         self.hands.wait(self.logged, RUN_SECONDS, "the first steps of the training")
-        self.hands.click(self.box(label))
+        self.hands.click(self.box(TRAINED))
         self.analyze()
-        self.keep(label, "tour_training")
-        self.finish(label)
+        self.keep(TRAINED, "tour_training")
+        self.finish(TRAINED)
 
     def shorten(self) -> None:
         """Fill in the number of steps, where the command line has one."""

@@ -14,20 +14,20 @@ from torch import Tensor, nn
 from ..runtime.seeds import numpy_generator
 from ..training.optimisers import adamw
 from ..training.params import TrainingParameters
-from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
+from ..training.task import Metrics, Networks, Selection, Step, Turn
 from .building import build_networks, noisy_from
 from .data import Domain, Place, held_apart
 from .losses import correlation, reconstruction_loss
 from .networks import channels_last
 from .params import TrainDualParameters
-from .patches import Patches
+from .patches import Patches, PatchTask
 from .start import Halves
 from .watch import TrainingWatch, scored, spectrum_distance
 
 AS_THEY_START = ("generator", "encoder", "decoder")  # networks that this training leaves as the statistics of both sets make them
 
 
-class CalibratedTask(TrainingTask):
+class CalibratedTask(PatchTask):
     """Denoising of synthetic tomograms as the training loop sees it. ``noisy`` is looked at for its statistics alone."""
 
     selection = Selection("score", "max")
@@ -48,16 +48,7 @@ class CalibratedTask(TrainingTask):
     def items(self) -> int:
         return len(self.clean)
 
-    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        return self.patches.cut(self._drawn(index, generator))
-
-    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        return self.patches.place(self._drawn(index, generator))
-
-    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return self.patches.gather(places)
-
-    def _drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
+    def drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
         return {"clean": self.clean.grid_place(index) if self.parameters.crops == "grid" else self.clean.random_place(generator)}
 
     def turns(self) -> Sequence[Turn]:

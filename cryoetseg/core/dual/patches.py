@@ -1,6 +1,7 @@
 """Patches of several domains by their places, read on the device of the training where the volumes fit there."""
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 
 import numpy as np
@@ -8,6 +9,7 @@ from torch import Tensor
 
 from ..training import resident
 from ..training.resident import ResidentVolumes
+from ..training.task import TrainingTask
 from .data import Domain, Place
 
 PER_VOXEL = 4  # bytes
@@ -41,3 +43,22 @@ class Patches:
 
 def _kept(domain: Domain) -> ResidentVolumes:
     return ResidentVolumes([view.shape for view in domain.views], lambda number: domain.views[number][:, :, :])
+
+
+class PatchTask(TrainingTask):
+    """A training whose items are patches of domains at places that the host draws."""
+
+    patches: Patches
+
+    @abstractmethod
+    def drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
+        """The places of item ``index``, by the names of the domains."""
+
+    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        return self.patches.cut(self.drawn(index, generator))
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        return self.patches.place(self.drawn(index, generator))
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return self.patches.gather(places)

@@ -16,7 +16,7 @@ from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator, torch_generator
 from ..training.optimisers import adamw
 from ..training.params import TrainingParameters
-from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
+from ..training.task import Metrics, Networks, Selection, Step, Turn
 from .building import build_judges, build_networks, noisy_from, random_noise
 from .calibrated import CalibratedTask
 from .data import Domain, Place, coarseness_warnings, contrast_warnings, held_apart, open_domain, voxel_size_of
@@ -25,7 +25,7 @@ from .losses import accuracy, code_regulariser, correlation, discriminator_loss,
 from .model import METHOD
 from .networks import channels_last
 from .params import TrainDualParameters
-from .patches import Patches
+from .patches import Patches, PatchTask
 from .pool import ReplayPool
 from .start import Halves
 from .watch import TrainingWatch, scored, spectrum_distance
@@ -35,7 +35,7 @@ JUDGES = ("tomogram_judge", "density_judge")
 BETAS, EPSILON = (0.9, 0.999), 1e-8  # spec C4
 
 
-class DualTask(TrainingTask):
+class DualTask(PatchTask):
     """The cycle of DUAL as the training loop sees it. ``noisy`` is the domain T, ``clean`` the domain V."""
 
     selection = Selection("score", "max")
@@ -55,16 +55,7 @@ class DualTask(TrainingTask):
     def items(self) -> int:
         return len(self.noisy)
 
-    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        return self.patches.cut(self._drawn(index, generator))
-
-    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        return self.patches.place(self._drawn(index, generator))
-
-    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return self.patches.gather(places)
-
-    def _drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
+    def drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
         if self.parameters.crops == "grid":
             return {"noisy": self.noisy.grid_place(index), "clean": self.clean.grid_place(int(generator.integers(len(self.clean))))}
         return {"noisy": self.noisy.random_place(generator), "clean": self.clean.random_place(generator)}

@@ -20,7 +20,7 @@ from ..runtime.errors import WeightsError
 from ..runtime.job import Job, MethodOutcome
 from ..runtime.params import parameters_from
 from ..runtime.seeds import numpy_generator
-from ..training.task import Metrics, Networks, Selection, Step, TrainingTask, Turn
+from ..training.task import Metrics, Networks, Selection, Step, Turn
 from ..volumes.checks import expanded
 from ..volumes.wedge import missing_cube, missing_energy
 from .building import build_judges
@@ -29,7 +29,7 @@ from .finish import train_and_save
 from .losses import accuracy, correlation, discriminator_loss, generator_loss, reconstruction_loss
 from .networks import channels_last
 from .params import TrainWedgeParameters, WedgeArchitecture
-from .patches import Patches
+from .patches import Patches, PatchTask
 from .pool import ReplayPool
 from .rotate_cut import RotateCutTask
 from .start import kernel_of, power_spectrum
@@ -55,7 +55,7 @@ class TurnedView:
         return np.rot90(self._view[columns, middle, last - rows.stop:last - rows.start], axes=(0, 2))
 
 
-class WedgeTask(TrainingTask):
+class WedgeTask(PatchTask):
     """The plain cycle between tomograms and turned tomograms as the training loop sees it."""
 
     selection = Selection("score", "max")
@@ -89,16 +89,7 @@ class WedgeTask(TrainingTask):
     def items(self) -> int:
         return len(self.measured)
 
-    def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        return self.patches.cut(self._drawn(index, generator))
-
-    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        return self.patches.place(self._drawn(index, generator))
-
-    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        return self.patches.gather(places)
-
-    def _drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
+    def drawn(self, index: int, generator: np.random.Generator) -> dict[str, Place]:
         return {"measured": self.measured.random_place(generator), "turned": self.turned.random_place(generator)}
 
     def turns(self) -> Sequence[Turn]:

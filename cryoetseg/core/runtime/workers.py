@@ -7,10 +7,10 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
-from pathlib import Path
 from threading import Thread
 from typing import TypeVar
 
+import psutil
 import torch
 
 from .errors import JobError
@@ -46,7 +46,7 @@ def processes_that_fit(wanted: int, bytes_each: float) -> int:
     """``wanted`` processes, or with 0 as many as there are usable cores and free memory for, at ``bytes_each``."""
     if wanted:
         return wanted
-    return max(1, min(usable_cores(), int(_free_memory() / bytes_each)))
+    return max(1, min(usable_cores(), int(psutil.virtual_memory().available / bytes_each)))
 
 
 def usable_cores() -> int:
@@ -62,15 +62,6 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(threads)
-
-
-def _free_memory() -> float:
-    """Bytes that programs may still take; 0 where the system does not tell."""
-    try:
-        told = Path("/proc/meminfo").read_text(encoding="ascii")
-        return float(told.split("MemAvailable:")[1].split()[0]) * 1024
-    except (OSError, IndexError):  # no Linux
-        return 0.0
 
 
 def _start() -> None:

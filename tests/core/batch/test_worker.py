@@ -140,6 +140,27 @@ def test_a_worker_that_is_about_to_be_killed_ends_its_job_at_once(make_batch):
     assert not serving.is_alive()
 
 
+def test_the_end_is_noted_also_where_the_serving_thread_has_just_let_go_of_the_job(make_batch, monkeypatch):
+    folder = make_batch(1, wishes={1: {"seconds": 30}})
+    worker, held = Worker(folder, program=PROGRAM), threading.Event()
+    stop, judged = worker.stop, worker._judged
+
+    def stop_until_let_go():
+        stop()
+        wait_for(lambda: worker._running is None)
+
+    monkeypatch.setattr(worker, "stop", stop_until_let_go)
+    monkeypatch.setattr(worker, "_judged", lambda *details: held.wait(120) and judged(*details))
+    serving = threading.Thread(target=worker.serve)
+    serving.start()
+    wait_for(lambda: worker._running is not None)
+    worker.abandon()
+    told = Ledger(folder).attempts()[1].outcome
+    held.set()
+    serving.join(timeout=120)
+    assert told == STOPPED
+
+
 def wait_for(condition):
     deadline = time.monotonic() + 120
     while not condition():

@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -73,6 +74,6 @@ def _is_running(pid):
 @pytest.mark.parametrize(("free", "expected"), [(3.5e9, 3), (1e12, 6), (0.2e9, 1), (0.0, 1)])
 def test_as_many_processes_as_cores_and_memory_allow(monkeypatch, free, expected):
     monkeypatch.setattr(workers, "usable_cores", lambda: 6)
-    monkeypatch.setattr(workers, "_free_memory", lambda: free)
+    monkeypatch.setattr(workers.psutil, "virtual_memory", lambda: SimpleNamespace(available=free))
     assert processes_that_fit(0, 1e9) == expected
     assert processes_that_fit(4, 1e9) == 4

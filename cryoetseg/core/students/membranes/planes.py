@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...training import resident
 from .data import LabelledTomogram
 
-MOST_BYTES = 1 << 30  # of planes; of larger sets crops are read from the files, one by one, and travel to the device
 PER_VOXEL = 5  # bytes
 MEMBRANE, COUNTS = 1, 2  # bits of a target
 
@@ -44,7 +44,7 @@ class Planes:
             layout = self._layout(tomogram, reach, first)
             self._layouts.append(layout)
             first += len(layout.slices) * layout.height * layout.width
-        self.fit = first * PER_VOXEL <= MOST_BYTES and first <= crops * side**2
+        self.fit = first * PER_VOXEL <= resident.MOST_BYTES and first <= crops * side**2
 
     def _layout(self, tomogram: LabelledTomogram, reach: int, first: int) -> Layout:
         depth, *sizes = tomogram.view.shape

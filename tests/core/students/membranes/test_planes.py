@@ -9,6 +9,7 @@ from cryoetseg.core.students.membranes.params import TrainMembranesParameters
 from cryoetseg.core.students.membranes.task import MembraneTask
 from cryoetseg.core.students.membranes.volume_task import DEPTH, VolumeMembraneTask
 from cryoetseg.core.students.volumes import volume_from_array
+from cryoetseg.core.training import resident
 
 from .conftest import VOXEL_SIZE, sheet
 
@@ -50,7 +51,7 @@ def test_items_are_what_they_were(name):
 @pytest.mark.parametrize("name", CASES)
 def test_items_are_the_same_bit_for_bit_from_planes_that_are_not_kept(name, monkeypatch):
     kept = items_of(task_of(name))
-    monkeypatch.setattr(planes, "MOST_BYTES", 0)
+    monkeypatch.setattr(resident, "MOST_BYTES", 0)
     for one, other in zip(kept, items_of(task_of(name)), strict=True):
         assert one.keys() == other.keys()
         assert all(np.array_equal(one[key], other[key]) for key in one)
