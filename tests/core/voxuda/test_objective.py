@@ -1,5 +1,6 @@
 """What Vox-UDA minimises, term by term, with networks of a few numbers: the sum, whose label each domain has, and what the teacher sees."""
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,6 +49,18 @@ def test_the_five_terms_are_what_the_paper_says_and_so_are_their_gradients(sourc
     torch.testing.assert_close(found, torch.autograd.grad(sum(wanted.values()), student.gains)[0])
     assert float(metrics["kept"]) == pytest.approx(float(sure.mean()))
     assert float(metrics["kept_foreground"]) == pytest.approx(float((sure * label).mean()))
+
+
+def test_the_pseudo_loss_of_a_batch_is_the_mean_over_the_processes_that_share_it(source, target, batch):
+    own, student = task_of(source, target), networks()["student"]
+    logits, answers = student.logits(student.features(batch["target"])).detach(), Teacher()(batch["denoised"])
+    whole, _ = own._pseudo(logits, batch["denoised"], step(Teacher()))
+    assert float(whole) > 1e-4
+    halves = []
+    for process, rows in enumerate((slice(2), slice(2, 4))):
+        shared = replace(step(Teacher()), process=process, processes=2, gathered=lambda rows: answers)
+        halves.append(own._pseudo(logits[rows], batch["denoised"][rows], shared)[0])
+    torch.testing.assert_close(torch.stack(halves).mean(), whole)
 
 
 def test_the_teacher_sees_the_denoised_target_and_learns_nothing(source, target, batch):
