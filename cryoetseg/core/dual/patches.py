@@ -31,18 +31,18 @@ class Patches:
         """What :meth:`gather` takes of a place in each domain."""
         if not self.fit:
             return self.cut(drawn)
-        return {name: self._kept[name].place(place.volume, place.corner, self._domains[name].patch, (place.turned, False, place.turned))
+        return {name: self._kept[name].place(place.volume, place.corner, (place.turned, False, place.turned))
                 for name, place in drawn.items()}
 
     def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
         """Patches (batch, 1, z, y, x) of each domain."""
         if not self.fit:
             return places
-        return {name: self._kept[name].read(own, self._domains[name].patch)[:, None] for name, own in places.items()}
+        return {name: self._kept[name].read(own)[:, None] for name, own in places.items()}
 
 
 def _kept(domain: Domain) -> ResidentVolumes:
-    return ResidentVolumes([view.shape for view in domain.views], lambda number: domain.views[number][:, :, :])
+    return ResidentVolumes([view.shape for view in domain.views], (domain.patch,) * 3, lambda number: domain.views[number][:, :, :])
 
 
 class PatchTask(TrainingTask):

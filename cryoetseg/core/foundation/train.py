@@ -20,8 +20,9 @@ from ..runtime.params import parameters_from
 from ..runtime.record import versions
 from ..training.engine import TrainingOutcome, train
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask
+from .tiles import Tiles
 from .tiny import build_network, fold, noise_schedule
-from .training_data import Pair, cut_tile, draw_tile, open_pairs, split
+from .training_data import Pair, TileChoice, cut_tile, draw_tile, open_pairs, split
 from .training_params import TrainBackboneParameters
 
 TILES_PER_TOMOGRAM = 32  # what counts as one pass over a tomogram
@@ -36,6 +37,7 @@ class BackboneTask(TrainingTask):
     def __init__(self, pairs: Sequence[Pair], parameters: TrainBackboneParameters) -> None:
         self._training, self._held_out = split(pairs, parameters.held_out)
         self._parameters = parameters
+        self._tiles = Tiles(self._training, parameters)
         self._schedule = noise_schedule()
         network = build_network(_checked_channels(parameters), parameters.slices, parameters.tile_px)
         self.networks = {"unet": network.to(memory_format=torch.channels_last)}  # a third less time per step on a processor
@@ -44,9 +46,19 @@ class BackboneTask(TrainingTask):
         return TILES_PER_TOMOGRAM * len(self._training)
 
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
-        pair = self._training[index % len(self._training)]
-        picture, target = cut_tile(pair, draw_tile(pair, self._parameters, generator), self._parameters)
+        number = index % len(self._training)
+        picture, target = cut_tile(self._training[number], self._drawn(number, generator), self._parameters)
         return {"picture": picture, "target": target}
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        number = index % len(self._training)
+        return self._tiles.place(number, self._drawn(number, generator))
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return self._tiles.gather(places)
+
+    def _drawn(self, number: int, generator: np.random.Generator) -> TileChoice:
+        return draw_tile(self._training[number], self._parameters, generator)
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         picture = batch["picture"]

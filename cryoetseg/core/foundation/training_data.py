@@ -14,6 +14,7 @@ from ..volumes.io import open_volume
 from .training_params import TrainBackboneParameters
 
 STRETCH_PERCENTILES = (0.5, 99.5)  # as slabs are stretched before segmentation
+LEAST_WIDTH = 1e-6  # of the grey values of a slice, from black to white
 DENSITY_MEAN = 0.15  # typical crowding of a simulated cytosol: puts the target near zero mean
 
 
@@ -78,7 +79,7 @@ def cut_tile(pair: Pair, choice: TileChoice, parameters: TrainBackboneParameters
     depth = slice(choice.z, choice.z + parameters.slices)
     where = (depth, slice(choice.y, choice.y + parameters.tile_px), slice(choice.x, choice.x + parameters.tile_px))
     black, white = pair.limits[depth, 0, None, None], pair.limits[depth, 1, None, None]
-    picture = np.clip((pair.tomogram[where] - black) / np.maximum(white - black, 1e-6), 0, 1) * 2 - 1
+    picture = np.clip((pair.tomogram[where] - black) / np.maximum(white - black, LEAST_WIDTH), 0, 1) * 2 - 1
     target = picture if pair.density is None else 2 * (pair.density[where] - DENSITY_MEAN)
     return _turned(picture, choice), _turned(target, choice)
 

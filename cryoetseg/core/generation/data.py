@@ -108,9 +108,9 @@ def half_turn(cube: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.roll(cube[::-1, :, ::-1], [1] * len(even), even))
 
 
-def turned(cube: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A cube and its place in the tomogram after :func:`half_turn`."""
-    return half_turn(cube), np.array([1 - position[0], position[1], 1 - position[2]], dtype=np.float32)
+def turned_place(position: np.ndarray) -> np.ndarray:
+    """Where a place in the tomogram (z, y, x), in shares of its sides, comes to lie by :func:`half_turn`."""
+    return np.array([1 - position[0], position[1], 1 - position[2]], dtype=np.float32)
 
 
 def open_particles(job: Job, least: int = LEAST_OF_CLASS) -> Particles:

@@ -16,7 +16,8 @@ from ..runtime.seeds import numpy_generator, stream_seed, torch_generator
 from ..training.engine import train
 from ..training.task import Metrics, Networks, Selection, Step, TrainingTask
 from .comparison import radial_power
-from .data import Particles, open_particles, split, turned
+from .cubes import Cubes
+from .data import Particles, open_particles, split, turned_place
 from .diffusion import NoiseSchedule, clean_from_answer
 from .model import generator_card
 from .network import ConditionalUNet3d
@@ -36,6 +37,7 @@ class GeneratorTask(TrainingTask):
     def __init__(self, training: Particles, held_out: Particles, parameters: TrainGeneratorParameters) -> None:
         self._training, self._held_out, self._parameters = training, held_out, parameters
         self._positions = training.positions()
+        self._cubes = Cubes(training, parameters.box_px, parameters.padding)
         self.schedule = noise_schedule(parameters)
         self._scheduler = self.schedule.training()
         network: nn.Module = ConditionalUNet3d(len(training.classes), parameters.channels)
@@ -48,13 +50,23 @@ class GeneratorTask(TrainingTask):
         return len(self._training)
 
     def item(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        turned, told = self._drawn(index, generator)
+        return {"clean": self._cubes.cut(index, turned), **told}
+
+    def place(self, index: int, generator: np.random.Generator) -> Mapping[str, np.ndarray]:
+        turned, told = self._drawn(index, generator)
+        return {**self._cubes.place(index, turned), **told}
+
+    def gather(self, places: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        return {**self._cubes.gather(places), "class": places["class"], "position": places["position"]}
+
+    def _drawn(self, index: int, generator: np.random.Generator) -> tuple[bool, dict[str, np.ndarray]]:
+        """Whether a particle is turned, and what the network is told of its class and place."""
         p = self._parameters
         turn, no_class, no_position = generator.random(3) < (0.5 * p.turn, p.class_dropout, p.position_dropout)
-        cube, position = self._training.patch(index, p.box_px, p.padding), self._positions[index]
-        if turn:
-            cube, position = turned(cube, position)
+        position = turned_place(self._positions[index]) if turn else self._positions[index]
         kind = _one_hot(self._training.kinds[index], len(self._training.classes)) * np.float32(not no_class)
-        return {"clean": cube[None], "class": kind, "position": np.full_like(position, ANYWHERE) if no_position else position}
+        return bool(turn), {"class": kind, "position": np.full_like(position, ANYWHERE) if no_position else position}
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         clean = batch["clean"]

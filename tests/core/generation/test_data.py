@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cryoetseg.core.generation.data import cut, half_turn, open_particles, split, standard, turned
+from cryoetseg.core.generation.data import cut, half_turn, open_particles, split, standard, turned_place
 from cryoetseg.core.particles.formats import write_particles
 from cryoetseg.core.particles.table import ParticleTable
 from cryoetseg.core.runtime.errors import InputError
@@ -55,10 +55,9 @@ def test_positions_are_fractions_of_the_sides_and_turn_with_the_cube(scene):
     particles = open_particles(job_of(scene))
     np.testing.assert_allclose(particles.positions()[1], [12 / 24, 8 / 64, 24 / 64])
     cube = np.random.default_rng(0).normal(size=(8, 8, 8)).astype(np.float32)
-    back, position = turned(*turned(cube, np.array([0.2, 0.3, 0.4], dtype=np.float32)))
-    np.testing.assert_array_equal(back, cube)
-    np.testing.assert_allclose(position, [0.2, 0.3, 0.4], atol=1e-6)
-    assert turned(cube, position)[0][1, 3, 2] == cube[7, 3, 6]
+    np.testing.assert_array_equal(half_turn(half_turn(cube)), cube)
+    np.testing.assert_allclose(turned_place(np.array([0.2, 0.3, 0.4], dtype=np.float32)), [0.8, 0.3, 0.6], atol=1e-6)
+    assert half_turn(cube)[1, 3, 2] == cube[7, 3, 6]
 
 
 @pytest.mark.parametrize("side", [7, 8])

@@ -24,8 +24,9 @@ class Boxes:
         self._crops, self._side, self._kind = crops, parameters.patch_px, parameters.augmentation
         self._windows = [self._window(item) for item in crops.volumes]
         shapes = [shape for _, shape in self._windows]
-        self._grey = ResidentVolumes(shapes, lambda number: crops.volumes[number].volume.crop(*self._windows[number]))
-        self._labels = ResidentVolumes(shapes, lambda number: crops.labels(crops.volumes[number], *self._windows[number]))
+        box = (parameters.patch_px,) * 3
+        self._grey = ResidentVolumes(shapes, box, lambda number: crops.volumes[number].volume.crop(*self._windows[number]))
+        self._labels = ResidentVolumes(shapes, box, lambda number: crops.labels(crops.volumes[number], *self._windows[number]))
         self.fit = parameters.augmentation != "published" and PER_VOXEL * self._grey.voxels <= resident.MOST_BYTES
 
     def _window(self, item: LabelledVolume) -> tuple[Triple, Triple]:
@@ -39,9 +40,9 @@ class Boxes:
         """Where crop ``index`` lies and how it is mirrored."""
         number, start = self._crops.window(index, generator)
         corner = np.asarray(start) - self._windows[number][0]
-        return {"place": self._grey.place(number, corner, self._side, draw_mirrors(self._kind, generator))}
+        return {"place": self._grey.place(number, corner, draw_mirrors(self._kind, generator))}
 
     def crops(self, places: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Grey values (batch, 1, n, n, n) and labels (batch, 1, n, n, n) int64 of drawn places."""
-        return {"volume": self._grey.read(places["place"], self._side)[:, None],
-                "labels": self._labels.read(places["place"], self._side)[:, None].long()}
+        return {"volume": self._grey.read(places["place"])[:, None],
+                "labels": self._labels.read(places["place"])[:, None].long()}
