@@ -21,7 +21,7 @@ CENTRES = "centre-unet3d"
 OTHER_NETWORK = f"inModel and inModel.getNetwork() != '{CENTRES}'"
 GENERAL_NETWORK = f"not inModel or inModel.getNetwork() == '{CENTRES}'"
 # Parameters that act with the network of *train DeepETPicker* alone, and with the general one alone
-OF_TRAINED = ("peaks", "cut", "tile_px", "padding_px", "batch", "views")
+OF_TRAINED = ("peaks", "cut", "tile_px", "padding_px", "batch")
 OF_GENERAL = ("diameter_min", "diameter_max", "membrane_proteins")
 
 

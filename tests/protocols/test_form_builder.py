@@ -99,7 +99,7 @@ def test_forms_show_every_parameter_once_and_give_back_the_defaults(protocolClas
 
 
 # Fields that depend on an input besides: shown with the form as it opens only where the input says so
-NARROWED = {"ProtCryoEtSegPickParticles": {"peaks", "cut", "tile_px", "padding_px", "batch", "views"},
+NARROWED = {"ProtCryoEtSegPickParticles": {"peaks", "cut", "tile_px", "padding_px", "batch"},
             "ProtCryoEtSegTrainSegmenter": {"particle_diameter", "class_diameters"},
             "ProtCryoEtSegTransferDual": {"particle_diameter", "class_diameters", "resample_labels"},
             "ProtCryoEtSegTrainPicker": {"held_out"}, "ProtCryoEtSegTrainMembranes": {"tuning_iterations"},

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...inference.mirrors import averaged_over_mirrors
 from ...inference.network import network_function
 from ...models.centre_unet3d import DIVISOR
 from ...runtime.progress import track
@@ -24,12 +25,14 @@ SLAB = 16  # binned planes made at once
 
 def find_centres(
     volume: StudentVolume, model: CentreModel, device: torch.device, *, smallest_probability: float = FAINTEST, distance: float = 0.0,
+    views: int = 1,
 ) -> Centres:
     """Particles of a tomogram in its own voxels, best first; ``logit`` is that of their calibrated probability.
 
-    ``distance`` in Angstrom is the smallest one between two picks; 0 takes half the larger diameter.
+    ``distance`` in Angstrom is the smallest one between two picks; 0 takes half the larger diameter. ``views``: mirrored
+    copies of each tile whose answers are averaged.
     """
-    function = network_function(model.network.to(device), device)
+    function = averaged_over_mirrors(network_function(model.network.to(device), device), views)
     volume, corner = volume.within_sample()
     # calibrated by the file's own voxel size: between the scales of one tomogram the heat alone decides
     voxel_size = volume.header.voxel_size

@@ -30,7 +30,8 @@ def centre_picks(volume: StudentVolume, model: CentreModel, parameters: PickDeep
     """Particles in the tomogram's own voxels, best first; scores are probabilities, diameters estimates in Angstrom, and the class says
     whether a membrane holds them."""
     p, voxel_size = parameters, volume.header.voxel_size
-    found = find_centres(volume, model, device, smallest_probability=p.height_threshold or LIKELY, distance=p.distance)
+    found = find_centres(volume, model, device, smallest_probability=p.height_threshold or LIKELY, distance=p.distance,
+                         views=int(p.views))
     if p.ranking == "combined" and voxel_size >= COARSE:
         found = with_contrast(found, contrast_at(volume, found.zyx, np.full(len(found.zyx), COARSE_DIAMETER_PX)))
     diameter = found.diameter * voxel_size

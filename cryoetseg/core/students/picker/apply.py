@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ...inference.mirrors import averaged_over_mirrors
 from ...inference.network import network_function
 from ...inference.tiled import apply_tiled
 from ...models.card import read_card
@@ -108,9 +109,10 @@ def write_probabilities(
     if 2 * padding >= tile:
         raise ParameterError(f"padding of {padding} voxels in tiles of {tile}", f"less than {tile // 2}",
                              "use a smaller padding or a larger tile")
-    function = _averaged(network_function(model.network.to(device), device), int(parameters.views), model.outputs)
+    logits = network_function(model.network.to(device), device)
+    mean = averaged_over_mirrors(lambda tiles: _probabilities(logits(tiles), model.outputs), int(parameters.views))
     tiling = tiling_of(parameters)
-    apply_tiled(function, Standardised(volume), target, tiling.edges, tiling.overlaps, parameters.batch, border="zero",
+    apply_tiled(lambda tiles: mean(tiles) * np.float32(255), Standardised(volume), target, tiling.edges, tiling.overlaps, parameters.batch, border="zero",
                 tile_multiple=DIVISOR, align=tiling.align, description=f"pick {volume.name}")
 
 
@@ -123,23 +125,6 @@ def tiling_of(parameters: PickDeepetParameters) -> Tiling:
     tile, padding = parameters.tile_px, parameters.padding_px
     align = 1 if padding % DIVISOR else DIVISOR
     return Tiling((tile,) * 3, (2 * padding,) * 3, (align,) * 3)
-
-
-def _averaged(logits: Callable[[np.ndarray], np.ndarray], views: int, outputs: int) -> Callable[[np.ndarray], np.ndarray]:
-    """Tiles (n, z, y, x) to 255 times the mean probability over mirrored views, background dropped."""
-    mirrors = list(itertools.product((False, True), repeat=3))
-    mirrors.sort(key=sum)  # one view is the tile itself; the two and four views mirror y and x first
-    chosen = {1: mirrors[:1], 2: [mirrors[0], mirrors[-1]], 4: [m for m in mirrors if not m[0]], 8: mirrors}[views]
-
-    def function(tiles: np.ndarray) -> np.ndarray:
-        results = []
-        for mirror in chosen:
-            axes = tuple(np.flatnonzero(mirror) - 3)
-            seen = logits(np.ascontiguousarray(np.flip(tiles, axes)))
-            results.append(np.flip(_probabilities(seen, outputs), axes))
-        return np.sum(results, axis=0) * np.float32(255 / len(chosen))
-
-    return function
 
 
 def _probabilities(logits: np.ndarray, outputs: int) -> np.ndarray:

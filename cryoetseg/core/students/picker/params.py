@@ -129,6 +129,6 @@ class PickDeepetParameters(Parameters):
     batch: int = parameter(1, "Tiles computed at once.", expert=True, ge=1, le=256, label="Tiles at once",
                            keeps_result="speed and memory alone")
     views: Literal["1", "2", "4", "8"] = parameter(
-        "1", "Mirrored copies of each tile whose probabilities are averaged: slower, steadier.", expert=True, published="1",
+        "1", "Mirrored copies of each tile whose answers are averaged: slower, steadier.", expert=True, published="1",
         label="Mirrored copies")
     coords: bool = parameter(False, "Also write DeepETPicker's .coords file: class x y z score.", label="Write a list of DeepETPicker")

@@ -52,6 +52,19 @@ def test_every_particle_is_found_once_wherever_the_tiles_lie():
     np.testing.assert_allclose(found.diameter, 8.0)
 
 
+def test_mirrored_copies_take_the_bias_of_a_lopsided_network_out_of_the_places():
+    class Lopsided(Brightness):
+        """Sees everything a cell too far along x."""
+
+        def forward(self, volumes):
+            return super().forward(volumes).roll(1, -1)
+
+    lopsided = CentreModel(Lopsided(3), 8.0, 39.0, Calibration())
+    volume = volume_from_array("t", spots([(20, 32, 20)], (40, 64, 64), sigma=4.0), 20.0)
+    places = [centre_picks(volume, lopsided, PickDeepetParameters(views=views, height_threshold=0.5), CPU).zyx[0, 2] for views in ("1", "2")]
+    np.testing.assert_allclose(places, [22, 20], atol=0.8)
+
+
 def test_binned_scales_find_wider_particles_in_the_voxels_of_the_file():
     volume = volume_from_array("t", spots([(20, 60, 60)], (40, 120, 120), sigma=4.0), 10.0)
     found = find_centres(volume, model(finest=20.0, coarsest=39.0), CPU)  # only the binning by two lies in the range

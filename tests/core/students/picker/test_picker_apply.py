@@ -195,16 +195,6 @@ def test_a_start_of_other_classes_is_refused(start_folder, tmp_path):
         train_picker([two], TrainPickerParameters(**SHORT), tmp_path, 0, "cpu", Start.load(start_folder))
 
 
-def test_views_average_mirrored_probabilities():
-    def left_half(tiles):
-        logits = np.full((len(tiles), 1, *tiles.shape[1:]), -20.0, np.float32)
-        logits[..., :4] = 20
-        return logits
-
-    values = picking._averaged(left_half, 2, 1)(np.zeros((1, 8, 8, 8), np.float32))
-    np.testing.assert_allclose(values, 127.5, atol=1e-3)
-
-
 def test_combined_ranking_asks_both_height_and_contrast():
     volume = student_volume(0)
     points = np.rint(volume.particles.zyx)
