@@ -5,6 +5,9 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 .PHONY: help demo gui test lint install
 
+# Where bytecode is forbidden, each of the hundreds of programs that tests and projects start would compile torch and Scipion anew
+unexport PYTHONDONTWRITEBYTECODE
+
 VENV ?= .venv
 DEMO ?= demo_output
 PROJECT ?= demo
