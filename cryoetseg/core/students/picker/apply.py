@@ -112,8 +112,8 @@ def write_probabilities(
     logits = network_function(model.network.to(device), device)
     mean = averaged_over_mirrors(lambda tiles: _probabilities(logits(tiles), model.outputs), int(parameters.views))
     tiling = tiling_of(parameters)
-    apply_tiled(lambda tiles: mean(tiles) * np.float32(255), Standardised(volume), target, tiling.edges, tiling.overlaps, parameters.batch, border="zero",
-                tile_multiple=DIVISOR, align=tiling.align, description=f"pick {volume.name}")
+    apply_tiled(lambda tiles: mean(tiles) * np.float32(255), Standardised(volume), target, tiling.edges, tiling.overlaps,
+                parameters.batch, border="zero", tile_multiple=DIVISOR, align=tiling.align, description=f"pick {volume.name}")
 
 
 def tiling_of(parameters: PickDeepetParameters) -> Tiling:

@@ -61,7 +61,8 @@ def test_mirrored_copies_take_the_bias_of_a_lopsided_network_out_of_the_places()
 
     lopsided = CentreModel(Lopsided(3), 8.0, 39.0, Calibration())
     volume = volume_from_array("t", spots([(20, 32, 20)], (40, 64, 64), sigma=4.0), 20.0)
-    places = [centre_picks(volume, lopsided, PickDeepetParameters(views=views, height_threshold=0.5), CPU).zyx[0, 2] for views in ("1", "2")]
+    places = [centre_picks(volume, lopsided, PickDeepetParameters(views=views, height_threshold=0.5), CPU).zyx[0, 2]
+              for views in ("1", "2")]
     np.testing.assert_allclose(places, [22, 20], atol=0.8)
 
 
