@@ -75,7 +75,9 @@ def test_spatial_codes_count_every_position():
 def test_the_printed_form_is_refused_where_it_does_not_exist():
     with pytest.raises(ParameterError, match="no invertible covariance"):
         code_regulariser(torch.randn(16, 16), "full")
-    assert torch.isfinite(code_regulariser(torch.randn(4, 16), "diagonal"))
+    assert torch.isfinite(code_regulariser(torch.randn(2, 16), "diagonal"))
+    with pytest.raises(ParameterError, match="no invertible covariance"):
+        code_regulariser(torch.randn(1, 16), "diagonal")
 
 
 @pytest.mark.parametrize("form", ["diagonal", "shrinkage", "full"])
@@ -108,7 +110,10 @@ def test_a_perfect_cycle_has_a_finite_loss_and_only_filled_patches_correlate(vol
     expected = torch.log((half - returned).square().mean()) + torch.log(1 - correlation(half[:1], returned[:1])).mean()
     torch.testing.assert_close(reconstruction_loss(half, returned), expected, atol=1e-4, rtol=1e-4)
     faint = 0.01 * volumes  # faint is not empty
-    assert float(reconstruction_loss(faint, -faint)) > float(reconstruction_loss(faint, 0 * faint)) + 0.5
+    # four times the square and a correlation of -1 in place of 0
+    assert float(reconstruction_loss(faint, -faint) - reconstruction_loss(faint, 0 * faint)) == pytest.approx(math.log(8), abs=0.1)
+    nearly_empty = 1e-4 * volumes
+    assert float(reconstruction_loss(nearly_empty, 1e3 * nearly_empty)) == pytest.approx(math.log(0.0999**2), abs=0.1)
 
 
 def test_adversarial_losses_are_means_over_both_branches():

@@ -46,6 +46,14 @@ def test_the_cosine_schedule_keeps_the_squared_cosine():
     expected = math.cos((0.5 + 0.008) / 1.008 * math.pi / 2) ** 2 / math.cos(0.008 / 1.008 * math.pi / 2) ** 2
     assert float(schedule.kept()[499]) == pytest.approx(expected, rel=2e-2)  # clipped at 1e-4 in the first steps
     assert schedule.betas().max() <= 0.999
+    times = np.arange(51) / 50  # steps too long for the clipping, but for the last
+    squared = np.cos((times + 0.008) / 1.008 * math.pi / 2) ** 2
+    np.testing.assert_allclose(NoiseSchedule(steps=50, kind="cosine").kept()[:-1], squared[1:-1] / squared[0], rtol=1e-9)
+
+
+def test_a_card_tells_all_of_a_schedule():
+    schedule = NoiseSchedule(70, "cosine", 2e-4, 3e-2, "velocity")
+    assert NoiseSchedule(**schedule.record()) == schedule
 
 
 @pytest.mark.parametrize("step", [999, 500, 20, 1])
@@ -66,6 +74,17 @@ def test_the_last_reverse_step_is_the_clean_estimate():
     clean = torch.full(SHAPE, -7.0)  # far beyond 1: nothing is clipped
     stepped = NoiseSchedule().training().step(clean, 0, torch.randn(SHAPE)).prev_sample
     torch.testing.assert_close(stepped, clean)
+    scheduler = NoiseSchedule().sampling("ddim", 4)
+    torch.testing.assert_close(scheduler.step(clean, int(scheduler.timesteps[-1]), torch.randn(SHAPE)).prev_sample, clean)
+    # in single precision 1 - abar of the first step is off by 1e-4 of itself
+    assert float(1 - scheduler.alphas_cumprod[0]) == pytest.approx(1e-4, rel=1e-9)
+
+
+def test_steps_of_the_solver_are_even_in_the_logarithm_of_signal_to_noise():
+    schedule = NoiseSchedule()
+    kept = schedule.kept()[schedule.sampling("dpm_solver", 20).timesteps.clone()]
+    lengths = -np.diff((1 - kept).log() - kept.log())
+    assert lengths.max() < 1.5 * lengths.min()
 
 
 @pytest.mark.parametrize(("sampler", "steps"), [("ddpm", 1000), ("ddpm", 250), ("ddim", 100), ("dpm_solver", 20)])
@@ -97,11 +116,17 @@ def test_a_volume_depends_on_its_seed_alone():
 def test_guidance_goes_from_the_answer_without_class_by_its_factor():
     torch.manual_seed(0)
     network = ConditionalUNet3d(2, 8).eval()
-    kinds, place = torch.eye(2)[:1], torch.full((1, 3), 0.5)
-    plain, none, strong = (sample(network, NoiseSchedule(), kind, place, 8, sampler="ddim", steps=1, guidance=factor,
-                                  generators=[torch_generator(0)])
-                           for kind, factor in ((kinds, 1.0), (torch.zeros(1, 2), 1.0), (kinds, 3.0)))
-    torch.testing.assert_close(strong, none + 3 * (plain - none), atol=1e-5, rtol=1e-4)
+    kinds, places = torch.eye(2)[[0, 1, 0]], torch.linspace(0.1, 0.9, 9).reshape(3, 3)
+
+    def made(classes, factor, dtype=torch.float32):
+        return sample(network, NoiseSchedule(), classes, places, 8, sampler="ddim", steps=1, guidance=factor, dtype=dtype,
+                      generators=[torch_generator(0, "volume", number) for number in range(3)])
+
+    plain, none = made(kinds, 1.0), made(torch.zeros(3, 2), 1.0)
+    torch.testing.assert_close(made(kinds, 2.0), none + 2 * (plain - none), atol=1e-5, rtol=1e-4)
+    half = made(kinds, 1.0, torch.bfloat16)
+    assert half.dtype == torch.float32
+    assert 0 < float((half - plain).abs().max()) < 0.1
 
 
 def test_more_steps_than_were_trained_are_refused():
