@@ -33,7 +33,7 @@ def sgd(weights: Iterable[Any], **settings: Any) -> torch.optim.SGD:
 def step_if(taken: Tensor, optimiser: torch.optim.Optimizer) -> None:
     """Take a step where ``taken`` (a scalar bool on the device of the weights) is true. Only a fused optimiser does not wait for it."""
     if all(group.get("fused") for group in optimiser.param_groups):
-        optimiser.grad_scale, optimiser.found_inf = None, (~taken).float()  # type: ignore[attr-defined]
+        optimiser.grad_scale, optimiser.found_inf = None, (~taken).to(torch.float32)  # type: ignore[attr-defined]
         optimiser.step()
     elif taken:
         optimiser.step()

@@ -1,12 +1,19 @@
-"""A few steps of DUAL and of Vox-UDA, run as a program so that tests can launch it in several processes."""
+"""A few steps of DUAL and of Vox-UDA, run as a program so that tests can launch it in several processes.
+
+Vox-UDA is computed in float64: in float32 rounding alone, which several processes do in another order, moves its gradients by up to a
+twentieth, so that a fault of that size would not be seen.
+"""
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
+import torch
 from scipy.ndimage import gaussian_filter
+from torch import Tensor
 
 from cryoetseg.core.dual.data import Domain, StandardisedView
 from cryoetseg.core.dual.params import TrainDualParameters
@@ -33,7 +40,7 @@ def vox_uda(**parts: object) -> TrainingTask:
     """One step, with three rows a process, so that every second one of the batch is not the same one for both."""
     loop = {**LOOP, "iterations": 1, "gradient_clip": 0.0}
     parameters = TrainVoxUdaParameters(pseudo_start=0.0, size=16, width=4, statistics="all", **loop, **parts)
-    volumes = np.random.default_rng(0).normal(size=(2, 8, 16, 16, 16)).astype(np.float32)
+    volumes = np.random.default_rng(0).normal(size=(2, 8, 16, 16, 16))
     names = [str(number) for number in range(8)]
     masks = gaussian_filter(volumes[0], (0, 2, 2, 2)) > 0
     source, target = (Subtomograms(part, known, names, names, 10.0) for part, known in zip(volumes, (masks, None)))
@@ -42,14 +49,23 @@ def vox_uda(**parts: object) -> TrainingTask:
 
 TASKS: dict[str, Callable[[], TrainingTask]] = {
     "dual": dual, "vox-uda-noise": lambda: vox_uda(segmentation_on="both", consistency_weight=1.0),
-    "vox-uda-labels": lambda: vox_uda(segmentation_on="clean", pseudo_labels=True, denoiser="none")}
+    "vox-uda-labels": lambda: vox_uda(segmentation_on="clean", pseudo_labels=True, denoiser="none"),
+    "vox-uda": lambda: vox_uda(segmentation_on="both", consistency_weight=1.0, adversarial=True, pseudo_labels=True)}
 
 
 def trained(name: str, folder: Path) -> Path:
     """The folder of a short training."""
     task = TASKS[name]()
-    parameters = task.parameters if isinstance(task, DualTask) else task._p  # type: ignore[attr-defined]
-    return train(task, parameters, folder / name, seed=3, device="cpu").folder
+    if isinstance(task, DualTask):
+        return train(task, task.parameters, folder / name, seed=3, device="cpu").folder
+    assert isinstance(task, VoxUdaTask)
+    task.networks = {called: network.double() for called, network in task.networks.items()}
+    torch.set_default_dtype(torch.float64)
+    try:
+        with patch.object(Tensor, "float", Tensor.double):  # what is lifted out of lower precision is lifted to float64
+            return train(task, task._p, folder / name, seed=3, device="cpu").folder
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 if __name__ == "__main__":

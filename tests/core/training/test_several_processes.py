@@ -29,14 +29,19 @@ def launched(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def bounds(name: str) -> tuple[float, float]:
+    """Largest relative error of losses and of gradients: that of the float32 in which they are written and DUAL is computed."""
+    return (1e-3, 5e-3) if name == "dual" else (1e-6, 1e-9)
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", TASKS)
 def test_two_launched_processes_give_losses_and_weights_of_one(launched: Path, tmp_path: Path, name: str) -> None:
-    one, two = trained(name, tmp_path), launched / name
+    one, two, (of_losses, of_gradients) = trained(name, tmp_path), launched / name, bounds(name)
     for own, theirs in zip(read_table(one / TABLE), read_table(two / TABLE), strict=True):
         assert own.keys() == theirs.keys()
-        np.testing.assert_allclose(list(theirs.values()), list(own.values()), rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(list(theirs.values()), list(own.values()), rtol=of_losses, atol=1e-6)
     own, theirs = (read_checkpoint(folder / LAST).tensors for folder in (one, two))
     for key in [name for name in own if name.endswith(COMPARED) or name.startswith("task")]:
         error, size = (theirs[key] - own[key]).abs().max(), own[key].abs().max()
-        assert error <= 5e-3 * size + 1e-7, key
+        assert error <= of_gradients * (size + 1e-4), key
