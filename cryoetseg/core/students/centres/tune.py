@@ -126,7 +126,11 @@ class ClickTask(TrainingTask):
         with torch.no_grad():
             background = self._first.to(volume.device)(volume)[:, HEAT].sigmoid() < SURE
         weight = torch.maximum(batch["weight"], background.to(batch["weight"].dtype) * (batch["heat"] < KNOWN_FROM))
-        return centre_loss(networks["centres"](volume), {**batch, "weight": weight})
+        answer, target = networks["centres"](volume), {**batch, "weight": weight}
+        if step is None:
+            return centre_loss(answer, target)
+        # each part is a mean over the centres of the whole batch
+        return centre_loss(step.whole(answer), {name: step.whole(values) for name, values in target.items() if name != "volume"})
 
     @torch.no_grad()
     def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:

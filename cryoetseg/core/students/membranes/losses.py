@@ -5,7 +5,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from ...training.task import Step
+
 SMOOTHING = 1e-5  # Uddin26 1.9
+
+
+def shared_loss(logits: Tensor, labels: Tensor, weights: Tensor, step: Step) -> Tensor:
+    """:func:`weighted_dice_ce` of the batch of all processes: a mean over as many pixels as count in all of them."""
+    return weighted_dice_ce(step.whole(logits), step.whole(labels), step.whole(weights))
 
 
 def weighted_dice_ce(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:

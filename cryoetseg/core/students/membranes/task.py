@@ -14,7 +14,7 @@ from ...training.params import TrainingParameters
 from ...training.task import Metrics, Networks, Selection, Step, TrainingTask
 from .augmentation import DRAWS, changed_grey, turned
 from .data import LabelledTomogram
-from .losses import weighted_dice_ce
+from .losses import shared_loss
 from .network import build_network
 from .params import TrainMembranesParameters
 from .planes import Planes
@@ -89,7 +89,7 @@ class MembraneTask(TrainingTask):
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         logits = networks["unet"](batch["image"].contiguous(memory_format=torch.channels_last))
-        return weighted_dice_ce(logits, batch["labels"], batch["weights"]), {}
+        return shared_loss(logits, batch["labels"], batch["weights"], step), {}
 
     def optimiser(self, turn: str, weights: list[nn.Parameter], parameters: TrainingParameters) -> torch.optim.Optimizer:
         if self._parameters.optimiser == "sgd":

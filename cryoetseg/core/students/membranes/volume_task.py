@@ -12,7 +12,7 @@ from ...models.membrane_unet3d import MembraneUNet3d, membrane_logit
 from ...training.task import Metrics, Networks, Step
 from ..scale import at_model_scale
 from ..volumes import StudentVolume, nearest_labels
-from .losses import weighted_dice_ce
+from .losses import shared_loss
 from .network import MembraneModel, build_volume_network
 from .params import TrainMembranesParameters
 from .task import MembraneTask
@@ -43,7 +43,7 @@ class VolumeMembraneTask(MembraneTask):
         n, z, y, x = logits.shape
         two = torch.stack([torch.zeros_like(logits), logits], dim=1).reshape(n, 2, z * y, x)
         labels, weights = (batch[name].reshape(n, 1, z * y, x) for name in ("labels", "weights"))
-        return weighted_dice_ce(two, labels, weights), {}
+        return shared_loss(two, labels, weights, step), {}
 
 
 def at_working_size(

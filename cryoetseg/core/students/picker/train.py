@@ -71,7 +71,8 @@ class PickerTask(TrainingTask):
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         volume = batch["volume"].contiguous(memory_format=torch.channels_last_3d)
-        return self._loss(networks["picker"](volume), batch["labels"]), {}
+        # its sums run over the whole batch, and over as many voxels as are known in it
+        return self._loss(step.whole(networks["picker"](volume)), step.whole(batch["labels"])), {}
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         known, target = labels >= 0, labels.clamp(min=0)

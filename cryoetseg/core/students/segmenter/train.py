@@ -74,7 +74,8 @@ class SegmenterTask(TrainingTask):
 
     def loss(self, networks: Networks, batch: Mapping[str, Tensor], step: Step) -> tuple[Tensor, Metrics]:
         voxels = batch["voxels"].contiguous(memory_format=torch.channels_last_3d)
-        return self._loss(networks["segmenter"](voxels).float(), batch["labels"]), {}
+        # overlaps and the weights of classes are those of the whole batch
+        return self._loss(step.whole(networks["segmenter"](voxels).float()), step.whole(batch["labels"])), {}
 
     def validate(self, networks: Networks, generator: np.random.Generator) -> Mapping[str, float]:
         """Mean Dice over the classes, and their loss, on the same held-out patches each time; counts are pooled over the patches."""
