@@ -61,7 +61,9 @@ def uneven(batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return batch
 
 
-def loss_and_gradients(task: TrainingTask, batch: Mapping[str, Tensor], who: int, gathered: Callable[[Tensor], Tensor] | None) -> list[Tensor]:
+def loss_and_gradients(
+    task: TrainingTask, batch: Mapping[str, Tensor], who: int, gathered: Callable[[Tensor], Tensor] | None
+) -> list[Tensor]:
     """The loss of the first turn and its gradients."""
     for network in task.networks.values():
         network.eval()

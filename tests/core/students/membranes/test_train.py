@@ -16,6 +16,7 @@ from cryoetseg.core.students.membranes.params import SegmentMembranesParameters,
 from cryoetseg.core.students.membranes.task import MembraneTask
 from cryoetseg.core.students.membranes.train import _relabelled, run, train_membranes
 from cryoetseg.core.students.volumes import volume_from_array
+from cryoetseg.core.training.task import Step
 from cryoetseg.core.volumes.io import write_volume
 
 from .conftest import QUICK, VOXEL_SIZE, sheet, training_volume
@@ -113,7 +114,7 @@ def test_what_is_not_painted_gives_no_gradient():
     item = task.item(0, np.random.default_rng(0))
     batch = {name: torch.from_numpy(part)[None] for name, part in item.items()}
     network = Answers(32)
-    task.loss({"unet": network}, batch, None)[0].backward()
+    task.loss({"unet": network}, batch, Step(0, 0, "all", torch.Generator(), {}))[0].backward()
     known = item["weights"][0] > 0
     moved = network.logits.grad[0].abs().amax(dim=0).numpy()
     assert 0.02 < known.mean() < 0.98

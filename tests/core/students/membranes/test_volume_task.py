@@ -12,6 +12,7 @@ from cryoetseg.core.students.membranes.params import SegmentMembranesParameters,
 from cryoetseg.core.students.membranes.train import train_membranes
 from cryoetseg.core.students.membranes.volume_task import DEPTH, VolumeMembraneTask, at_working_size
 from cryoetseg.core.students.volumes import volume_from_array
+from cryoetseg.core.training.task import Step
 
 from .conftest import QUICK, VOXEL_SIZE, sheet, training_volume
 
@@ -90,7 +91,7 @@ def test_unknown_voxels_give_no_gradient_and_filaments_move_against_membranes():
     item = task.item(0, np.random.default_rng(0))
     batch = {name: torch.from_numpy(part)[None] for name, part in item.items()}
     logits = torch.zeros((1, OUTPUTS, DEPTH, 32, 32), requires_grad=True)
-    task.loss({"unet": lambda image: logits}, batch, None)[0].backward()
+    task.loss({"unet": lambda image: logits}, batch, Step(0, 0, "all", torch.Generator(), {}))[0].backward()
     moved = logits.grad[0].numpy()
     known = item["weights"][0] > 0
     assert (moved[FILAMENT_OUTPUT] * moved[MEMBRANE_OUTPUT] <= 0).all()

@@ -22,6 +22,7 @@ from cryoetseg.core.students.picker.ranking import contrast_at, ranked
 from cryoetseg.core.students.picker.start import Start
 from cryoetseg.core.students.picker.train import PickerTask, _relabelled, run, train_picker
 from cryoetseg.core.students.volumes import volume_from_array
+from cryoetseg.core.training.task import Step
 from cryoetseg.core.volumes.io import write_volume
 
 CPU = torch.device("cpu")
@@ -151,7 +152,7 @@ def test_what_is_not_clicked_gives_no_gradient():
     task = PickerTask(Crops([labelled_volume(volume, classes, p)], classes, p), 1, p, 0)
     item = task.item(3, np.random.default_rng(0))
     network, batch = Answers(), {name: torch.from_numpy(np.ascontiguousarray(part))[None] for name, part in item.items()}
-    task.loss({"picker": network}, batch, None)[0].backward()
+    task.loss({"picker": network}, batch, Step(0, 0, "all", torch.Generator(), {}))[0].backward()
     unknown, moved = item["labels"][0] < 0, network.logits.grad[0, 0].abs().numpy()
     assert 0.2 < unknown.mean() < 0.98
     assert moved[unknown].max() < 1e-8
