@@ -19,7 +19,8 @@ TRIED: dict[str, Sequence[Any]] = {
     "iterations": [5], "log_interval": [2], "validation_interval": [1], "step_every": [3], "warm_up": [0.6], "ema_decay": [0.0, 0.9],
     "gradient_clip": [1e-3], "checkpoint_interval": [2], "workers": [1]}
 MEMBRANE = 3  # in the class labels of the scene
-UNSEEN = {"epochs": "an epoch is minutes", "minutes": "the trainings are shorter", "max_skips": "no step fails"}
+UNSEEN = {"epochs": "an epoch is minutes", "minutes": "the trainings are shorter", "max_skips": "no step fails",
+          "compiled": "the first step would take minutes"}
 
 
 def training(scene: Scene, method: str, values: Mapping[str, Any], inputs: Sequence[InputFile] = (),

@@ -33,6 +33,9 @@ class TrainingParameters(Parameters):
     precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
         "float32", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU.", expert=True,
         label="Arithmetic")
+    compiled: bool = parameter(
+        False, "Have torch compile the networks, for long trainings on a GPU: the first step then takes minutes. Where it fails, they "
+        "run as they are.", expert=True, keeps_result="the weights differ by rounding alone", label="Compile the networks")
     ema_decay: float = parameter(
         0.0, "Decay of the running average of the weights, which then serves for validation and use; 0 keeps none.",
         expert=True, ge=0, lt=1, label="Decay of the averaged weights")
@@ -54,4 +57,4 @@ class TrainingParameters(Parameters):
 # What may change between two runs of one training: how long, how often to look, how many hands.
 # Everything else shapes the weights, so a run that resumes with another value would be neither the old nor the new training.
 FREE_ON_RESUME = ("epochs", "iterations", "tuning_iterations", "minutes", "checkpoint_interval", "validation_interval", "log_interval",
-                  "workers", "micro_batch")
+                  "workers", "micro_batch", "compiled")

@@ -13,6 +13,7 @@ from ..runtime.device import autocast_dtype
 from ..runtime.errors import ParameterError
 from ..runtime.seeds import torch_generator
 from .averages import running_averages
+from .compiled import as_called
 from .finite import FiniteGuard
 from .optimisers import step_if
 from .params import TrainingParameters
@@ -28,6 +29,7 @@ class Updater:
         self.task, self.parameters, self.seed, self.processes = task, parameters, seed, processes
         for name, network in task.networks.items():
             task.networks[name] = processes.share_batch_statistics(network.to(processes.device)).train()
+        self._called = as_called(task.networks, parameters.compiled)
         self.turns = list(task.turns())
         self._trainable = {name: [weight for weight in network.parameters() if weight.requires_grad]
                            for name, network in task.networks.items()}
@@ -90,7 +92,7 @@ class Updater:
         for part, step in enumerate(steps):
             rows = {name: whole.chunk(len(steps))[part] for name, whole in batch.items()}
             with self._autocast():
-                part_loss, part_metrics = self.task.loss(self.task.networks, rows, step)
+                part_loss, part_metrics = self.task.loss(self._called, rows, step)
             self.scaler.scale(part_loss / len(steps)).backward()  # the mean of means of equal parts is the mean
             values.append(self._values(turn, part_loss, part_metrics))
         metrics = {name: torch.stack([value[name] for value in values]).mean() for name in values[0]}
