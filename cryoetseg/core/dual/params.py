@@ -87,7 +87,7 @@ class TrainDualParameters(TrainingParameters, DualArchitecture):
         "cosine", "How the learning rate moves.", expert=True, published="constant", label="Course of the learning rate")
     warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
         acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+    precision: Literal["float32", "auto", "bfloat16", "float16", "tf32"] = parameter(
         "auto", "Arithmetic of the generators; discriminators and losses always use float32.", expert=True, label="Arithmetic")
     ema_decay: float = parameter(
         0.995, "Running average of denoiser and structural generator, which then serves; 0 keeps none.", expert=True, ge=0, lt=1,
@@ -244,7 +244,7 @@ class TrainWedgeParameters(TrainingParameters, TiltRangeParameters, WedgeArchite
         "cosine", "How the learning rate moves.", expert=True, published="constant", label="Course of the learning rate")
     warm_up: float = parameter(0.02, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
         acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the translators.", expert=True,
+    precision: Literal["float32", "auto", "bfloat16", "float16", "tf32"] = parameter("auto", "Arithmetic of the translators.", expert=True,
         label="Arithmetic")
     ema_decay: float = parameter(0.995, "Running average of the translators; 0 keeps none.", expert=True, ge=0, lt=1, published=0,
         label="Decay of the averaged weights")

@@ -27,6 +27,7 @@ from .data_record import DATA, check_same_data, current_data
 from .interruption import Interruption
 from .log import TrainingLog
 from .params import FREE_ON_RESUME, TrainingParameters
+from .precision import named, products_of
 from .processes import Processes
 from .sampling import BatchPlaces, EndlessOrder, batches
 from .state import TrainingState
@@ -61,6 +62,7 @@ class TrainingOutcome:
     best_value: float | None
     skipped_steps: int
     rows: list[dict[str, float]]
+    arithmetic: str
 
     @property
     def last(self) -> Path:
@@ -80,7 +82,7 @@ class TrainingOutcome:
         """What a model card says of the training."""
         latest = {name: value for row in self.rows for name, value in row.items()}
         return {"steps": self.steps, "epochs": round(self.epochs, 3), "ended_by": self.ended_by, "best_step": self.best_step,
-                "best_value": self.best_value, "skipped_steps": self.skipped_steps, "last_metrics": latest}
+                "best_value": self.best_value, "skipped_steps": self.skipped_steps, "arithmetic": self.arithmetic, "last_metrics": latest}
 
 
 def reads_every(device: torch.device) -> int:
@@ -97,7 +99,8 @@ def train(task: TrainingTask, parameters: TrainingParameters, output_folder: str
     Under ``accelerate launch`` every process calls this; the networks of all end equal, the first writes the files.
     """
     # dropout draws from torch's global stream, which is seeded for each step and given back as it was
-    with torch.random.fork_rng(range(torch.cuda.device_count())), Interruption() as interruption, CheckpointWriter() as writer:
+    with torch.random.fork_rng(range(torch.cuda.device_count())), products_of(parameters.precision), \
+            Interruption() as interruption, CheckpointWriter() as writer:
         return _Training(task, parameters, Path(output_folder), seed, Processes(device), interruption, writer).run()
 
 
@@ -262,4 +265,4 @@ class _Training:
         state = self.state
         return TrainingOutcome(self.folder, state.step, state.step * self.parameters.batch_size / self.order.items, ended_by,
                                state.best_step if state.best_value is not None else state.step, state.best_value,
-                               self.updater.guard.skipped, state.log.rows)
+                               self.updater.guard.skipped, state.log.rows, named(self.parameters.precision, self.processes.device))

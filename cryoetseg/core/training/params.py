@@ -30,8 +30,9 @@ class TrainingParameters(Parameters):
         acts_when={"schedule": "step"}, label="Steps of the rate every")
     step_factor: float = parameter(0.1, "Factor of one step of the step schedule.", expert=True, gt=0, le=1, acts_when={"schedule": "step"},
         label="Factor of a step")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
-        "float32", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU.", expert=True,
+    precision: Literal["float32", "auto", "bfloat16", "float16", "tf32"] = parameter(
+        "float32", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU; tf32 is float32 but "
+        "for products, which GPUs round to ten bits.", expert=True,
         label="Arithmetic")
     compiled: bool = parameter(
         False, "Have torch compile the networks, for long trainings on a GPU: the first step then takes minutes. Where it fails, they "

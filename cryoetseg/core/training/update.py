@@ -9,14 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from ..runtime.device import autocast_dtype
-from ..runtime.errors import ParameterError
 from ..runtime.seeds import torch_generator
 from .averages import running_averages
 from .compiled import as_called
 from .finite import FiniteGuard
 from .optimisers import step_if
 from .params import TrainingParameters
+from .precision import arithmetic
 from .processes import Processes
 from .schedules import rate_factor
 from .task import Metrics, Networks, Step, TrainingTask, Turn
@@ -37,7 +36,7 @@ class Updater:
         self._first_rates = {name: [group["lr"] for group in optimiser.param_groups] for name, optimiser in self.optimisers.items()}
         self.averages = running_averages(task.networks, task.averaged(), parameters.ema_decay)
         self.guard = FiniteGuard(parameters.max_skips)
-        self._dtype = _arithmetic(parameters.precision, processes.device)
+        self._dtype = arithmetic(parameters.precision, processes.device)
         self.scaler = torch.amp.GradScaler(processes.device.type, enabled=self._dtype == torch.float16)
         self.learning_rate = parameters.learning_rate
 
@@ -135,14 +134,6 @@ class Updater:
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.processes.device.type, dtype=self._dtype, enabled=self._dtype != torch.float32)
-
-
-def _arithmetic(precision: str, device: torch.device) -> torch.dtype:
-    if precision == "float16" and device.type != "cuda":
-        raise ParameterError(f"float16 training on {device.type}", "float32, bfloat16 or auto", "use precision auto")
-    if precision == "auto":
-        return autocast_dtype(device)
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[precision]
 
 
 @contextmanager

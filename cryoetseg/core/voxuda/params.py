@@ -43,7 +43,7 @@ class TrainVoxUdaParameters(TrainingParameters):
         acts_when={"schedule": "step"}, label="Steps of the rate every")
     warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
         acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+    precision: Literal["float32", "auto", "bfloat16", "float16", "tf32"] = parameter(
         "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it; float16 needs a GPU.", expert=True,
         label="Arithmetic")
     ema_decay: float = parameter(

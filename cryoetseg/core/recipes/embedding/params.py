@@ -27,7 +27,7 @@ class EmbeddingTrainingParameters(TrainingParameters):
     weight_decay: float = parameter(1e-3, "Weight decay of the optimiser.", expert=True, ge=0)
     schedule: Literal["constant", "one_cycle", "cosine", "step"] = parameter("cosine", "How the learning rate moves.", expert=True)
     warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1)
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter("auto", "Arithmetic of the network.", expert=True)
+    precision: Literal["float32", "auto", "bfloat16", "float16", "tf32"] = parameter("auto", "Arithmetic of the network.", expert=True)
     ema_decay: float = parameter(0.99, "Decay of the running average of the weights.", expert=True, ge=0, lt=1)
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient.", expert=True, ge=0)
     checkpoint_interval: int = parameter(100, "Steps between two checkpoints.", unit="steps", expert=True, ge=0, keeps_result=KEPT)

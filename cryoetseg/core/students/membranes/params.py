@@ -29,7 +29,7 @@ class TrainMembranesParameters(TrainingParameters):
         "cosine", "How the learning rate moves.", expert=True, published="step", label="Course of the learning rate")
     warm_up: float = parameter(0.05, "Part of the training in which the learning rate rises.", expert=True, ge=0, le=1,
         acts_when={"schedule": ("one_cycle", "cosine")}, label="Share of the rise")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+    precision: Literal["float32", "auto", "bfloat16", "float16", "tf32"] = parameter(
         "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it, three times faster on such processors.",
         expert=True, published="float32", label="Arithmetic")
     ema_decay: float = parameter(

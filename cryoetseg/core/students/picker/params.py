@@ -20,7 +20,7 @@ class TrainPickerParameters(TrainingParameters):
     ema_decay: float = parameter(
         0.98, "Decay of the running average of the weights, which then serves for use; 0 keeps none.", expert=True, ge=0, lt=1, published=0,
         label="Decay of the averaged weights")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+    precision: Literal["float32", "auto", "bfloat16", "float16", "tf32"] = parameter(
         "auto", "Arithmetic of the networks; auto takes bfloat16 where the hardware has it, twice as fast on such processors. Crops of 40 "
         "voxels and less are always trained in float32.",
         expert=True, published="float32", label="Arithmetic")

@@ -21,7 +21,7 @@ class TrainSegmenterParameters(TrainingParameters):
         "cosine", "How the learning rate moves.", expert=True, published="constant", label="Course of the learning rate")
     gradient_clip: float = parameter(1.0, "Largest norm of the gradient; 0 does not clip.", expert=True, ge=0, published=0,
         label="Largest gradient")
-    precision: Literal["float32", "auto", "bfloat16", "float16"] = parameter(
+    precision: Literal["float32", "auto", "bfloat16", "float16", "tf32"] = parameter(
         "auto", "Arithmetic of the network; auto takes bfloat16 where the hardware has it.", expert=True, published="float32",
         label="Arithmetic")
     ema_decay: float = parameter(
