@@ -27,15 +27,19 @@ from .evaluate import sample_scores, summarised
 from .network import DIVISOR, NETWORK, VoxResNet
 from .params import SegmentSubtomogramsParameters
 
+Pictures = tuple[tuple[int, ...], ...]  # axes of windows (n, z, y, x) that are turned round, picture by picture
 LARGEST_SIDE = 128  # voxels, of TrainVoxUdaParameters
 WINDOWS_AT_ONCE = 8
 ALIKE = 0.05  # relative difference of voxel sizes up to which the network is applied as it is
+AS_IT_IS: Pictures = ((),)
+SAME_WEDGE: Pictures = ((), (2,), (1, 3), (1, 2, 3))  # as training shows them: mirrored along y, turned about it, both
 
 
 class VoxUdaModel:
-    """A trained network with its card, on a device."""
+    """A trained network with its card, on a device; it answers with the mean logit over ``pictures`` of each window."""
 
-    def __init__(self, folder: str | Path, device: str = "auto") -> None:
+    def __init__(self, folder: str | Path, device: str = "auto", pictures: Pictures = AS_IT_IS) -> None:
+        self._pictures = pictures
         self.network, self.card = load_model(folder, _build)
         self.device = choose_device(device)
         self.network.to(self.device)
@@ -48,7 +52,8 @@ class VoxUdaModel:
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
         """Windows (n, z, y, x) with bright particles, each standardised here as in training, to (n, z, y, x) in [0, 1]."""
         standard = np.stack([standardise(window) for window in windows])
-        return expit(self._logits(standard)[:, 0])
+        answers = [np.flip(self._logits(np.ascontiguousarray(np.flip(standard, axes)))[:, 0], axes) for axes in self._pictures]
+        return expit(np.mean(answers, axis=0))
 
     def tile_function(self, contrast: str) -> TileFunction:
         """:meth:`probabilities` for windows whose particles look as ``contrast`` says."""
@@ -70,7 +75,8 @@ def run(job: Job) -> MethodOutcome:
     subtomograms, tomograms = job.inputs_of("subtomogram"), distinct(job.inputs_of("tomogram"))
     if not subtomograms + tomograms:
         raise JobError(f"{len(subtomograms)} subtomograms and {len(tomograms)} tomograms", "at least one subtomogram or tomogram")
-    model, folder = VoxUdaModel(job.input_of("model").path, job.device), Path(job.output_folder)
+    model = VoxUdaModel(job.input_of("model").path, job.device, SAME_WEDGE if p.mirrored else AS_IT_IS)
+    folder = Path(job.output_folder)
     outcome = MethodOutcome()
     if subtomograms:
         _segment_subtomograms(find_entries(subtomograms, job.inputs_of("subtomogram_mask"), "input"), model, p, folder, outcome)

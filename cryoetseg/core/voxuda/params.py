@@ -178,6 +178,10 @@ class SegmentSubtomogramsParameters(Parameters):
     threshold: float = parameter(0.5, "Voxels with a probability above this are foreground.", gt=0, lt=1)
     overlap: float = parameter(0.5, "Overlap of windows on whole tomograms, as share of their side.", expert=True, ge=0, le=0.9)
     batch_size: int = parameter(8, "Windows or subtomograms worked on at once.", expert=True, ge=1, label="Batch size")
+    mirrored: bool = parameter(
+        False, "Answer with the mean over the four pictures that keep the missing wedge: mirrored along the tilt axis, turned by 180 "
+        "degrees about it, both, neither. Four times as long; it raised Dice by 0.01 to 0.02 in four trainings.", expert=True,
+        label="Mean over mirror images")
     probabilities: bool = parameter(True, "Also write the probabilities.", label="Write probabilities")
 
 

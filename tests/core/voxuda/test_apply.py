@@ -6,14 +6,17 @@ import torch
 from torch import nn
 
 from cryoetseg.core.methods import run_job
+from cryoetseg.core.models.card import read_card
 from cryoetseg.core.report.illustrate import illustrate
 from cryoetseg.core.runtime.errors import InputError, JobError
 from cryoetseg.core.runtime.job import InputFile, Job
 from cryoetseg.core.volumes.io import write_volume
-from cryoetseg.core.voxuda.apply import VoxUdaModel, _unboxed, run, segment_subtomograms
+from cryoetseg.core.voxuda.apply import AS_IT_IS, SAME_WEDGE, VoxUdaModel, _unboxed, run, segment_subtomograms
+from cryoetseg.core.voxuda.calibration import standardised_rows
 from cryoetseg.core.voxuda.data import boxed
 from cryoetseg.core.voxuda.network import VoxResNet
 from cryoetseg.core.voxuda.params import TrainVoxUdaParameters
+from cryoetseg.core.voxuda.pools import same_wedge
 from cryoetseg.core.voxuda.train import save
 
 
@@ -34,8 +37,6 @@ def folder(tmp_path):
 def known(monkeypatch):
     """Model folders give a network with a known answer."""
     def load(path, build):
-        from cryoetseg.core.models.card import read_card
-
         return Threshold(), read_card(path)
 
     monkeypatch.setattr("cryoetseg.core.voxuda.apply.load_model", load)
@@ -59,6 +60,24 @@ def test_the_saved_network_is_the_loaded_one(tmp_path):
     volume = torch.randn(1, 1, 16, 16, 16)
     with torch.inference_mode():
         torch.testing.assert_close(VoxUdaModel(tmp_path / "m", "cpu").network(volume), network(volume))
+
+
+def test_the_mean_is_over_the_pictures_of_training_each_turned_back(folder, monkeypatch):
+    class Sloped(nn.Module):
+        """Another answer at every place."""
+
+        def forward(self, volumes):
+            return volumes * torch.linspace(-2, 3, 16**3).reshape(16, 16, 16)
+
+    monkeypatch.setattr("cryoetseg.core.voxuda.apply.load_model", lambda path, build: (Sloped(), read_card(path)))
+    windows = standardised_rows(np.random.default_rng(0).normal(size=(3, 16, 16, 16))).astype(np.float32)
+    volumes, logits = torch.from_numpy(windows)[:, None], []
+    for turn in range(4):
+        turns = torch.full((3,), turn)
+        logits.append(same_wedge(Sloped()(same_wedge(volumes, turns)), turns))
+    for pictures, expected in ((SAME_WEDGE, torch.stack(logits).mean(dim=0)), (AS_IT_IS, logits[0])):
+        found = VoxUdaModel(folder, "cpu", pictures).probabilities(windows)
+        torch.testing.assert_close(torch.from_numpy(found), expected[:, 0].sigmoid(), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 16), (10, 10, 10), (24, 20, 13)])
@@ -88,6 +107,15 @@ def test_a_job_segments_and_scores_subtomograms(folder, known, tmp_path):
     assert [output.kind for output in outcome.outputs] == ["mask", "probability"] * 3
     written = mrcfile.read(tmp_path / "out" / "s0_mask.mrc")
     assert (written.dtype, written.max()) == (np.int8, 1)
+
+
+@pytest.mark.parametrize(("mirrored", "pictures"), [(False, AS_IT_IS), (True, SAME_WEDGE)])
+def test_a_job_answers_with_the_mean_over_mirror_images_where_asked(folder, tmp_path, mirrored, pictures):
+    write_volume(tmp_path / "s.mrc", -cube(16, 5), 10.0)
+    asked = job(folder, tmp_path, subtomogram=tmp_path / "s.mrc")
+    run(asked.model_copy(update={"parameters": {"mirrored": mirrored}}))
+    (expected,) = segment_subtomograms([cube(16, 5)], 10.0, VoxUdaModel(folder, "cpu", pictures))
+    np.testing.assert_allclose(mrcfile.read(tmp_path / "out" / "s_probability.mrc"), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("voxel_size", [10.0, 5.0])
