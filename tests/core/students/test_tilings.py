@@ -2,6 +2,8 @@
 import numpy as np
 import pytest
 
+from cryoetseg.core.students.centres.apply import PADDING
+from cryoetseg.core.students.centres.apply import tiling_of as centre_tiling
 from cryoetseg.core.students.membranes.apply import tiling_of as membrane_tiling
 from cryoetseg.core.students.membranes.params import SegmentMembranesParameters
 from cryoetseg.core.students.picker.apply import tiling_of as picker_tiling
@@ -31,6 +33,16 @@ def test_no_more_than_twice_the_voxels_are_computed(shape):
         strip = (shape[0], min(shape[1], last + margin) - max(0, first - margin), shape[2])
         computed += segmenter_tiling(strip, chosen).redundancy(strip) * np.prod(strip)
     assert computed / np.prod(shape) <= 2
+
+
+def test_tiles_of_the_general_picker_are_as_large_as_needed_with_a_rim_all_around():
+    shape = (48, 160, 300)
+    tiling = centre_tiling(shape)
+    assert tiling.edges == (80, 112, 144)  # with rims 80, 192 and 332 voxels: one, two and three tiles
+    tiles = plan_tiles(shape, tiling.edges, tiling.overlaps, "zero", tiling.align)
+    rims = np.array([[(inner.start, edge - inner.stop) for inner, edge in zip(tile.inner, tiling.edges)] for tile in tiles])
+    assert len(tiles) == 6 and rims.min() == PADDING
+    assert centre_tiling((1000, 960, 928)).redundancy((1000, 960, 928), "zero") < 2.4
 
 
 def test_redundancy_counts_whole_tiles_wherever_they_reach():

@@ -1,7 +1,7 @@
 """Picking whole tomograms with a network of centres: tile by tile at each scale, nothing but the picks is kept."""
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ from ...models.centre_unet3d import DIVISOR
 from ...runtime.progress import track
 from ...volumes.normalisation import RunningMoments
 from ...volumes.streaming import release_pages, temporary_volume
-from ...volumes.tiles import plan_tiles, read_tile
+from ...volumes.tiles import Tiling, fitted_edge, plan_tiles, read_tile
 from ..volumes import StudentVolume
 from .model import CentreModel
 from .peaks import Centres, joined, tops, without_doubles
 
-TILE, PADDING = 96, 16  # voxels; what lies within the padding only serves as surroundings
+TILE, PADDING = 160, 16  # voxels, the largest side; what lies within the padding only serves as surroundings
 FAINTEST = 0.05  # probability below which nothing is kept
 SLAB = 16  # binned planes made at once
 
@@ -47,14 +47,20 @@ def find_centres(
 
 def _tops_of(source: BinnedView, function: Any, lowest: float, description: str) -> Iterator[Centres]:
     """The tops that lie in each tile's own voxels."""
-    tiles = plan_tiles(source.shape, (TILE,) * 3, (2 * PADDING,) * 3, "zero", DIVISOR)
-    for tile in track(tiles, description):
+    tiling = tiling_of(source.shape)
+    for tile in track(plan_tiles(source.shape, tiling.edges, tiling.overlaps, "zero", tiling.align), description):
         centres = tops(function(read_tile(source, tile, "zero")[None])[0], lowest)
         own = np.all([(centres.zyx[:, axis] > part.start - 0.5) & (centres.zyx[:, axis] <= part.stop - 0.5)
                       for axis, part in enumerate(tile.inner)], axis=0)
         start = np.array([core.start - inner.start for core, inner in zip(tile.core, tile.inner)])
         yield centres.of(own)._replace(zyx=centres.zyx[own] + start)
         release_pages(source.data)
+
+
+def tiling_of(shape: Sequence[int]) -> Tiling:
+    """Tiles of a volume (z, y, x), no larger than it needs, with a rim of surroundings beyond its faces too."""
+    z, y, x = (fitted_edge(size + 2 * PADDING, TILE, 2 * PADDING, DIVISOR) for size in shape)
+    return Tiling((z, y, x), (2 * PADDING,) * 3, (DIVISOR,) * 3)
 
 
 class BinnedView:
