@@ -41,7 +41,8 @@ def test_tiles_of_the_general_picker_are_as_large_as_needed_with_a_rim_all_aroun
     assert tiling.edges == (80, 112, 144)  # with rims 80, 192 and 332 voxels: one, two and three tiles
     tiles = plan_tiles(shape, tiling.edges, tiling.overlaps, "zero", tiling.align)
     rims = np.array([[(inner.start, edge - inner.stop) for inner, edge in zip(tile.inner, tiling.edges)] for tile in tiles])
-    assert len(tiles) == 6 and rims.min() == PADDING
+    assert len(tiles) == 6
+    assert rims.min() == PADDING
     assert centre_tiling((1000, 960, 928)).redundancy((1000, 960, 928), "zero") < 2.4
 
 
