@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from cryoetseg.core.models.losses import picker_dice
 from cryoetseg.core.students.picker.params import TrainPickerParameters
-from cryoetseg.core.students.picker.train import PickerTask, _sound_precision
+from cryoetseg.core.students.picker.train import PickerTask, _sound_precision, _sure_background
 from cryoetseg.core.training.task import Selection, Step
 
 SMALL = {"width": 8, "patch_px": 16, "particle_diameter": 70.0}
@@ -95,6 +95,12 @@ def test_unknown_voxels_count_neither_in_sums_nor_in_the_mean(outputs):
     assert torch.isfinite(task.loss({"picker": network}, nothing, step())[0])
 
 
+def test_unknown_voxels_are_background_beyond_doubt():
+    assert float(_sure_background(torch.zeros(1, 1, 2, 2, 2)).sigmoid().max()) < 1e-6
+    shares = _sure_background(torch.zeros(1, 3, 2, 2, 2)).softmax(dim=1)
+    torch.testing.assert_close(shares, torch.tensor([1.0, 0, 0]).reshape(1, 3, 1, 1, 1).expand_as(shares))
+
+
 def test_it_is_judged_on_fixed_crops_of_those_kept_apart_without_augmentation():
     judged = Listed(6, first=10)
     task = task_of(judged=judged, validation_crops=4)
@@ -130,6 +136,6 @@ def test_items_are_augmented_crops_and_the_optimiser_is_the_published_one():
     assert (group["lr"], group["betas"], group["weight_decay"]) == (3e-4, (0.9, 0.99), 0.02)  # DeepETPicker 2.4
 
 
-@pytest.mark.parametrize(("side", "precision"), [(16, "float32"), (32, "bfloat16")])
+@pytest.mark.parametrize(("side", "precision"), [(16, "float32"), (24, "bfloat16"), (32, "bfloat16")])
 def test_small_crops_are_learned_in_single_precision(side, precision):
     assert _sound_precision(TrainPickerParameters(**{**SMALL, "patch_px": side, "precision": "bfloat16"})).precision == precision
