@@ -129,6 +129,18 @@ def test_every_second_noised_source_passes_the_denoiser(source, target, batch):
     torch.testing.assert_close(mixed[::2], plain.denoised(noised[::2]))
 
 
+@pytest.mark.parametrize(("process", "filtered"), [(0, [True, False, True]), (1, [False, True, False]), (1, [True, False])])
+def test_every_second_of_a_batch_passes_the_denoiser_whichever_process_has_it(source, target, batch, process, filtered):
+    own, nets, seen = task_of(source, target, denoise_source=True), networks(), []
+    own.noised = lambda volumes, step: volumes.clone()
+    own.denoised = lambda volumes: volumes + 100
+    inner = nets["student"].features
+    nets["student"].features = lambda volumes: (seen.append(volumes), inner(volumes))[1]
+    part = {name: volumes[:len(filtered)] for name, volumes in batch.items()}  # half of the batch
+    own._noise_module(nets["student"], part, None, replace(step(), process=process, processes=2))
+    assert (seen[0].mean(dim=(1, 2, 3, 4)) > 50).tolist() == filtered
+
+
 def test_passes_of_the_domains_are_apart_and_only_the_targets_statistics_count(source, target, batch):
     for statistics, domains in (("target", {"target"}), ("all", {"source", "target"})):
         nets, means = networks(), []
