@@ -34,9 +34,12 @@ gui: install
 	@echo "== opening project $(PROJECT) in Scipion's window"
 	@$(RUN) -m cryoetseg.demo --out "$(DEMO)" --gui --project "$(PROJECT)"
 
-test: lint
-	@echo "== tests on $(WORKERS) processes"
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile
+# The source is checked beside the tests: mypy has one process only
+test: install
+	@$(MAKE) --no-print-directory lint & lint=$$!; \
+	echo "== tests on $(WORKERS) processes"; failed=0; \
+	OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -n $(WORKERS) --dist loadfile || failed=1; \
+	wait $$lint || { echo "== the source check failed, see above"; failed=1; }; exit $$failed
 
 lint: install
 	@echo "== ruff and mypy"

@@ -104,7 +104,7 @@ def steps_of(run):
     return [(step.funcName.get(), step.argsStr.get(), str(step.initTime), str(step.endTime)) for step in steps]
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_three_at_a_time_with_a_kill_in_between_give_each_once(project, tmp_path):
     tomograms = imported(project, tmp_path, SOME)
     run = new_run(project, ProtCryoEtSegPickDog, inTomos=(tomograms, "Tomograms"), particleDiameter=100.0, count=PICKS)

@@ -10,7 +10,10 @@ from cryoetseg.tests import test_protocols_cryoetseg as shipped
 
 
 class TestShippedGeneralModels(shipped.TestCryoEtSegGeneralModels):
-    """As shipped."""
+    """As shipped; the protocols with the two networks run in tests of their own, too."""
+
+    testMembranes = pytest.mark.thorough(shipped.TestCryoEtSegGeneralModels.testMembranes)
+    testParticles = pytest.mark.thorough(shipped.TestCryoEtSegGeneralModels.testParticles)
 
 
 class TestShippedForms(shipped.TestCryoEtSegForms):

@@ -65,14 +65,15 @@ def plan_axis(size: int, tile: int, overlap: int, border: Border = "inside", ali
 
     ``border``: tiles stay ``inside`` the volume, or reach over its faces by half the overlap into ``reflect`` or ``zero`` padding.
     A volume smaller than the tile lies in the tile's middle. With ``align`` above 1 all tiles start at its multiples, as networks that
-    shrink their input by that factor need to answer alike in every tile; the last tile then reaches further over the face.
+    shrink their input by that factor need to answer alike in every tile; the last tile then reaches further over the face. A single tile
+    ``inside`` has no other to agree with and keeps the volume in its middle, so that the network sees surroundings at both faces.
     """
-    if align > 1:
+    if align > 1 and not (border == "inside" and size <= tile):
         return _aligned_axis(size, tile, overlap, border, align)
-    if tile < 1 or not 0 <= overlap < tile:
-        raise ParameterError(f"tile {tile} with overlap {overlap}", "a tile of at least 1 voxel and an overlap smaller than the tile")
     margin = 0 if border == "inside" else overlap // 2
     room = size + 2 * margin - tile
+    if tile < 1 or overlap < 0 or (room > 0 and overlap >= tile):
+        raise ParameterError(f"tile {tile} with overlap {overlap}", "a tile of at least 1 voxel and an overlap smaller than the tile")
     if room <= 0:
         starts = [-((tile - size) // 2)]
     else:

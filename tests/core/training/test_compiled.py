@@ -21,6 +21,10 @@ def weights_of(folder: Path, wanted: Any) -> dict[str, torch.Tensor]:
     return dict(read_checkpoint(train(TinyTask(0.0), wanted, folder, seed=3, device="cpu").folder / LAST).tensors)
 
 
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+
+
 def test_where_no_compiler_works_the_training_is_the_same_and_says_so_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -33,7 +37,7 @@ def test_where_no_compiler_works_the_training_is_the_same_and_says_so_once(
         found = weights_of(tmp_path / "compiled", COMPILED)
     assert found.keys() == expected.keys()
     assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert [record.getMessage() for record in caplog.records] == ["Sequential cannot be compiled and runs as it is: no C++ compiler"]
+    assert warnings_in(caplog) == ["Sequential cannot be compiled and runs as it is: no C++ compiler"]
 
 
 def test_a_fault_of_the_input_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -52,7 +56,7 @@ def test_compiled_networks_learn_the_same_but_for_rounding_under_their_own_names
     torch._dynamo.utils.counters.clear()
     with caplog.at_level(logging.WARNING):
         found = weights_of(tmp_path / "compiled", COMPILED)
-    assert not caplog.records
+    assert not warnings_in(caplog)
     assert torch._dynamo.utils.counters["stats"]["unique_graphs"] >= 1
     assert found.keys() == expected.keys()
     assert not any("_orig_mod" in name for name in found)
