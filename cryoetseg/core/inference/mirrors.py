@@ -2,27 +2,25 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
 from .tiled import TileFunction
 
-ALL = sorted(itertools.product((False, True), repeat=3), key=sum)  # along z, y, x
-VIEWS = {1: ALL[:1], 2: [ALL[0], ALL[-1]], 4: [mirror for mirror in ALL if not mirror[0]], 8: ALL}
+Axes = tuple[int, ...]  # that are turned round, counted from the last one
+
+_ALL: list[Axes] = sorted((axes for count in range(4) for axes in itertools.combinations((-3, -2, -1), count)), key=len)
+VIEWS = {1: _ALL[:1], 2: [_ALL[0], _ALL[-1]], 4: [axes for axes in _ALL if -3 not in axes], 8: _ALL}  # 2: with its point reflection
 
 
-def averaged_over_mirrors(function: TileFunction, views: int) -> TileFunction:
-    """Mean of the answers to ``views`` (1, 2, 4 or 8) mirrored copies of tiles (n, z, y, x), each answer mirrored back.
+def averaged_over_mirrors(function: TileFunction, mirrors: Sequence[Axes]) -> TileFunction:
+    """Mean of the answers to copies of tiles (n, z, y, x), each mirrored along the axes that one of ``mirrors`` names and mirrored back.
 
-    Two copies are the tile and its point reflection, four mirror y and x. A network's grid must have as many voxels left and right of
-    the middle, as in tiles whose sides its cells divide.
+    A network's grid must have as many voxels left and right of the middle, as in tiles whose sides its cells divide.
     """
 
     def mean(tiles: np.ndarray) -> np.ndarray:
-        answers = []
-        for mirror in VIEWS[views]:
-            axes = tuple(np.flatnonzero(mirror) - 3)
-            answers.append(np.flip(function(np.ascontiguousarray(np.flip(tiles, axes))), axes))
-        return np.mean(answers, axis=0)
+        return np.mean([np.flip(function(np.ascontiguousarray(np.flip(tiles, axes))), axes) for axes in mirrors], axis=0)
 
     return mean

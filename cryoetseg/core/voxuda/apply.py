@@ -1,12 +1,14 @@
 """Using a trained model: masks of subtomograms, and of whole tomograms by sliding windows."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.special import expit
 
+from ..inference.mirrors import Axes, averaged_over_mirrors
 from ..inference.network import network_function
 from ..inference.tiled import TileFunction, apply_tiled
 from ..models.card import ModelCard, length, load_model, reading_card
@@ -27,19 +29,17 @@ from .evaluate import sample_scores, summarised
 from .network import DIVISOR, NETWORK, VoxResNet
 from .params import SegmentSubtomogramsParameters
 
-Pictures = tuple[tuple[int, ...], ...]  # axes of windows (n, z, y, x) that are turned round, picture by picture
 LARGEST_SIDE = 128  # voxels, of TrainVoxUdaParameters
 WINDOWS_AT_ONCE = 8
 ALIKE = 0.05  # relative difference of voxel sizes up to which the network is applied as it is
-AS_IT_IS: Pictures = ((),)
-SAME_WEDGE: Pictures = ((), (2,), (1, 3), (1, 2, 3))  # as training shows them: mirrored along y, turned about it, both
+AS_IT_IS: Sequence[Axes] = ((),)
+SAME_WEDGE: Sequence[Axes] = ((), (-2,), (-3, -1), (-3, -2, -1))  # as training shows them: mirrored along y, turned about it, both
 
 
 class VoxUdaModel:
     """A trained network with its card, on a device; it answers with the mean logit over ``pictures`` of each window."""
 
-    def __init__(self, folder: str | Path, device: str = "auto", pictures: Pictures = AS_IT_IS) -> None:
-        self._pictures = pictures
+    def __init__(self, folder: str | Path, device: str = "auto", pictures: Sequence[Axes] = AS_IT_IS) -> None:
         self.network, self.card = load_model(folder, _build)
         self.device = choose_device(device)
         self.network.to(self.device)
@@ -47,13 +47,12 @@ class VoxUdaModel:
             self.size = int(length(self.card.network_parameters["size"], "the side of a subtomogram", 7, LARGEST_SIDE))
             if self.size % DIVISOR:
                 raise ValueError(f"the side of a subtomogram is {self.size}")
-        self._logits = network_function(self.network, self.device)
+        self._mean_logits = averaged_over_mirrors(network_function(self.network, self.device), pictures)
 
     def probabilities(self, windows: np.ndarray) -> np.ndarray:
         """Windows (n, z, y, x) with bright particles, each standardised here as in training, to (n, z, y, x) in [0, 1]."""
         standard = np.stack([standardise(window) for window in windows])
-        answers = [np.flip(self._logits(np.ascontiguousarray(np.flip(standard, axes)))[:, 0], axes) for axes in self._pictures]
-        return expit(np.mean(answers, axis=0))
+        return expit(self._mean_logits(standard)[:, 0])
 
     def tile_function(self, contrast: str) -> TileFunction:
         """:meth:`probabilities` for windows whose particles look as ``contrast`` says."""

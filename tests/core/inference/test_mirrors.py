@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cryoetseg.core.inference.mirrors import averaged_over_mirrors
+from cryoetseg.core.inference.mirrors import VIEWS, averaged_over_mirrors
 
 RAMPS = {axis: np.arange(4.0).reshape([4 if place == axis else 1 for place in range(3)]) * np.ones((4, 4, 4)) for axis in range(3)}
 
@@ -16,7 +16,7 @@ def first_slabs(tiles):
 
 @pytest.mark.parametrize(("views", "shares"), [(1, (1, 1, 1)), (2, (0.5, 0.5, 0.5)), (4, (1, 0.5, 0.5)), (8, (0.5, 0.5, 0.5))])
 def test_an_answer_that_depends_on_the_place_is_shared_with_the_other_side(views, shares):
-    found = averaged_over_mirrors(first_slabs, views)(np.zeros((2, 4, 4, 4), np.float32))
+    found = averaged_over_mirrors(first_slabs, VIEWS[views])(np.zeros((2, 4, 4, 4), np.float32))
     wanted = sum(2**axis * (share * (ramp == 0) + (1 - share) * (ramp == 3)) for (axis, ramp), share in zip(RAMPS.items(), shares))
     np.testing.assert_allclose(found, np.broadcast_to(wanted, found.shape))
 
@@ -30,5 +30,5 @@ def test_what_depends_on_grey_values_alone_stays_where_it_is(views):
         seen.append(copies)
         return copies[:, None] ** 3
 
-    np.testing.assert_allclose(averaged_over_mirrors(function, views)(tiles)[:, 0], tiles**3, rtol=1e-6)
+    np.testing.assert_allclose(averaged_over_mirrors(function, VIEWS[views])(tiles)[:, 0], tiles**3, rtol=1e-6)
     assert len({copy.tobytes() for copy in seen}) == views

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from ...inference.mirrors import averaged_over_mirrors
+from ...inference.mirrors import VIEWS, averaged_over_mirrors
 from ...inference.network import network_function
 from ...models.centre_unet3d import DIVISOR
 from ...runtime.progress import track
@@ -32,7 +32,7 @@ def find_centres(
     ``distance`` in Angstrom is the smallest one between two picks; 0 takes half the larger diameter. ``views``: mirrored
     copies of each tile whose answers are averaged.
     """
-    function = averaged_over_mirrors(network_function(model.network.to(device), device), views)
+    function = averaged_over_mirrors(network_function(model.network.to(device), device), VIEWS[views])
     volume, corner = volume.within_sample()
     # calibrated by the file's own voxel size: between the scales of one tomogram the heat alone decides
     voxel_size = volume.header.voxel_size

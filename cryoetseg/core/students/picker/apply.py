@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ...inference.mirrors import averaged_over_mirrors
+from ...inference.mirrors import VIEWS, averaged_over_mirrors
 from ...inference.network import network_function
 from ...inference.tiled import apply_tiled
 from ...models.card import read_card
@@ -110,7 +110,7 @@ def write_probabilities(
         raise ParameterError(f"padding of {padding} voxels in tiles of {tile}", f"less than {tile // 2}",
                              "use a smaller padding or a larger tile")
     logits = network_function(model.network.to(device), device)
-    mean = averaged_over_mirrors(lambda tiles: _probabilities(logits(tiles), model.outputs), int(parameters.views))
+    mean = averaged_over_mirrors(lambda tiles: _probabilities(logits(tiles), model.outputs), VIEWS[int(parameters.views)])
     tiling = tiling_of(parameters)
     apply_tiled(lambda tiles: mean(tiles) * np.float32(255), Standardised(volume), target, tiling.edges, tiling.overlaps,
                 parameters.batch, border="zero", tile_multiple=DIVISOR, align=tiling.align, description=f"pick {volume.name}")
